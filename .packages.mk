@@ -1,0 +1,8 @@
+# Debian 12 packages: to build, and to run the demo and the tests.
+BUILD_PACKAGES = gcc make pkg-config libssl-dev libtesseract-dev libleptonica-dev libqpdf-dev \
+  libp11-dev libp11-kit-dev libconfig-dev libtiff-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev \
+  libseccomp-dev libjansson-dev liblcms2-dev libharfbuzz-dev gettext fonts-dejavu-core \
+  tesseract-ocr tesseract-ocr-deu tesseract-ocr-eng tesseract-ocr-osd
+TEST_PACKAGES = clang-14 softhsm2 opensc poppler-utils mupdf-tools qpdf openssl python3-minimal python3 \
+  libpdfbox2-java libbcpkix-java libbcprov-java openjdk-17-jdk-headless mandoc strace shellcheck \
+  cppcheck libtiff-tools binutils time

@@ -1,0 +1,35 @@
+/*
+ * hash.h - SHA-256 (OpenSSL) and CRC-32C.
+ *
+ * hash_open() aborts the process when libcrypto has no SHA-256: nothing can
+ * be done without it.
+ */
+#ifndef SEALROOM_HASH_H
+#define SEALROOM_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/lib/err.h"
+
+#define HASH_LEN 32
+#define HASH_HEX (2 * HASH_LEN + 1)
+
+struct hash; /* opaque */
+
+struct hash *hash_open(void);
+void hash_add(struct hash *, const void *, size_t);
+void hash_final(struct hash *, uint8_t out[HASH_LEN]); /* frees it too */
+void hash_free(struct hash *);                         /* NULL is fine */
+
+void hash_bytes(const void *, size_t, uint8_t out[HASH_LEN]);
+/* Hashes fd from offset 'from', 'len' bytes; UINT64_MAX: to the end. */
+int hash_fd(int fd, uint64_t from, uint64_t len, uint8_t out[HASH_LEN], struct err *);
+
+void hash_hex(const uint8_t in[HASH_LEN], char out[HASH_HEX]);
+int hash_from_hex(const char *hex, uint8_t out[HASH_LEN]); /* 0 or -1; 64 digits, lower case */
+void hex_encode(const uint8_t *, size_t, char *out);       /* 2n + 1 bytes */
+
+uint32_t crc32c(uint32_t crc, const void *, size_t);       /* start with 0 */
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * io.h - whole reads and writes, scope cleanup, and the durable put.
+ *
+ * spec: every count is checked, a short write is continued, a failed fsync is
+ * never retried on the same file.  Only plain read, write and fsync touch
+ * durable state, so that the fault harness sees each of them.
+ */
+#ifndef SEALROOM_IO_H
+#define SEALROOM_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#include "agent/lib/buf.h"
+#include "agent/lib/err.h"
+#include "agent/lib/hash.h"
+
+void io_close(int *fd);     /* sets it to -1; for AUTO_FD */
+void io_free(void *pp);     /* for AUTO_FREE */
+#define AUTO_FD __attribute__((cleanup(io_close))) int
+#define AUTO_FREE __attribute__((cleanup(io_free)))
+static inline int
+take_fd(int *fd)
+{
+	int r = *fd;
+	*fd = -1;
+	return r;
+}
+
+int io_read_full(int fd, void *, size_t, struct err *);          /* EOF early: ERR_IO */
+int io_pread_full(int fd, void *, size_t, uint64_t off, struct err *);
+int io_write_full(int fd, const void *, size_t, struct err *);
+int io_pwrite_full(int fd, const void *, size_t, uint64_t off, struct err *);
+/* Appends len bytes of 'from' (at off) to 'to' (at its file offset). */
+int io_copy(int from, uint64_t off, uint64_t len, int to, struct hash *, struct err *);
+int io_size(int fd, uint64_t *ret, struct err *);
+
+/* Reads a whole file of at most b->max bytes. Absent: -ERR_IO with errno ENOENT kept. */
+int io_read_file(int dir, const char *name, struct buf *b, struct err *);
+bool io_exists(int dir, const char *name);
+
+int io_open_dir(int dir, const char *name, struct err *);        /* fd or -code; O_RDONLY, no symlink */
+int io_mkdir_p(int dir, const char *path, mode_t, struct err *); /* each new level synced in its parent */
+int io_sync(int fd, struct err *);                               /* fsync; failure is final */
+int io_sync_dir(int dir, const char *name, struct err *);
+
+int io_memfd(const char *name, const void *, size_t, struct err *);  /* sealed against change */
+int io_tmpfile(int dir, struct err *);   /* O_TMPFILE|O_RDWR 0600 below dir; memfd where the fs has none */
+
+/*
+ * put: 'name' appears below dir complete and synced, or not at all.  An
+ * existing name is -ERR_IO with errno EEXIST.
+ */
+int io_put(int dir, const char *name, const void *, size_t, mode_t, struct err *);
+/* The same for a written, not yet synced O_TMPFILE descriptor or a '.name.tmp' file. */
+int io_put_fd(int dir, const char *name, int fd, struct err *);
+/* Replaces: temp, fsync, rename over, fsync(dir). For files that are allowed to change. */
+int io_replace(int dir, const char *name, const void *, size_t, mode_t, struct err *);
+/* renameat2(NOREPLACE), then fsync of both directories: the step between two states. */
+int io_move(int from, const char *a, int to, const char *b, struct err *);
+int io_unlink(int dir, const char *name, struct err *);          /* absent is fine */
+int io_remove_tree(int dir, const char *name, struct err *);     /* our own directories only */
+
+#endif

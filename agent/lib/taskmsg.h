@@ -1,0 +1,321 @@
+/*
+ * taskmsg.h - parameters and results of tasks, as structs with one encoder and
+ * one decoder each, so that both ends agree.
+ *
+ * Lengths on a page are in 1/1000 pt ("mpt"), int32.  Page coordinates are the
+ * reader's view: the page as displayed, turned by its /Rotate, not straightened,
+ * x to the right, y DOWN from the top left corner of the visible page (CropBox).
+ * Pages count from 0 in every struct here; people see them from 1.
+ * Times are microseconds since 1970 (UTC).  Every string has a bound and is
+ * checked on decoding; decoders return -ERR_PEER and leave *ret as it was.
+ */
+#ifndef SEALROOM_TASKMSG_H
+#define SEALROOM_TASKMSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/lib/buf.h"
+#include "agent/lib/err.h"
+#include "agent/lib/hash.h"
+#include "agent/lib/id.h"
+
+#define MSG_NAME_MAX 64       /* names of rules, seals, tokens, folders */
+#define MSG_TEXT_MAX 512      /* a line of text: stamp, value, file name (escaped or UTF-8) */
+#define MSG_LINES_MAX 12
+#define MSG_VALUES_MAX 32
+#define MSG_CANDIDATES_MAX 32
+#define MSG_REASONS_MAX 24
+#define MSG_NOTE_MAX 1024     /* a signed checkpoint */
+
+struct box {
+	int32_t x0, y0, x1, y1; /* mpt, reader's view, x0 < x1, y0 < y1 */
+};
+
+/* SETTINGS flags */
+#define SETTINGS_OCR 1u       /* scan: load the recognition models */
+#define SETTINGS_LOG_EMPTY 2u /* seal of the log key: the log has no entry yet, a key may be made */
+#define SETTINGS_NO_LOGIN 4u  /* seal: report certificate and token, never log in (sealroom check) */
+
+/* The SETTINGS memfd: the effective settings as libconfig text, then named PEM files. */
+#define SETTINGS_PEMS_MAX 32
+struct settings {
+	char *conf;          /* text, NUL-terminated, malloc'ed; "" where a role needs none */
+	uint32_t npems;
+	struct {
+		char name[MSG_NAME_MAX]; /* "seal" (trust), "tsa:NAME" */
+		char *pem;               /* NUL-terminated, malloc'ed */
+	} pems[SETTINGS_PEMS_MAX];
+};
+int settings_write(const struct settings *, int *ret_memfd, struct err *);
+int settings_read(int fd, struct settings *ret, struct err *);
+void settings_done(struct settings *);
+
+/* READY of scan: what recognised, so that cached pages are only reused with the same engine. */
+struct ready_scan {
+	char engine[128];              /* "tesseract 5.3.0 deu+eng" */
+	uint8_t data_hash[HASH_LEN];   /* of the language data files and of the program itself */
+};
+void ready_scan_put(struct buf *, const struct ready_scan *);
+int ready_scan_get(struct buf *, struct ready_scan *ret, struct err *);
+
+/* READY and STATUS of seal. */
+enum seal_key { SEAL_KEY_NONE, SEAL_KEY_RSA, SEAL_KEY_EC_P256, SEAL_KEY_ED25519 };
+#define SEAL_CHAIN_MAX 6
+struct ready_seal {
+	uint32_t key_type;             /* enum seal_key */
+	uint32_t key_bits;
+	uint32_t logged_in;
+	char token_serial[64];
+	char token_label[64];
+	char subject[256];             /* RFC 4514-like one line, for people */
+	char org[128];                 /* organizationName, UTF-8; {org} */
+	uint8_t cert_hash[HASH_LEN];   /* SHA-256 of the certificate's DER */
+	int64_t not_before_us, not_after_us;
+	uint32_t cms_max;              /* largest CMS without time stamp, bytes */
+	uint64_t signatures;           /* since this process started */
+	/* log key only */
+	char vkey[256];
+	uint64_t log_size;             /* anti-rollback record */
+	uint8_t log_root[HASH_LEN];
+	uint32_t log_has_record;
+	char log_note[MSG_NOTE_MAX];   /* last checkpoint it signed; "" for none */
+};
+void ready_seal_put(struct buf *, const struct ready_seal *);
+int ready_seal_get(struct buf *, struct ready_seal *ret, struct err *);
+
+/* TASK_INSPECT: in = source; no parameters. */
+enum doc_kind { DOC_NONE, DOC_TIFF, DOC_JPEG, DOC_PNG, DOC_PDF, DOC_KIND_COUNT };
+struct inspect_result {
+	uint32_t kind;  /* enum doc_kind */
+	uint32_t pages;
+};
+void inspect_result_put(struct buf *, const struct inspect_result *);
+int inspect_result_get(struct buf *, struct inspect_result *ret, struct err *);
+const char *doc_kind_name(uint32_t kind); /* "tiff" ... */
+
+/* TASK_PAGE: in = source, out = page result file (rules/pagefile.h). */
+struct page_params {
+	uint32_t kind;  /* enum doc_kind, from inspect */
+	uint32_t page;
+	uint8_t key[HASH_LEN];
+};
+struct page_result {
+	uint32_t words;
+	uint32_t rotate;  /* 0, 90, 180, 270: /Rotate of the result page */
+	uint32_t conf;    /* mean word confidence, 0-100 */
+	uint64_t len;     /* bytes in out */
+};
+void page_params_put(struct buf *, const struct page_params *);
+int page_params_get(struct buf *, struct page_params *ret, struct err *);
+void page_result_put(struct buf *, const struct page_result *);
+int page_result_get(struct buf *, struct page_result *ret, struct err *);
+
+/*
+ * TASK_COMPOSE: in = source, out = base PDF.  TASK_EXPLAIN: the same, but out
+ * receives JSON: every rule, what matched, where and why (rules/explain.h).
+ */
+struct compose_params {
+	char id[ID_MAX];
+	char folder[MSG_NAME_MAX];
+	char name[MSG_TEXT_MAX];        /* source name for people, UTF-8 */
+	uint8_t source_hash[HASH_LEN];
+	int64_t received_us;
+	uint32_t kind;
+	uint32_t pages;
+	char force_rule[MSG_NAME_MAX];  /* release --rule; "" */
+	uint32_t force_at;              /* release --at given */
+	uint32_t force_page;
+	int32_t force_x, force_y;       /* mpt, reader's view: the box's top left corner */
+};
+enum place_mode { PLACE_NONE, PLACE_BOX, PLACE_INVISIBLE };
+struct compose_result {
+	uint32_t hold;                  /* 0, or an err_code of class HOLD */
+	char hold_text[ERR_TEXT_MAX];   /* English detail for hold */
+	char hold_word[MSG_TEXT_MAX];   /* the words looked for, or the value's name */
+	char rule[MSG_NAME_MAX];        /* "" when none applied */
+	uint8_t rule_hash[HASH_LEN];    /* of the effective rule text */
+	char seal[MSG_NAME_MAX];
+	uint32_t place;                 /* enum place_mode */
+	uint32_t place_page;
+	struct box place_box;
+	char name[MSG_TEXT_MAX];        /* result file name as the rule wants it, "" for NAME.pdf */
+	uint32_t nvalues;
+	struct {
+		char key[MSG_NAME_MAX];
+		char value[MSG_TEXT_MAX];
+	} values[MSG_VALUES_MAX];       /* find.* */
+	uint32_t ncandidates;           /* anchors seen, for the held picture */
+	struct {
+		uint32_t page;
+		struct box box;
+	} candidates[MSG_CANDIDATES_MAX];
+	uint32_t pages;
+	uint64_t len;                   /* bytes in out */
+};
+void compose_params_put(struct buf *, const struct compose_params *);
+int compose_params_get(struct buf *, struct compose_params *ret, struct err *);
+void compose_result_put(struct buf *, const struct compose_result *);
+int compose_result_get(struct buf *, struct compose_result *ret, struct err *);
+
+/*
+ * TASK_FIELD: in = doc.pdf (or prepared revision), out = the update alone, to be
+ * appended.  TASK_FINISH: a DocTimeStamp revision; only id, time_us, hole used.
+ */
+struct field_params {
+	char id[ID_MAX];
+	uint32_t place;                 /* enum place_mode */
+	uint32_t place_page;
+	struct box place_box;
+	uint32_t border;
+	uint32_t nlines;
+	char lines[MSG_LINES_MAX][MSG_TEXT_MAX]; /* finished text, UTF-8 */
+	char signer[MSG_TEXT_MAX];      /* /Name */
+	char reason[MSG_TEXT_MAX];      /* /Reason; "" to leave out */
+	char location[MSG_TEXT_MAX];    /* /Location; "" to leave out */
+	char checkpoint[MSG_NOTE_MAX];  /* the log's head; "" to leave out */
+	int64_t time_us;                /* /M */
+	uint32_t hole;                  /* bytes of DER to reserve in /Contents */
+};
+struct field_result {
+	uint64_t doc_len;               /* bytes of 'in' the update belongs to */
+	uint64_t update_len;            /* bytes in out */
+	uint64_t range[4];              /* /ByteRange in the finished file */
+};
+void field_params_put(struct buf *, const struct field_params *);
+int field_params_get(struct buf *, struct field_params *ret, struct err *);
+void field_result_put(struct buf *, const struct field_result *);
+int field_result_get(struct buf *, struct field_result *ret, struct err *);
+
+/* TASK_SIGS: in = PDF, out = sigs file: struct sig_info records. No parameters. */
+#define SIGS_MAX 64
+#define SIGS_CMS_MAX (1024 * 1024)
+struct sigs_result {
+	uint32_t pages;
+	uint32_t nsigs;
+	uint32_t warnings;              /* qpdf warnings; > 0: not clean */
+	uint32_t pdfa_part;             /* claim in XMP; 0: none */
+	char pdfa_conformance;          /* 'B', 'U', 'A'; 0: none */
+};
+struct sig_info {
+	char field[MSG_TEXT_MAX];
+	char sub_filter[MSG_NAME_MAX];  /* "ETSI.CAdES.detached" ... */
+	uint32_t is_timestamp;          /* /Type /DocTimeStamp */
+	uint64_t range[4];
+	uint32_t covers_revision;       /* range ends at a %%EOF of the file */
+	uint32_t has_cert_key;          /* /Cert present (PAdES forbids it) */
+	uint32_t has_signing_time_key;  /* /M present */
+	char checkpoint[MSG_NOTE_MAX];  /* our log head inside the dictionary; "" */
+	uint8_t *cms;                   /* malloc'ed; DER with zero padding cut by its own length */
+	size_t cms_len;
+};
+void sigs_result_put(struct buf *, const struct sigs_result *);
+int sigs_result_get(struct buf *, struct sigs_result *ret, struct err *);
+void sig_info_put(struct buf *, const struct sig_info *);
+int sig_info_get(struct buf *, struct sig_info *ret, struct err *);
+void sig_info_done(struct sig_info *);
+
+/* TASK_PICTURE: in = source or PDF, out = PNG of one page with boxes. */
+enum mark { MARK_FOUND, MARK_CANDIDATE, MARK_PLACE };
+struct picture_params {
+	uint32_t kind;
+	uint32_t page;
+	uint32_t rotate;                /* turn of the source image for the reader, clockwise */
+	uint32_t nmarks;
+	struct {
+		uint32_t mark;              /* enum mark */
+		struct box box;
+	} marks[MSG_CANDIDATES_MAX];
+	int32_t width_mpt, height_mpt;  /* reader's view of the page, for the scale of the boxes */
+};
+void picture_params_put(struct buf *, const struct picture_params *);
+int picture_params_get(struct buf *, struct picture_params *ret, struct err *);
+
+/*
+ * TASK_STAMP (fetch): out = the TSA's answer, raw. TASK_PROBE: the same with a
+ * fixed imprint, for sealroom check.
+ */
+struct stamp_params {
+	char tsa[MSG_NAME_MAX];
+	uint8_t imprint[HASH_LEN];
+	uint64_t nonce;
+};
+struct stamp_result {
+	uint32_t url;                   /* index of the URL that answered */
+	uint64_t len;
+};
+void stamp_params_put(struct buf *, const struct stamp_params *);
+int stamp_params_get(struct buf *, struct stamp_params *ret, struct err *);
+void stamp_result_put(struct buf *, const struct stamp_result *);
+int stamp_result_get(struct buf *, struct stamp_result *ret, struct err *);
+
+/*
+ * TASK_ATTACH (verify): in = the TSA's answer.  Checks it (status, imprint,
+ * nonce, policy, chain to "tsa:NAME", EKU, genTime in the window).  With a CMS:
+ * returns it with id-aa-timeStampToken added; imprint = SHA-256 of its
+ * signature value, checked.  Without (cms_len 0): imprint as given, returns the
+ * token itself (DocTimeStamp).
+ */
+struct attach_params {
+	char tsa[MSG_NAME_MAX];
+	char policy[MSG_NAME_MAX];      /* dotted OID wanted; "" for any */
+	uint8_t imprint[HASH_LEN];
+	uint64_t nonce;
+	int64_t window_from_us, window_to_us;
+	const uint8_t *cms;             /* decoded: points into the message */
+	size_t cms_len;
+};
+struct attach_result {
+	int64_t gen_time_us;
+	uint32_t token_len;
+	uint8_t token_hash[HASH_LEN];   /* SHA-256 of the token's DER */
+	const uint8_t *cms;             /* points into the message */
+	size_t cms_len;
+};
+void attach_params_put(struct buf *, const struct attach_params *);
+int attach_params_get(struct buf *, struct attach_params *ret, struct err *);
+void attach_result_put(struct buf *, const struct attach_result *);
+int attach_result_get(struct buf *, struct attach_result *ret, struct err *);
+
+/*
+ * TASK_JUDGE (verify): in = sigs file.  The core hashed the ranges of each
+ * signature itself.  Levels as PAdES baseline.
+ */
+enum pades_level { LEVEL_NONE, LEVEL_B_B, LEVEL_B_T, LEVEL_B_LT, LEVEL_B_LTA };
+enum verdict { VERDICT_PROVEN = 0, VERDICT_DISPROVEN = 1, VERDICT_UNKNOWN = 2 };
+struct judge_params {
+	int64_t now_us;
+	uint64_t file_len;
+	uint32_t nsigs;
+	uint8_t range_hash[SIGS_MAX][HASH_LEN];
+};
+struct judged_sig {
+	uint32_t verdict;               /* enum verdict */
+	uint32_t level;                 /* enum pades_level */
+	uint32_t is_timestamp;
+	uint32_t covers_file;           /* range reaches the end of the file */
+	char field[MSG_NAME_MAX];
+	char signer[256];
+	uint8_t cert_hash[HASH_LEN];
+	int64_t gen_time_us;            /* 0: no time stamp */
+	char tsa_signer[256];
+	uint8_t token_hash[HASH_LEN];   /* zeros: none */
+	char qualified[64];             /* what QcStatements prove: "eseal qscd", "none" ... */
+	uint32_t nreasons;
+	char reasons[MSG_REASONS_MAX][160];
+};
+#define JUDGED_MAX 16
+struct judge_result {
+	uint32_t verdict;               /* the worst of all; no signature: unknown */
+	uint32_t nsigs;
+	struct judged_sig sigs[JUDGED_MAX];
+};
+void judge_params_put(struct buf *, const struct judge_params *);
+int judge_params_get(struct buf *, struct judge_params *ret, struct err *);
+void judge_result_put(struct buf *, const struct judge_result *);
+int judge_result_get(struct buf *, struct judge_result *ret, struct err *);
+const char *level_name(uint32_t level); /* "B-T"; "-" for none */
+uint32_t level_by_name(const char *);   /* LEVEL_NONE if unknown */
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * conf.h - the settings: sealroom.conf and folders.d/, read, checked, shown.
+ *
+ *	conf_load(&c, path, &e)     file + folders.d beside it; paths made absolute
+ *	conf_parse(&c, text, &e)    effective text, as conf_text() wrote it
+ *	conf_free(c)
+ *
+ * Every mistake is reported with file, line and remedy; all mistakes of a file
+ * are collected (conf_load reports the first in *e, conf_problems() has all).
+ * One table (rules/keys.c) gives names, types, bounds, defaults and the words
+ * of `sealroom check --show`.  Everything here is const after loading.
+ * Strings are owned by the conf.  Lists of names are resolved to pointers.
+ */
+#ifndef SEALROOM_CONF_H
+#define SEALROOM_CONF_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/lib/err.h"
+#include "agent/lib/hash.h"
+#include "agent/lib/taskmsg.h"
+
+struct strings {
+	char **v;
+	size_t n;
+};
+
+struct conf_where { /* where a group stands, for messages */
+	const char *file;
+	unsigned line;
+};
+
+struct conf_tsa {
+	const char *name;
+	struct conf_where where;
+	struct strings url;     /* tried in turn */
+	const char *trust;      /* PEM file */
+	const char *policy;     /* dotted OID or "" */
+	uint64_t timeout_ms;    /* one request */
+	uint64_t skew_ms;       /* how far genTime may be from our clock */
+};
+
+struct conf_token {
+	const char *name;
+	struct conf_where where;
+	const char *module;     /* absolute path of the PKCS#11 module */
+	const char *serial;     /* selectors; "" = not given */
+	const char *label;
+	const char *key_id;     /* hex */
+	const char *key_label;
+	const char *cert;       /* PEM or DER file with certificate (and chain); "" = from the token */
+	const char *chain;      /* PEM file with intermediates to put into the CMS; "" */
+	const char *pin;        /* "credential:NAME" or "file:PATH" */
+	bool unsafe_legacy;     /* RSA 2048..2999 bits */
+};
+
+struct conf_look {
+	struct strings lines;   /* templates with {variables} */
+	bool border;
+};
+
+struct conf_seal {
+	const char *name;
+	struct conf_where where;
+	const struct conf_token **tokens;
+	size_t ntokens;
+	uint32_t level;         /* enum pades_level: LEVEL_B_B or LEVEL_B_T */
+	const struct conf_tsa *tsa; /* NULL for B-B */
+	const char *reason, *location;
+	struct conf_look look;
+};
+
+enum place_side { SIDE_RIGHT, SIDE_LEFT, SIDE_ABOVE, SIDE_BELOW };
+enum place_nth { NTH_FIRST, NTH_LAST, NTH_ONLY, NTH_NUMBER };
+enum place_else { ELSE_HOLD, ELSE_CORNER, ELSE_INVISIBLE };
+enum pages_kind { PAGES_ALL, PAGES_FIRST, PAGES_LAST, PAGES_RANGE };
+
+struct conf_pages {
+	enum pages_kind kind;
+	uint32_t from, to;      /* 1-based, PAGES_RANGE */
+};
+
+struct conf_find {
+	const char *name;
+	struct strings after;
+	const char *take;       /* POSIX ERE */
+	regex_t re;
+	bool required;          /* missing: held */
+};
+
+enum place_corner { CORNER_TOP_LEFT, CORNER_TOP_RIGHT, CORNER_BOTTOM_LEFT, CORNER_BOTTOM_RIGHT };
+
+struct conf_place {
+	bool given;
+	bool invisible;         /* place = "invisible" */
+	bool fixed;             /* at = ... instead of near */
+	enum place_corner at_corner;
+	const char *near;
+	uint32_t typos;
+	enum place_nth nth;
+	uint32_t nth_number;
+	struct conf_pages pages;
+	enum place_side side;
+	int32_t shift_x, shift_y; /* mpt; x to the right, y down */
+	int32_t width, height;    /* mpt */
+	int32_t margin_x, margin_y; /* mpt from the corner, for fixed and otherwise = corner */
+	enum place_else otherwise;
+	enum place_corner else_corner;
+};
+
+struct conf_rule {
+	const char *name;
+	struct conf_where where;
+	bool always;
+	struct strings any, all;
+	uint32_t typos;
+	struct conf_pages pages;
+	struct conf_find *finds;
+	size_t nfinds;
+	struct conf_place place;
+	const struct conf_seal *seal; /* NULL when the rule only holds */
+	const char *result_name;      /* template, "" for NAME.pdf */
+	bool hold;
+	const char *hold_de, *hold_en;
+	uint8_t hash[HASH_LEN];       /* of the rule's effective text */
+};
+
+struct conf_folder {
+	const char *name;
+	struct conf_where where;
+	const char *path;
+	const struct conf_rule **rules;
+	size_t nrules;
+	const struct conf_seal **seals; /* the only ones allowed here */
+	size_t nseals;
+	const char *language;   /* "de" or "en" */
+	uint64_t settle_ms;
+	uint64_t incomplete_ms; /* incomplete_max */
+	uint64_t poll_ms;       /* rescan interval */
+	mode_t give_mode;
+	bool log_names_plain;   /* log_names = "plain": file names stand unhashed in the log */
+	/* names of the folders inside path, by language */
+	const char *word_work, *word_done, *word_held, *word_error;
+};
+
+struct conf_scan {
+	struct strings languages;  /* tesseract names */
+	uint32_t workers;          /* 0: as many as cores */
+	uint32_t max_pages;
+	uint64_t max_pixels;       /* a page */
+	uint64_t max_bytes;        /* a source */
+	uint64_t page_ms;          /* time for one page */
+	uint64_t page_memory;      /* bytes, RLIMIT_AS of a page child */
+};
+
+struct conf {
+	const char *path;          /* of the main file */
+	const char *language;
+	struct conf_folder *folders; size_t nfolders;
+	struct conf_rule *rules;     size_t nrules;
+	struct conf_seal *seals;     size_t nseals;
+	struct conf_token *tokens;   size_t ntokens;
+	struct conf_tsa *tsas;       size_t ntsas;
+	struct conf_scan scan;
+	const char *trust;         /* PEM file: roots for seal certificates */
+	const char *state;         /* state directory */
+	const char *control;       /* control socket */
+	uint32_t max_jobs;         /* unfinished jobs at once */
+	uint64_t space_floor;      /* bytes kept free */
+	uint64_t tsa_max_wait_ms;  /* then an alarm */
+	struct { const char *path; } archive;
+	struct {
+		const char *origin;
+		const char *anchor;    /* directory of the anti-rollback record */
+		const char *key;       /* evidence.key */
+	} evidence;
+	uint8_t hash[HASH_LEN];    /* of conf_text() */
+	void *arena;
+};
+
+struct conf_problem {
+	char file[256];
+	unsigned line;
+	char text[400];            /* what is wrong, and the remedy */
+};
+
+int conf_load(struct conf **ret, const char *path, struct err *);
+int conf_parse(struct conf **ret, const char *text, struct err *);
+void conf_free(struct conf *);
+/* Problems of the last conf_load()/conf_parse() of this process, file order. */
+size_t conf_problems(const struct conf_problem **ret);
+
+/* Effective settings as libconfig text, defaults included; malloc'ed. */
+char *conf_text(const struct conf *);
+
+const struct conf_folder *conf_folder(const struct conf *, const char *name);
+const struct conf_rule *conf_rule(const struct conf *, const char *name);
+const struct conf_seal *conf_seal(const struct conf *, const char *name);
+const struct conf_token *conf_token(const struct conf *, const char *name);
+const struct conf_tsa *conf_tsa(const struct conf *, const char *name);
+
+#endif
