@@ -1,0 +1,77 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/log.h"
+
+static const char *program = "sealroom";
+static int to_journal = -1; /* stderr is journald's, which reads "<3>" */
+
+void
+log_open(const char *name)
+{
+	program = name;
+	to_journal = !isatty(STDERR_FILENO);
+}
+
+static void
+log_write(int priority, const char *fmt, va_list ap)
+{
+	char line[1024], out[3 * sizeof(line) + 80];
+	int n;
+	size_t at;
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	if (to_journal)
+		n = snprintf(out, sizeof(out), "<%d>%s: ", priority & 7, program);
+	else
+		n = snprintf(out, sizeof(out), "%s: ", program);
+	at = (size_t)n;
+	for (const unsigned char *p = (const unsigned char *)line; *p && at + 5 < sizeof(out); p++) {
+		if (*p < 0x20 || *p == 0x7F)
+			at += (size_t)snprintf(out + at, sizeof(out) - at, "%%%02X", *p);
+		else
+			out[at++] = (char)*p;
+	}
+	out[at++] = '\n';
+	/* nowhere left to say that stderr is gone */
+	if (write(STDERR_FILENO, out, at) < 0)
+		return;
+}
+
+void
+log_line(int priority, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_write(priority, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_err(int priority, const char *what, const struct err *e)
+{
+	log_line(priority, "%s: %s: %s", what, err_word(e->code), e->text);
+}
+
+void
+log_limited(struct log_limit *state, uint64_t every_ms, int priority, const char *fmt, ...)
+{
+	uint64_t now = clock_ms();
+	va_list ap;
+
+	if (state->last != 0 && now - state->last < every_ms && priority > LOG_CRIT) {
+		state->skipped++;
+		return;
+	}
+	if (state->skipped > 0)
+		log_line(priority, "the next line was left out %u times", state->skipped);
+	state->last = now;
+	state->skipped = 0;
+	va_start(ap, fmt);
+	log_write(priority, fmt, ap);
+	va_end(ap);
+}

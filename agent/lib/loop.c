@@ -1,0 +1,160 @@
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/loop.h"
+
+struct watch {
+	int fd;
+	loop_fd_cb *cb;
+	void *ctx;
+	struct watch *next;
+};
+
+struct timer {
+	uint64_t handle, due;
+	loop_timer_cb *cb;
+	void *ctx;
+	struct timer *next;
+};
+
+struct loop {
+	int epoll;
+	bool stop;
+	uint64_t handles;
+	struct watch *watches; /* by descriptor, a handful */
+	struct timer *timers;  /* soonest first */
+};
+
+int
+loop_new(struct loop **ret, struct err *e)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return err_sys(e, ERR_MEM, "event loop");
+	if ((l->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0) {
+		free(l);
+		return err_sys(e, ERR_IO, "epoll");
+	}
+	*ret = l;
+	return 0;
+}
+
+void
+loop_free(struct loop *l)
+{
+	if (l == NULL)
+		return;
+	while (l->watches != NULL)
+		loop_fd_del(l, l->watches->fd);
+	while (l->timers != NULL)
+		loop_timer_del(l, l->timers->handle);
+	close(l->epoll);
+	free(l);
+}
+
+int
+loop_fd(struct loop *l, int fd, uint32_t events, loop_fd_cb *cb, void *ctx)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	struct epoll_event ev = { .events = events, .data.fd = fd };
+
+	if (w == NULL || epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
+		free(w);
+		return -1;
+	}
+	*w = (struct watch){ fd, cb, ctx, l->watches };
+	l->watches = w;
+	return 0;
+}
+
+void
+loop_fd_del(struct loop *l, int fd)
+{
+	for (struct watch **p = &l->watches, *w; (w = *p) != NULL; p = &w->next)
+		if (w->fd == fd) {
+			epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
+			*p = w->next;
+			free(w);
+			return;
+		}
+}
+
+uint64_t
+loop_timer(struct loop *l, uint64_t ms, loop_timer_cb *cb, void *ctx)
+{
+	struct timer *t = calloc(1, sizeof(*t)), **p = &l->timers;
+
+	if (t == NULL)
+		abort(); /* a lost timer is a job stuck for ever; a restart is not */
+	*t = (struct timer){ ++l->handles, clock_ms() + ms, cb, ctx, NULL };
+	while (*p != NULL && (*p)->due <= t->due)
+		p = &(*p)->next;
+	t->next = *p;
+	*p = t;
+	return t->handle;
+}
+
+void
+loop_timer_del(struct loop *l, uint64_t handle)
+{
+	for (struct timer **p = &l->timers, *t; (t = *p) != NULL; p = &t->next)
+		if (t->handle == handle) {
+			*p = t->next;
+			free(t);
+			return;
+		}
+}
+
+static void
+run_timers(struct loop *l)
+{
+	struct timer *t;
+
+	while (!l->stop && (t = l->timers) != NULL && t->due <= clock_ms()) {
+		loop_timer_cb *cb = t->cb;
+		void *ctx = t->ctx;
+
+		l->timers = t->next;
+		free(t);
+		cb(ctx);
+	}
+}
+
+int
+loop_run(struct loop *l, struct err *e)
+{
+	struct epoll_event ev[16];
+	int n, wait;
+
+	for (l->stop = false; !l->stop;) {
+		wait = -1;
+		if (l->timers != NULL) {
+			uint64_t now = clock_ms();
+			uint64_t left = l->timers->due > now ? l->timers->due - now : 0;
+
+			wait = left > 60000 ? 60000 : (int)left;
+		}
+		if ((n = epoll_wait(l->epoll, ev, 16, wait)) < 0 && errno != EINTR)
+			return err_sys(e, ERR_IO, "epoll");
+		for (int i = 0; i < n && !l->stop; i++)
+			/* an earlier callback may have taken this one away */
+			for (struct watch *w = l->watches; w != NULL; w = w->next)
+				if (w->fd == ev[i].data.fd) {
+					w->cb(w->ctx, ev[i].events);
+					break;
+				}
+		run_timers(l);
+	}
+	return 0;
+}
+
+void
+loop_stop(struct loop *l)
+{
+	l->stop = true;
+}
