@@ -1,0 +1,115 @@
+/*
+ * children.h - the processes round the core: start, greet, task, supervise.
+ *
+ *	children_open(&c, loop, &opts, &e)      forks and execs what opts asks for
+ *	children_task(c, role, &req, cb, ctx)   runs one task; cb is called once, later
+ *	children_sign(...), children_note(...)  one digest, one checkpoint
+ *	children_close(c)
+ *
+ * A peer that breaks the protocol, hangs or dies costs its own tasks only: they
+ * end with an error, the peer is started anew with back-off (0.5 s doubling to
+ * 60 s).  The core owns all deadlines and kills by pidfd.  Used by the daemon
+ * and by the commands that look into documents (try, verify, audit, check).
+ */
+#ifndef SEALROOM_CHILDREN_H
+#define SEALROOM_CHILDREN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/lib/buf.h"
+#include "agent/lib/err.h"
+#include "agent/lib/loop.h"
+#include "agent/lib/msgs.h"
+#include "agent/lib/taskmsg.h"
+#include "rules/conf.h"
+
+struct children;
+
+struct children_opts {
+	const struct conf *conf;   /* outlives the children */
+	bool scan, ocr;            /* sealroom-scan; with the recognition models */
+	bool verify, fetch;
+	bool tokens;               /* one sealroom-seal for each conf token */
+	bool no_login;             /* tokens: report only, never log in */
+	bool log_key;              /* the log's sealroom-seal */
+	bool log_empty;            /* it may make the key */
+	int state_dir;             /* descriptor of conf->state, for the PIN marks; -1 without tokens */
+	uint32_t trust_pems;       /* of no use to callers: 0 */
+	/* A peer came or went; may be NULL. name is the token's, "log", or "". */
+	void (*changed)(void *ctx, enum role role, const char *name, bool ready, const struct err *why);
+	void *ctx;
+};
+
+int children_open(struct children **ret, struct loop *, const struct children_opts *, struct err *);
+/* Asks all to end (hang-up), kills what is left after 2 s. */
+void children_close(struct children *);
+
+/* --- tasks ------------------------------------------------------------------ */
+
+struct task_req {
+	uint32_t kind;              /* enum task_kind_id; decides the role */
+	const struct buf *params;   /* copied */
+	int in, out;                /* duplicated; -1: none */
+	uint32_t as_mib, cpu_s;     /* limits; 0: none */
+	uint64_t fsize;             /* UINT64_MAX: no limit */
+	uint32_t deadline_ms;
+	/* page-pulling kinds: returns a descriptor (closed after sending) or -1 */
+	int (*page)(void *ctx, uint32_t page);
+};
+
+struct task_outcome {
+	const struct err *err;      /* NULL: the result is good */
+	struct buf *result;         /* valid during the callback; cursor at its start */
+	bool crashed;               /* died without an answer, or broke the protocol */
+	bool timed_out;
+	bool lost;                  /* its zygote died or never came: not the task's fault */
+	uint64_t maxrss_kib, cpu_us;
+};
+
+typedef void task_cb(void *ctx, const struct task_outcome *);
+
+/* Returns a handle for children_cancel(). Queued until the role is ready and a slot is free. */
+uint64_t children_task(struct children *, const struct task_req *, task_cb *, void *ctx);
+/* The callback will not be called any more; the child is killed. */
+void children_cancel(struct children *, uint64_t handle);
+/* Tasks of a role running and waiting. */
+void children_load(const struct children *, enum role, uint32_t *running, uint32_t *waiting);
+
+/* --- seal ------------------------------------------------------------------- */
+
+typedef void sign_cb(void *ctx, const struct err *, const uint8_t *cms, size_t len,
+    const uint8_t imprint[HASH_LEN]);
+typedef void note_cb(void *ctx, const struct err *, const char *checkpoint);
+
+/* A ready, idle token of this seal, marked as taken; NULL: none now. */
+struct token_peer;
+struct token_peer *children_reserve(struct children *, const struct conf_seal *);
+void children_unreserve(struct token_peer *);
+const struct ready_seal *children_token_facts(const struct token_peer *);
+const char *children_token_name(const struct token_peer *);
+/* The callback comes once, with an error when the process died or hung. Ends the reservation. */
+void children_sign(struct token_peer *, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN],
+    sign_cb *, void *ctx);
+
+/* NULL until the log's sealroom-seal is ready. */
+const struct ready_seal *children_log_facts(const struct children *);
+int children_note(struct children *, const char *origin, uint64_t size, const uint8_t root[HASH_LEN],
+    note_cb *, void *ctx);
+
+/* --- for status and check --------------------------------------------------- */
+
+struct peer_status {
+	enum role role;
+	const char *name;           /* token's name, "log" or "" */
+	bool ready;
+	bool stopped;               /* a person must act (ERR_CLASS_STOP) */
+	struct err why;             /* last trouble; code ERR_OK: none */
+	uint32_t restarts;
+	const struct ready_seal *seal; /* seal roles that said READY; else NULL */
+	const struct ready_scan *scan;
+};
+uint32_t children_count(const struct children *);
+void children_status(const struct children *, uint32_t i, struct peer_status *ret);
+
+#endif
