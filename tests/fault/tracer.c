@@ -1,0 +1,621 @@
+/*
+ * tracer.c - count, kill or fail the k-th durable call of a process tree.
+ *
+ *	tracer -r ROOT [-r ROOT...] [-m MODE] [-k N] [-e ERRNO] [-n TIMES]
+ *	       [-c NAME] [-l LOG] [-o RESULT] -- COMMAND...
+ *
+ * A durable call is one that changes files or directories below a ROOT:
+ * write, truncate, allocate, create, link, rename, remove, chmod, sync.  One
+ * counter runs over all processes that descend from COMMAND (-c: only those
+ * whose name starts with NAME count).
+ *
+ *	count	let all pass                      before	kill the tree instead of call N
+ *	error	call N .. N + TIMES - 1 fail with ERRNO (TIMES 0: all from N on)
+ *	short	call N, when a write, writes half      after	kill the tree behind call N
+ *
+ * LOG gets a line a call: number, pid, name of the process, call, result, path,
+ * second path.  RESULT gets "calls N", "hit 0|1", "call NAME PATH" of the hit.
+ * Exit: COMMAND's status, 128 + its signal, or 99 when the tree was killed here.
+ *
+ * How it works: a seccomp filter in front of COMMAND stops only these calls, so
+ * recognition runs at full speed.  Our programs' own filters stay above it.
+ * They also make themselves not dumpable; an unprivileged tracer could then not
+ * read their file names, so that one prctl() is turned into its opposite - the
+ * only thing changed in what is traced.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef __x86_64__
+#error "the tracer knows the registers of x86-64 only"
+#endif
+
+enum how {
+	BY_FD,      /* argument 0 is the descriptor written to */
+	BY_OUT_FD2, /* argument 2 is (copy_file_range) */
+	BY_PATH,    /* argument 0 is a path */
+	BY_AT,      /* arguments 0, 1: directory, path */
+	BY_AT_AT,   /* arguments 0, 1 and 2, 3 */
+	BY_PATH_PATH,
+	BY_OPEN,    /* path, flags */
+	BY_OPENAT,  /* directory, path, flags */
+	BY_OPENAT2, /* directory, path, struct open_how */
+	BY_SYMLINKAT,
+	DUMPABLE,
+};
+
+/* clang-format off */
+static const struct call {
+	long nr;
+	const char *name;
+	enum how how;
+	bool writes;
+} calls[] = {
+	{ SYS_write,           "write",           BY_FD,        true },
+	{ SYS_pwrite64,        "pwrite64",        BY_FD,        true },
+	{ SYS_writev,          "writev",          BY_FD,        false },
+	{ SYS_pwritev,         "pwritev",         BY_FD,        false },
+	{ SYS_pwritev2,        "pwritev2",        BY_FD,        false },
+	{ SYS_sendfile,        "sendfile",        BY_FD,        false },
+	{ SYS_copy_file_range, "copy_file_range", BY_OUT_FD2,   false },
+	{ SYS_fsync,           "fsync",           BY_FD,        false },
+	{ SYS_fdatasync,       "fdatasync",       BY_FD,        false },
+	{ SYS_syncfs,          "syncfs",          BY_FD,        false },
+	{ SYS_ftruncate,       "ftruncate",       BY_FD,        false },
+	{ SYS_fallocate,       "fallocate",       BY_FD,        false },
+	{ SYS_fchmod,          "fchmod",          BY_FD,        false },
+	{ SYS_fchown,          "fchown",          BY_FD,        false },
+	{ SYS_truncate,        "truncate",        BY_PATH,      false },
+	{ SYS_chmod,           "chmod",           BY_PATH,      false },
+	{ SYS_mkdir,           "mkdir",           BY_PATH,      false },
+	{ SYS_rmdir,           "rmdir",           BY_PATH,      false },
+	{ SYS_unlink,          "unlink",          BY_PATH,      false },
+	{ SYS_creat,           "creat",           BY_PATH,      false },
+	{ SYS_rename,          "rename",          BY_PATH_PATH, false },
+	{ SYS_link,            "link",            BY_PATH_PATH, false },
+	{ SYS_fchmodat,        "fchmodat",        BY_AT,        false },
+	{ SYS_mkdirat,         "mkdirat",         BY_AT,        false },
+	{ SYS_unlinkat,        "unlinkat",        BY_AT,        false },
+	{ SYS_renameat,        "renameat",        BY_AT_AT,     false },
+	{ SYS_renameat2,       "renameat2",       BY_AT_AT,     false },
+	{ SYS_linkat,          "linkat",          BY_AT_AT,     false },
+	{ SYS_symlinkat,       "symlinkat",       BY_SYMLINKAT, false },
+	{ SYS_open,            "open",            BY_OPEN,      false },
+	{ SYS_openat,          "openat",          BY_OPENAT,    false },
+	{ SYS_openat2,         "openat2",         BY_OPENAT2,   false },
+	{ SYS_prctl,           "prctl",           DUMPABLE,     false },
+};
+
+static const struct { const char *name; int value; } errors[] = {
+	{ "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EDQUOT", EDQUOT }, { "EROFS", EROFS },
+	{ "EACCES", EACCES }, { "EPERM", EPERM }, { "EMFILE", EMFILE }, { "ENOMEM", ENOMEM },
+	{ "EINTR", EINTR }, { "EXDEV", EXDEV },
+};
+/* clang-format on */
+
+#define NCALLS (sizeof calls / sizeof calls[0])
+#define PIDS_MAX 512
+#define ROOTS_MAX 16
+
+enum mode { COUNT, BEFORE, AFTER, ERROR, SHORT };
+static const char *const mode_names[] = { "count", "before", "after", "error", "short" };
+
+struct tracee {
+	pid_t pid;
+	bool leaving;            /* stopped at entry, waits for the exit stop */
+	bool last;               /* kill the tree at that exit */
+	unsigned long n;
+	const struct call *call;
+	char path[2][PATH_MAX];
+};
+
+static struct {
+	const char *roots[ROOTS_MAX];
+	size_t nroots;
+	enum mode mode;
+	unsigned long k, times;
+	int err;
+	const char *only;
+	FILE *log;
+	const char *result;
+	unsigned long count;
+	bool hit, killed;
+	char hit_text[64 + PATH_MAX];
+	struct tracee *tracee[PIDS_MAX];
+} t = { .times = 1, .err = EIO };
+
+static _Noreturn void
+fail(const char *what)
+{
+	fprintf(stderr, "tracer: %s: %s\n", what, strerror(errno));
+	exit(70);
+}
+
+/* --- the tree ------------------------------------------------------------------------ */
+
+static struct tracee *
+tracee_get(pid_t pid)
+{
+	size_t i, hole = PIDS_MAX;
+
+	for (i = 0; i < PIDS_MAX; i++) {
+		if (t.tracee[i] && t.tracee[i]->pid == pid)
+			return t.tracee[i];
+		if (!t.tracee[i] && hole == PIDS_MAX)
+			hole = i;
+	}
+	if (hole == PIDS_MAX || !(t.tracee[hole] = calloc(1, sizeof *t.tracee[hole])))
+		fail("too many processes");
+	t.tracee[hole]->pid = pid;
+	return t.tracee[hole];
+}
+
+static void
+tracee_forget(pid_t pid)
+{
+	for (size_t i = 0; i < PIDS_MAX; i++)
+		if (t.tracee[i] && t.tracee[i]->pid == pid) {
+			free(t.tracee[i]);
+			t.tracee[i] = NULL;
+		}
+}
+
+static size_t
+kill_tree(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < PIDS_MAX; i++)
+		if (t.tracee[i]) {
+			kill(t.tracee[i]->pid, SIGKILL);
+			n++;
+		}
+	t.killed = true;
+	return n;
+}
+
+/* --- what a call touches --------------------------------------------------------------- */
+
+static bool
+read_mem(pid_t pid, uint64_t at, void *dst, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return false;
+	n = pread(fd, dst, size, (off_t)at);
+	close(fd);
+	return n == (ssize_t)size;
+}
+
+/* A path may end near the end of a mapping: read it in small steps. */
+static void
+read_string(pid_t pid, uint64_t at, char *dst, size_t size)
+{
+	size_t n = 0;
+
+	while (n + 9 < size && read_mem(pid, at + n, dst + n, 1) && dst[n])
+		n++;
+	dst[n] = '\0';
+}
+
+static void
+fd_path(pid_t pid, int fd, char dst[static PATH_MAX])
+{
+	char link[64];
+	ssize_t n;
+
+	if (fd == AT_FDCWD)
+		snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid);
+	else
+		snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)pid, fd);
+	n = readlink(link, dst, PATH_MAX - 1);
+	dst[n > 0 ? n : 0] = '\0';
+}
+
+static void
+at_path(pid_t pid, int dir, uint64_t name, char dst[static PATH_MAX])
+{
+	char text[PATH_MAX];
+	size_t len;
+
+	read_string(pid, name, text, sizeof text);
+	if (text[0] == '/') {
+		/* linkat("/proc/self/fd/N", ...) names an unnamed file: show where it lies. */
+		if (strncmp(text, "/proc/self/fd/", 14) == 0)
+			fd_path(pid, (int)strtol(text + 14, NULL, 10), dst);
+		else
+			memcpy(dst, text, sizeof text);
+		return;
+	}
+	fd_path(pid, dir, dst);
+	len = strlen(dst);
+	if (text[0] && strcmp(text, ".") != 0)
+		snprintf(dst + len, PATH_MAX - len, "/%s", text);
+}
+
+static bool
+below_roots(const char *path)
+{
+	for (size_t i = 0; i < t.nroots; i++) {
+		size_t n = strlen(t.roots[i]);
+
+		if (strncmp(path, t.roots[i], n) == 0 && (path[n] == '/' || path[n] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+#define CREATES(flags) (((flags) & (O_CREAT | O_TRUNC)) || ((flags) & O_TMPFILE) == O_TMPFILE)
+
+/* Fills the paths; false when the call changes nothing (an open without O_CREAT). */
+static bool
+resolve(struct tracee *p, const struct call *c, const struct user_regs_struct *r)
+{
+	uint64_t flags = 0;
+
+	p->path[0][0] = p->path[1][0] = '\0';
+	switch (c->how) {
+	case BY_FD:
+		fd_path(p->pid, (int)r->rdi, p->path[0]);
+		return true;
+	case BY_OUT_FD2:
+		fd_path(p->pid, (int)r->rdx, p->path[0]);
+		return true;
+	case BY_PATH:
+	case BY_OPEN:
+		at_path(p->pid, AT_FDCWD, r->rdi, p->path[0]);
+		return c->how == BY_PATH || CREATES((int)r->rsi);
+	case BY_PATH_PATH:
+		at_path(p->pid, AT_FDCWD, r->rdi, p->path[0]);
+		at_path(p->pid, AT_FDCWD, r->rsi, p->path[1]);
+		return true;
+	case BY_AT:
+	case BY_OPENAT:
+		at_path(p->pid, (int)r->rdi, r->rsi, p->path[0]);
+		return c->how == BY_AT || CREATES((int)r->rdx);
+	case BY_OPENAT2:
+		at_path(p->pid, (int)r->rdi, r->rsi, p->path[0]);
+		return read_mem(p->pid, r->rdx, &flags, sizeof flags) && CREATES((int)flags);
+	case BY_AT_AT:
+		at_path(p->pid, (int)r->rdi, r->rsi, p->path[0]);
+		at_path(p->pid, (int)r->rdx, r->r10, p->path[1]);
+		return true;
+	case BY_SYMLINKAT:
+		at_path(p->pid, (int)r->rsi, r->rdx, p->path[0]);
+		return true;
+	case DUMPABLE:
+		break;
+	}
+	return false;
+}
+
+static void
+comm_of(pid_t pid, char dst[static 32])
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	dst[0] = '\0';
+	if ((f = fopen(path, "re"))) {
+		if (fgets(dst, 32, f))
+			dst[strcspn(dst, "\n")] = '\0';
+		fclose(f);
+	}
+}
+
+/* --- acting at a stop ------------------------------------------------------------------ */
+
+static void
+log_call(const struct tracee *p, long long result)
+{
+	char comm[32];
+
+	if (!t.log)
+		return;
+	comm_of(p->pid, comm);
+	fprintf(t.log, "%lu\t%d\t%s\t%s\t%lld\t%s\t%s\n", p->n, (int)p->pid, comm, p->call->name,
+	    result, p->path[0], p->path[1]);
+}
+
+static const struct call *
+call_by_nr(unsigned long long nr)
+{
+	for (size_t i = 0; i < NCALLS; i++)
+		if ((unsigned long long)calls[i].nr == nr)
+			return &calls[i];
+	return NULL;
+}
+
+static void
+mark_hit(const struct tracee *p)
+{
+	t.hit = true;
+	snprintf(t.hit_text, sizeof t.hit_text, "%s %s", p->call->name,
+	    p->path[1][0] ? p->path[1] : p->path[0]);
+}
+
+/* Stays dumpable, so that the links below /proc/PID/fd can be read. */
+static void
+keep_dumpable(pid_t pid, struct user_regs_struct *r)
+{
+	if (r->rdi != PR_SET_DUMPABLE || r->rsi != 0)
+		return;
+	r->rsi = 1;
+	ptrace(PTRACE_SETREGS, pid, 0, r);
+}
+
+/* A counted call is about to happen; returns how to resume. */
+static enum __ptrace_request
+act(struct tracee *p, struct user_regs_struct *r)
+{
+	unsigned long last = t.times ? t.k + t.times - 1 : ULONG_MAX;
+	bool now = t.k != 0 && p->n == t.k;
+
+	if (now && t.mode != COUNT)
+		mark_hit(p);
+	if (now && t.mode == BEFORE) {
+		log_call(p, -EINTR);
+		kill_tree();
+		return PTRACE_CONT;
+	}
+	if (t.mode == ERROR && t.k != 0 && p->n >= t.k && p->n <= last) {
+		r->orig_rax = (unsigned long long)-1;
+		r->rax = (unsigned long long)-(long long)t.err;
+		ptrace(PTRACE_SETREGS, p->pid, 0, r);
+		log_call(p, -t.err);
+		return PTRACE_CONT;
+	}
+	if (now && t.mode == SHORT && p->call->writes && r->rdx > 1) {
+		r->rdx /= 2;
+		ptrace(PTRACE_SETREGS, p->pid, 0, r);
+	}
+	p->last = now && t.mode == AFTER;
+	p->leaving = p->last || t.log;
+	return p->leaving ? PTRACE_SYSCALL : PTRACE_CONT;
+}
+
+static enum __ptrace_request
+on_entry(struct tracee *p)
+{
+	struct user_regs_struct r;
+	const struct call *c;
+	char comm[32];
+
+	if (ptrace(PTRACE_GETREGS, p->pid, 0, &r) < 0 || !(c = call_by_nr(r.orig_rax)))
+		return PTRACE_CONT;
+	if (c->how == DUMPABLE) {
+		keep_dumpable(p->pid, &r);
+		return PTRACE_CONT;
+	}
+	if (!resolve(p, c, &r) || !(below_roots(p->path[0]) || below_roots(p->path[1])))
+		return PTRACE_CONT;
+	if (t.only) {
+		comm_of(p->pid, comm);
+		if (strncmp(comm, t.only, strlen(t.only)) != 0)
+			return PTRACE_CONT;
+	}
+	p->call = c;
+	p->n = ++t.count;
+	return act(p, &r);
+}
+
+static void
+on_exit_stop(struct tracee *p)
+{
+	struct user_regs_struct r;
+
+	if (!p->leaving)
+		return;
+	p->leaving = false;
+	if (ptrace(PTRACE_GETREGS, p->pid, 0, &r) == 0)
+		log_call(p, (long long)r.rax);
+	if (p->last)
+		kill_tree();
+}
+
+static void
+on_stop(pid_t pid, int status)
+{
+	struct tracee *p = tracee_get(pid);
+	int sig = WSTOPSIG(status), event = status >> 16;
+	enum __ptrace_request resume = PTRACE_CONT;
+	unsigned long pass = 0;
+
+	if (event == PTRACE_EVENT_SECCOMP)
+		resume = on_entry(p);
+	else if (sig == (SIGTRAP | 0x80))
+		on_exit_stop(p);
+	else if (event == PTRACE_EVENT_STOP && sig != SIGTRAP)
+		resume = PTRACE_LISTEN; /* a real group stop */
+	else if (event == 0)
+		pass = (unsigned long)sig;
+	if (t.killed)
+		kill(pid, SIGKILL);
+	ptrace(resume, pid, 0, pass);
+}
+
+/* --- start and end --------------------------------------------------------------------- */
+
+static void
+install_filter(void)
+{
+	struct sock_filter code[NCALLS * 2 + 4];
+	struct sock_fprog prog = { .filter = code };
+	size_t n = 0;
+
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < NCALLS; i++) {
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i].nr, 0, 1);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+	}
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	prog.len = (unsigned short)n;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
+		fail("seccomp");
+}
+
+static pid_t
+start(char **argv)
+{
+	const long options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
+	    PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+	int go[2];
+	pid_t pid;
+	char c;
+
+	if (pipe2(go, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		fail("fork");
+	if (pid == 0) {
+		close(go[1]);
+		if (read(go[0], &c, 1) != 1)
+			_exit(70);
+		install_filter();
+		execvp(argv[0], argv);
+		fail(argv[0]);
+	}
+	if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0)
+		fail("ptrace");
+	tracee_get(pid);
+	if (write(go[1], "", 1) != 1)
+		fail("pipe");
+	close(go[0]);
+	close(go[1]);
+	return pid;
+}
+
+static volatile sig_atomic_t overdue;
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	overdue = 1;
+}
+
+/* Runs until the last process of the tree is gone; returns the status of the first. */
+static int
+run(pid_t first)
+{
+	int status, first_status = 0;
+	pid_t pid;
+
+	for (;;) {
+		if ((pid = waitpid(-1, &status, __WALL)) < 0) {
+			if (errno == EINTR && overdue) {
+				fprintf(stderr, "tracer: %zu processes outlived the command\n", kill_tree());
+				overdue = 0;
+			} else if (errno != EINTR)
+				return first_status;
+			continue;
+		}
+		if (WIFSTOPPED(status)) {
+			on_stop(pid, status);
+			continue;
+		}
+		tracee_forget(pid);
+		if (pid == first) {
+			first_status = status;
+			alarm(10);
+		}
+	}
+}
+
+static void
+options(int argc, char **argv)
+{
+	size_t i;
+	int o;
+
+	while ((o = getopt(argc, argv, "+r:m:k:e:n:c:l:o:")) != -1)
+		switch (o) {
+		case 'r':
+			if (t.nroots == ROOTS_MAX || !(t.roots[t.nroots++] = realpath(optarg, NULL)))
+				fail(optarg);
+			break;
+		case 'm':
+			for (i = 0; i < sizeof mode_names / sizeof *mode_names; i++)
+				if (strcmp(optarg, mode_names[i]) == 0)
+					t.mode = (enum mode)i;
+			break;
+		case 'k':
+			t.k = strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			t.times = strtoul(optarg, NULL, 10);
+			break;
+		case 'e':
+			for (i = 0; i < sizeof errors / sizeof *errors; i++)
+				if (strcmp(optarg, errors[i].name) == 0)
+					t.err = errors[i].value;
+			break;
+		case 'c':
+			t.only = optarg;
+			break;
+		case 'l':
+			if (!(t.log = fopen(optarg, "we")))
+				fail(optarg);
+			break;
+		case 'o':
+			t.result = optarg;
+			break;
+		default:
+			exit(64);
+		}
+	if (optind >= argc || t.nroots == 0) {
+		fprintf(stderr, "usage: tracer -r ROOT [-m count|before|after|error|short] [-k N] [-e ERRNO]"
+		    " [-n TIMES] [-c NAME] [-l LOG] [-o RESULT] -- COMMAND...\n");
+		exit(64);
+	}
+}
+
+static void
+write_result(void)
+{
+	FILE *f;
+
+	if (!t.result)
+		return;
+	if (!(f = fopen(t.result, "we")))
+		fail(t.result);
+	fprintf(f, "calls %lu\nhit %d\ncall %s\n", t.count, t.hit, t.hit_text);
+	if (fclose(f) != 0)
+		fail(t.result);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sigaction alarmed = { .sa_handler = on_alarm };
+	int status;
+
+	options(argc, argv);
+	sigaction(SIGALRM, &alarmed, NULL);
+	status = run(start(argv + optind));
+	write_result();
+	if (t.hit && (t.mode == BEFORE || t.mode == AFTER))
+		return 99;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

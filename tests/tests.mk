@@ -1,0 +1,103 @@
+# tests.mk - tests, figures, installation; included by the Makefile, which has the rest.
+
+# --- packages -----------------------------------------------------------------------------
+# Installs what is missing, as root; without root it prints the one command.
+deps:
+	@missing="$$(for p in $(BUILD_PACKAGES) $(TEST_PACKAGES); do \
+	  dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || echo $$p; done)"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	set -- apt-get install -y --no-install-recommends $$missing; \
+	if [ "$$(id -u)" != 0 ]; then echo "these packages are missing; install them with:"; echo "  sudo $$*"; exit 1; fi; \
+	echo "installing: $$missing"; export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -q && "$$@"
+
+# --- helpers of the tests: C programs below $O/tests ---------------------------------------
+HELPER_SRC = $(filter-out %/p11fault.c,$(wildcard tests/fault/*.c tests/tools/*.c))
+HELPER = $(addprefix $O/tests/,$(notdir $(basename $(sort $(HELPER_SRC)))))
+ESCAPE = $(patsubst tests/escape/%.c,$O/tests/%,$(wildcard tests/escape/*.c))
+BARE = $O/tests/b_bare
+
+define helper
+$O/tests/$(notdir $(basename $1)): $1
+	@mkdir -p $$(@D)
+	$$(CC) $$(filter-out -fsanitize%,$$(ALL_CFLAGS)) -pie -o $$@ $$<
+endef
+$(foreach s,$(sort $(HELPER_SRC)),$(eval $(call helper,$s)))
+
+# The limit to compare with: recognition alone, none of our objects.
+$(BARE): tests/bench/b_bare.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fsanitize%,$(ALL_CFLAGS)) $(PKG_CFLAGS) -pie -o $@ $< $(shell pkg-config --libs tesseract lept libtiff-4)
+
+$O/tests/p11fault.so: tests/tools/p11fault.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fsanitize% -fPIE,$(ALL_CFLAGS)) -fPIC -shared $(shell pkg-config --cflags p11-kit-1) -o $@ $< -ldl -lpthread
+
+$(ESCAPE): $O/tests/%: tests/escape/%.c $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
+	  $(shell pkg-config --libs $(ALLPKG)) -ldl
+
+tests: all $(UNIT) $(HELPER) $(ESCAPE)
+
+# --- check, asan -----------------------------------------------------------------------------
+# Variables of pkg-config are read before deps ran: so the work is done by a second make.
+JOBS := $(shell n=$$(nproc); [ $$n -gt 2 ] && n=2; echo $$n)
+SCRIPTS = tests/runner.sh tests/layers.sh tests/flags.sh tests/links.sh tests/words.sh tests/scripts.sh
+SYSTEM = $(sort $(wildcard tests/system/*.sh))
+FAULT = $(sort $(wildcard tests/fault/*.sh))
+ESCAPES = $(sort $(wildcard tests/escape/*.sh))
+
+check: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@$(MAKE) --no-print-directory check-run
+
+check-run:
+	O=$O tests/unroot.sh -w $O/log tests/prove.sh -j $(JOBS) -l $O/log $(SCRIPTS) $(UNIT) $(ESCAPES) $(SYSTEM) $(FAULT)
+
+ASAN_O = build-asan
+asan: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) O=$(ASAN_O) $(ASAN_FLAGS) tests
+	@$(MAKE) --no-print-directory O=$(ASAN_O) $(ASAN_FLAGS) asan-run
+ASAN_FLAGS = OPT='-O1 -g' \
+  EXTRA_CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DSEALROOM_SANITIZE'
+
+asan-run:
+	O=$O SEALROOM_ASAN=1 SWEEP=sample UBSAN_OPTIONS=print_stacktrace=1 \
+	  tests/unroot.sh -w $O/log tests/prove.sh -j $(JOBS) -t 900 -l $O/log $(UNIT) $(SYSTEM) $(FAULT)
+
+# --- lint --------------------------------------------------------------------------------------
+lint: deps
+	@$(MAKE) --no-print-directory lint-run
+lint-run:
+	$(MAKE) --no-print-directory -j$(JOBS) O=build-clang CC=clang-14 tests
+	cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+	  --suppress=unknownMacro -j $(JOBS) -I. $(wildcard agent/*.c agent/lib/*.c rules/*.c scan/*.c seal/*.c seal/*/*.c) \
+	  $(wildcard tests/*/*.c)
+	shellcheck -x -P SCRIPTDIR -S warning tests/*.sh tests/*/*.sh .ci/run
+	@for p in $(MAN); do mandoc -T lint -W warning $$p || exit 1; done
+	@echo "lint: nothing found"
+
+# --- figures -------------------------------------------------------------------------------------
+bench: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE)
+	@O=$O tests/unroot.sh -w $O/bench tests/bench/run.sh
+
+# --- demo, install ---------------------------------------------------------------------------------
+demo: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $O/tests/within
+	@O=$O tests/unroot.sh -w demo tests/demo.sh
+
+MAN = $(wildcard agent/*.[1-8] scan/*.[1-8] seal/*.[1-8] seal/*/*.[1-8] rules/*.[1-8])
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXEC) $(DESTDIR)/etc/sealroom
+	install -m 755 $O/sealroom $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $O/sealroomd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $O/sealroom-scan $O/sealroom-seal $O/sealroom-verify $O/sealroom-fetch $(DESTDIR)$(LIBEXEC)/
+	for p in $(MAN); do install -D -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/$${p##*/} || exit 1; done
+	for m in $(PO:agent/po/%.po=%); do \
+	  install -D -m 644 $O/locale/$$m/LC_MESSAGES/sealroom.mo \
+	    $(DESTDIR)$(PREFIX)/share/locale/$$m/LC_MESSAGES/sealroom.mo || exit 1; done
+	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
+
+.PHONY: tests check-run asan-run lint-run
