@@ -28,7 +28,9 @@ ok() { # RESULT SENTENCE
 	else
 		FAILED=$((FAILED + 1))
 		echo "not ok $COUNT - $2"
-		echo "# failed at $(basename "${BASH_SOURCE[1]}"):${BASH_LINENO[0]}"
+		local i=1
+		[ "${FUNCNAME[1]-}" = is ] || [ "${FUNCNAME[1]-}" = like ] && i=2
+		echo "# failed at $(basename "${BASH_SOURCE[$i]}"):${BASH_LINENO[$((i - 1))]}"
 	fi
 	return "$1"
 }
