@@ -14,6 +14,8 @@ O ?= build
 VERSION := 0.1.0
 PREFIX ?= /usr
 LIBEXEC ?= $(PREFIX)/libexec/sealroom
+V ?= 0
+Q := $(if $(filter 1,$V),,@)
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 
 include .packages.mk
@@ -67,9 +69,10 @@ $O/build_id.c: $(SOURCES)
 # --- objects and programs ---------------------------------------------------------------
 $O/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DSEALROOM_LIBEXEC='"$(LIBEXEC)"' $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(if $Q,@echo '  CC   $<')
+	$Q$(CC) $(ALL_CFLAGS) -DSEALROOM_LIBEXEC='"$(LIBEXEC)"' $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 $O/build_id.o: $O/build_id.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(ALLPKG) 2>/dev/null | sed 's/-I/-isystem /g')
 
@@ -80,7 +83,8 @@ $O/librules.a: $(RULES:%.c=$O/%.o)
 
 define program
 $O/$1: $$($1_SRC:%.c=$O/%.o) $$($1_GEN) $O/librules.a $O/libagent.a
-	$$(CC) $$(ALL_CFLAGS) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $$($1_PKG)) -ldl
+	$$(if $$Q,@echo '  LINK $1')
+	$$Q$$(CC) $$(ALL_CFLAGS) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $$($1_PKG)) -ldl
 endef
 $(foreach b,$(BIN),$(eval $(call program,$b)))
 
@@ -100,7 +104,8 @@ $O/libtest.a: $(TEST_OBJ)
 	@rm -f $@; ar rcs $@ $^
 $O/tests/%: tests/unit/%.c $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -MF $@.d -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
+	$(if $Q,@echo '  TEST $<')
+	$Q$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -MF $@.d -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
 	  $(shell pkg-config --libs $(ALLPKG)) -ldl
 unit: $(UNIT)
 

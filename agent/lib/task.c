@@ -128,6 +128,20 @@ started(int sock, uint32_t task, int pidfd, struct err *e)
 }
 
 static int
+ended(uint32_t task, int status, const struct rusage *u, struct err *e)
+{
+	AUTO_BUF b;
+
+	buf_init(&b, 32);
+	buf_put_u32(&b, task);
+	buf_put_i32(&b, status);
+	buf_put_u64(&b, (uint64_t)u->ru_maxrss);
+	buf_put_u64(&b, (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000000 +
+	        (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec));
+	return wire_send(WIRE_FD, MSG_EXIT, task, &b, NULL, 0, e);
+}
+
+static int
 on_task(struct zygote *z, struct wire_msg *m, struct err *e)
 {
 	struct buf *p = &m->payload;
@@ -154,11 +168,12 @@ on_task(struct zygote *z, struct wire_msg *m, struct err *e)
 	t.in = m->fd[1];
 	t.out = m->fd[2];
 	if ((pid = fork()) < 0) {
+		const struct rusage none = { 0 };
 		struct err why = { 0 };
 
 		err_sys(&why, ERR_MEM, "fork");
 		send_fail(t.sock, t.id, &why);
-		return 0;
+		return ended(t.id, W_EXITCODE(EXIT_FAILURE, 0), &none, e);
 	}
 	if (pid == 0)
 		child_main(z, &t, &limits, kind);
@@ -174,19 +189,12 @@ reap(struct zygote *z, int i, struct err *e)
 	struct child c = z->children[i];
 	struct rusage u;
 	int status;
-	AUTO_BUF b;
 
 	if (wait4(c.pid, &status, WNOHANG, &u) != c.pid)
 		return 0;
 	close(c.pidfd);
 	z->children[i] = z->children[--z->n];
-	buf_init(&b, 32);
-	buf_put_u32(&b, c.task);
-	buf_put_i32(&b, status);
-	buf_put_u64(&b, (uint64_t)u.ru_maxrss);
-	buf_put_u64(&b, (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
-	        (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec));
-	return wire_send(WIRE_FD, MSG_EXIT, c.task, &b, NULL, 0, e);
+	return ended(c.task, status, &u, e);
 }
 
 static int

@@ -1,0 +1,1084 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/io.h"
+#include "agent/lib/log.h"
+#include "agent/lib/proc.h"
+#include "agent/lib/wire.h"
+
+#include "agent/children.h"
+
+#define BACKOFF_FIRST_MS 500
+#define BACKOFF_LAST_MS 60000
+#define STABLE_MS 60000      /* ready this long: the next failure starts small again */
+#define GREET_MS 120000      /* model loading, a PIN pad */
+#define SEAL_ANSWER_MS 60000 /* one signature, one checkpoint */
+#define MARK_LOOK_MS 2000    /* how often a cleared PIN mark is looked for */
+#define EXIT_PATIENCE_MS 10000
+#define TRUST_MAX (1u << 20)
+
+enum peer_state { PEER_DOWN, PEER_GREETING, PEER_SETTING, PEER_READY, PEER_STOPPED };
+
+/* A question to a seal process: at most one of each kind at a time. */
+struct question {
+	bool open;
+	uint32_t ticket;
+	uint64_t timer;
+	sign_cb *sign;
+	note_cb *note;
+	void *ctx;
+};
+
+struct token_peer {
+	struct children *c;
+	enum role role;
+	const char *name;
+	const struct conf_token *token; /* NULL but for tokens */
+	bool log;
+	enum peer_state state;
+	struct proc proc;               /* pid 0: not running */
+	uint64_t timer;                 /* restart, or greeting deadline */
+	uint64_t backoff, ready_at;
+	struct err why;
+	uint32_t restarts, seq, running;
+	bool reserved;
+	struct question question;
+	struct ready_seal *seal;
+	struct ready_scan *scan;
+	struct token_peer *next;
+};
+#define peer token_peer
+
+struct task_run {
+	struct children *c;
+	struct peer *peer;
+	uint64_t handle;
+	uint32_t id;                    /* on the wire; 0: still waiting */
+	struct task_req req;
+	struct buf params;
+	task_cb *cb;
+	void *ctx;
+	int sock, pidfd;
+	uint64_t timer;
+	bool answered, failed, breach, timed_out, exited;
+	struct buf result;
+	struct err err;
+	int status;
+	uint64_t maxrss_kib, cpu_us;
+	struct task_run *next;
+};
+
+struct children {
+	struct loop *loop;
+	struct children_opts opts;
+	struct peer *peers;
+	struct task_run *tasks;         /* oldest first */
+	uint64_t handles;
+	uint32_t ids;
+	bool closing;
+};
+
+static void peer_start(struct peer *);
+static void peer_down(struct peer *, const struct err *);
+static void pump(struct children *);
+
+/* --- peers: settings ------------------------------------------------------------------- */
+
+static int
+add_pem(struct settings *s, const char *kind, const char *name, const char *path, struct err *e)
+{
+	AUTO_BUF b;
+	int r;
+
+	if (s->npems == SETTINGS_PEMS_MAX)
+		return err_set(e, ERR_CONF, "more than %u trust files", SETTINGS_PEMS_MAX);
+	buf_init(&b, TRUST_MAX);
+	if ((r = io_read_file(AT_FDCWD, path, &b, e)) < 0)
+		return r;
+	snprintf(s->pems[s->npems].name, sizeof(s->pems[0].name), "%s%s", kind, name);
+	if ((s->pems[s->npems].pem = buf_take_text(&b)) == NULL)
+		return err_set(e, ERR_MEM, "trust file");
+	s->npems++;
+	return 0;
+}
+
+/* What this role may know, as a memfd. */
+static int
+peer_settings(struct peer *p, int *ret, struct err *e)
+{
+	const struct conf *conf = p->c->opts.conf;
+	struct settings s = { 0 };
+	int r = 0;
+
+	if ((p->role == ROLE_SCAN || p->role == ROLE_FETCH) && (s.conf = conf_text(conf)) == NULL)
+		r = err_set(e, ERR_MEM, "settings");
+	if (p->role == ROLE_VERIFY) {
+		r = add_pem(&s, "seal", "", conf->trust, e);
+		for (size_t i = 0; i < conf->ntsas && r == 0; i++)
+			r = add_pem(&s, "tsa:", conf->tsas[i].name, conf->tsas[i].trust, e);
+	}
+	if (r == 0)
+		r = settings_write(&s, ret, e);
+	settings_done(&s);
+	return r;
+}
+
+static int
+open_mark(struct peer *p, struct err *e)
+{
+	char path[MSG_NAME_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "tokens/%s", p->name);
+	fd = openat(p->c->opts.state_dir, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_sys(e, ERR_IO, "state of token %s", p->name);
+	if (io_sync_dir(p->c->opts.state_dir, "tokens", e) < 0) {
+		close(fd);
+		return -(int)e->code;
+	}
+	return fd;
+}
+
+static int
+send_settings(struct peer *p, struct err *e)
+{
+	const struct children_opts *o = &p->c->opts;
+	uint32_t flags = 0;
+	int fds[2] = { -1, -1 }, n = 1, r;
+	AUTO_BUF b;
+	AUTO_FD memfd = -1;
+	AUTO_FD mark = -1;
+
+	buf_init(&b, 16);
+	if (p->role == ROLE_SCAN && o->ocr)
+		flags |= SETTINGS_OCR;
+	if (p->log && o->log_empty)
+		flags |= SETTINGS_LOG_EMPTY;
+	if (p->token != NULL && o->no_login)
+		flags |= SETTINGS_NO_LOGIN;
+	if ((r = peer_settings(p, &memfd, e)) < 0)
+		return r;
+	fds[0] = memfd;
+	if (p->token != NULL && o->state_dir >= 0) {
+		if ((mark = open_mark(p, e)) < 0)
+			return mark;
+		fds[n++] = mark;
+	}
+	buf_put_u32(&b, flags);
+	return wire_send(p->proc.sock, MSG_SETTINGS, ++p->seq, &b, fds, n, e);
+}
+
+/* --- peers: life and death ------------------------------------------------------------- */
+
+static const char *
+program_of(enum role role)
+{
+	return role == ROLE_SCAN ? "sealroom-scan" : role == ROLE_VERIFY ? "sealroom-verify" :
+	    role == ROLE_FETCH ? "sealroom-fetch" : "sealroom-seal";
+}
+
+static void
+tell(struct peer *p, bool ready, const struct err *why)
+{
+	if (p->c->opts.changed != NULL && !p->c->closing)
+		p->c->opts.changed(p->c->opts.ctx, p->role, p->name, ready, why);
+}
+
+static void
+answer_question(struct peer *p, const struct err *e, const uint8_t *cms, size_t len, const uint8_t *imprint,
+    const char *note)
+{
+	struct question q = p->question;
+
+	memset(&p->question, 0, sizeof(p->question));
+	p->reserved = false;
+	if (!q.open)
+		return;
+	loop_timer_del(p->c->loop, q.timer);
+	if (q.sign != NULL)
+		q.sign(q.ctx, e, cms, len, imprint);
+	else
+		q.note(q.ctx, e, note);
+}
+
+static void
+task_finish(struct task_run *t, bool lost)
+{
+	struct children *c = t->c;
+	struct task_outcome o = { .crashed = !t->answered && !lost && !t->timed_out, .timed_out = t->timed_out,
+		.lost = lost, .maxrss_kib = t->maxrss_kib, .cpu_us = t->cpu_us };
+
+	for (struct task_run **pp = &c->tasks; *pp != NULL; pp = &(*pp)->next)
+		if (*pp == t) {
+			*pp = t->next;
+			break;
+		}
+	loop_timer_del(c->loop, t->timer);
+	if (t->sock >= 0)
+		loop_fd_del(c->loop, t->sock);
+	if (t->pidfd >= 0 && !t->exited)
+		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+	if (t->id != 0 && t->peer->running > 0)
+		t->peer->running--;
+	if (lost)
+		err_set(&t->err, ERR_CHILD, "%s ended", program_of(t->peer->role));
+	else if (t->timed_out)
+		err_set(&t->err, ERR_DOC_TIMEOUT, "no answer within %u s", t->req.deadline_ms / 1000);
+	else if (t->breach || !t->answered) {
+		o.crashed = true;
+		err_set(&t->err, ERR_DOC_CRASH, t->breach ? "broke the protocol" :
+		    WIFSIGNALED(t->status) ? "ended by signal %d" : "ended with status %d",
+		    WIFSIGNALED(t->status) ? WTERMSIG(t->status) : WEXITSTATUS(t->status));
+	}
+	o.err = t->err.code != ERR_OK ? &t->err : NULL;
+	o.result = &t->result;
+	if (t->cb != NULL)
+		t->cb(t->ctx, &o);
+	io_close(&t->sock);
+	io_close(&t->pidfd);
+	io_close(&t->req.in);
+	io_close(&t->req.out);
+	buf_done(&t->params);
+	buf_done(&t->result);
+	free(t);
+}
+
+static void
+lose_tasks(struct peer *p)
+{
+	struct task_run *t, *next;
+
+	/* a callback may add tasks: they wait, and are not met again by this walk */
+	for (bool again = true; again;) {
+		again = false;
+		for (t = p->c->tasks; t != NULL && !again; t = next) {
+			next = t->next;
+			if (t->peer == p && t->id != 0) {
+				task_finish(t, true);
+				again = true;
+			}
+		}
+	}
+	p->running = 0;
+}
+
+static void
+on_restart(void *ctx)
+{
+	struct peer *p = ctx;
+
+	p->timer = 0;
+	peer_start(p);
+}
+
+/* A stopped token stays so until a person cleared its mark. */
+static void
+on_look_at_mark(void *ctx)
+{
+	struct peer *p = ctx;
+	struct stat st;
+	char path[MSG_NAME_MAX + 16];
+
+	snprintf(path, sizeof(path), "tokens/%s", p->name);
+	if (fstatat(p->c->opts.state_dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0) {
+		p->timer = loop_timer(p->c->loop, MARK_LOOK_MS, on_look_at_mark, p);
+		return;
+	}
+	p->timer = 0;
+	p->backoff = BACKOFF_FIRST_MS;
+	peer_start(p);
+}
+
+static void
+schedule_restart(struct peer *p)
+{
+	bool pin = p->why.code == ERR_PIN_BAD || p->why.code == ERR_PIN_STOPPED;
+
+	if (p->ready_at != 0 && clock_ms() - p->ready_at > STABLE_MS)
+		p->backoff = BACKOFF_FIRST_MS;
+	p->ready_at = 0;
+	if (pin && p->token != NULL && p->c->opts.state_dir >= 0) {
+		p->state = PEER_STOPPED;
+		p->timer = loop_timer(p->c->loop, MARK_LOOK_MS, on_look_at_mark, p);
+		return;
+	}
+	p->state = err_class(p->why.code) == ERR_CLASS_STOP && p->why.code != ERR_PEER ? PEER_STOPPED : PEER_DOWN;
+	if (p->state == PEER_STOPPED)
+		p->backoff = BACKOFF_LAST_MS;
+	p->timer = loop_timer(p->c->loop, p->backoff, on_restart, p);
+	p->backoff = p->backoff * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : p->backoff * 2;
+}
+
+/* The process is gone or must go: kill, reap, fail what it was doing, plan the next start. */
+static void
+peer_down(struct peer *p, const struct err *why)
+{
+	struct children *c = p->c;
+
+	if (p->proc.pid == 0)
+		return;
+	if (p->why.code == ERR_OK || p->state == PEER_READY)
+		p->why = *why;
+	loop_timer_del(c->loop, p->timer);
+	loop_fd_del(c->loop, p->proc.sock);
+	syscall(SYS_pidfd_send_signal, p->proc.pidfd, SIGKILL, NULL, 0);
+	while (waitpid(p->proc.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	io_close(&p->proc.sock);
+	io_close(&p->proc.pidfd);
+	p->proc.pid = 0;
+	p->restarts++;
+	schedule_restart(p);
+	answer_question(p, &p->why, NULL, 0, NULL, NULL);
+	lose_tasks(p);
+	tell(p, false, &p->why);
+}
+
+static void
+on_greet_late(void *ctx)
+{
+	struct peer *p = ctx;
+	struct err e = { 0 };
+
+	err_set(&e, ERR_CHILD, "%s %s was not ready within %d s", program_of(p->role), p->name, GREET_MS / 1000);
+	p->timer = 0;
+	peer_down(p, &e);
+}
+
+static int
+on_hello(struct peer *p, struct wire_msg *m, struct err *e)
+{
+	char build[64], name[MSG_NAME_MAX];
+	uint32_t role = buf_get_u32(&m->payload);
+
+	buf_get_str(&m->payload, build, sizeof(build));
+	buf_get_str(&m->payload, name, sizeof(name));
+	if (!buf_finished(&m->payload) || p->state != PEER_GREETING || role != (uint32_t)p->role)
+		return err_set(e, ERR_PEER, "%s: HELLO is damaged", program_of(p->role));
+	if (strcmp(build, build_id) != 0)
+		return err_set(e, ERR_CONF, "%s is of another build; install all programs together",
+		    program_of(p->role));
+	p->state = PEER_SETTING;
+	return send_settings(p, e);
+}
+
+static int
+on_ready(struct peer *p, struct wire_msg *m, struct err *e)
+{
+	int r = 0;
+
+	if (p->state != PEER_SETTING)
+		return err_set(e, ERR_PEER, "%s: READY out of turn", program_of(p->role));
+	if (p->role == ROLE_SEAL) {
+		if (p->seal == NULL && (p->seal = calloc(1, sizeof(*p->seal))) == NULL)
+			return err_set(e, ERR_MEM, "READY");
+		r = ready_seal_get(&m->payload, p->seal, e);
+	} else if (p->role == ROLE_SCAN) {
+		if (p->scan == NULL && (p->scan = calloc(1, sizeof(*p->scan))) == NULL)
+			return err_set(e, ERR_MEM, "READY");
+		r = ready_scan_get(&m->payload, p->scan, e);
+	}
+	if (r < 0)
+		return r;
+	loop_timer_del(p->c->loop, p->timer);
+	p->timer = 0;
+	p->state = PEER_READY;
+	p->ready_at = clock_ms();
+	memset(&p->why, 0, sizeof(p->why));
+	tell(p, true, NULL);
+	pump(p->c);
+	return 0;
+}
+
+static int
+on_signed(struct peer *p, struct wire_msg *m, struct err *e)
+{
+	uint32_t ticket = buf_get_u32(&m->payload);
+	size_t len;
+	const uint8_t *cms = buf_get_blob(&m->payload, &len);
+	uint8_t imprint[HASH_LEN];
+
+	buf_get(&m->payload, imprint, HASH_LEN);
+	if (!buf_finished(&m->payload) || !p->question.open || p->question.sign == NULL ||
+	    ticket != p->question.ticket || len == 0)
+		return err_set(e, ERR_PEER, "SIGNED without a question");
+	p->seal->signatures++;
+	answer_question(p, NULL, cms, len, imprint, NULL);
+	return 0;
+}
+
+static int
+on_refused(struct peer *p, struct wire_msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	uint32_t ticket = buf_get_u32(&m->payload);
+	uint32_t code = buf_get_u32(&m->payload);
+
+	buf_get_str(&m->payload, why.text, sizeof(why.text));
+	if (!buf_finished(&m->payload) || !err_code_valid(code) || !p->question.open ||
+	    (p->question.sign != NULL && ticket != p->question.ticket))
+		return err_set(e, ERR_PEER, "REFUSED without a question");
+	why.code = (enum err_code)code;
+	answer_question(p, &why, NULL, 0, NULL, NULL);
+	return 0;
+}
+
+static int
+on_noted(struct peer *p, struct wire_msg *m, struct err *e)
+{
+	char note[MSG_NOTE_MAX];
+	size_t len;
+	const uint8_t *text = buf_get_blob(&m->payload, &len);
+
+	if (!buf_finished(&m->payload) || !p->question.open || p->question.note == NULL || len >= sizeof(note))
+		return err_set(e, ERR_PEER, "NOTED without a question");
+	memcpy(note, text, len);
+	note[len] = '\0';
+	answer_question(p, NULL, NULL, 0, NULL, note);
+	return 0;
+}
+
+static int
+fail_get(struct wire_msg *m, struct err *ret, struct err *e)
+{
+	struct err f = { 0 };
+	uint32_t code = buf_get_u32(&m->payload);
+
+	f.page = buf_get_u32(&m->payload);
+	buf_get_str(&m->payload, f.text, sizeof(f.text));
+	if (!buf_finished(&m->payload) || !err_code_valid(code))
+		return err_set(e, ERR_PEER, "FAIL is damaged");
+	f.code = (enum err_code)code;
+	for (char *s = f.text; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7F)
+			*s = '?';
+	*ret = f;
+	return 0;
+}
+
+static struct task_run *
+task_by_id(struct children *c, const struct peer *p, uint32_t id)
+{
+	for (struct task_run *t = c->tasks; t != NULL; t = t->next)
+		if (t->peer == p && t->id == id && id != 0)
+			return t;
+	return NULL;
+}
+
+static int
+on_started(struct peer *p, struct wire_msg *m, struct err *e)
+{
+	struct task_run *t = task_by_id(p->c, p, buf_get_u32(&m->payload));
+
+	if (!buf_finished(&m->payload))
+		return err_set(e, ERR_PEER, "STARTED is damaged");
+	if (t == NULL) { /* cancelled meanwhile */
+		syscall(SYS_pidfd_send_signal, m->fd[0], SIGKILL, NULL, 0);
+		return 0;
+	}
+	if (t->pidfd >= 0)
+		return err_set(e, ERR_PEER, "STARTED twice");
+	t->pidfd = take_fd(&m->fd[0]);
+	if (t->timed_out)
+		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+	return 0;
+}
+
+static void task_read(struct task_run *);
+
+static int
+on_exit_msg(struct peer *p, struct wire_msg *m, struct err *e)
+{
+	struct task_run *t = task_by_id(p->c, p, buf_get_u32(&m->payload));
+	int status = buf_get_i32(&m->payload);
+	uint64_t rss = buf_get_u64(&m->payload), cpu = buf_get_u64(&m->payload);
+
+	if (!buf_finished(&m->payload))
+		return err_set(e, ERR_PEER, "EXIT is damaged");
+	if (t == NULL)
+		return 0;
+	t->exited = true;
+	t->status = status;
+	t->maxrss_kib = rss;
+	t->cpu_us = cpu;
+	if (t->sock >= 0)
+		task_read(t); /* what it said last may still lie in the socket */
+	task_finish(t, false);
+	pump(p->c);
+	return 0;
+}
+
+static int
+peer_message(struct peer *p, struct wire_msg *m, struct err *e)
+{
+	int r;
+
+	switch (m->type) {
+	case MSG_HELLO:
+		return on_hello(p, m, e);
+	case MSG_READY:
+		return on_ready(p, m, e);
+	case MSG_STARTED:
+		return on_started(p, m, e);
+	case MSG_EXIT:
+		return on_exit_msg(p, m, e);
+	case MSG_SIGNED:
+		return on_signed(p, m, e);
+	case MSG_REFUSED:
+		return on_refused(p, m, e);
+	case MSG_NOTED:
+		return on_noted(p, m, e);
+	case MSG_FAIL:
+		r = fail_get(m, &p->why, e);
+		if (r == 0) {
+			*e = p->why;
+			r = -(int)e->code;
+		}
+		return r;
+	default:
+		return err_set(e, ERR_PEER, "%s is not expected", wire_name(m->type));
+	}
+}
+
+static void
+on_peer(void *ctx, uint32_t events)
+{
+	struct peer *p = ctx;
+	struct err e = { 0 };
+	AUTO_MSG m = { 0 };
+	int r;
+
+	(void)events;
+	r = wire_recv(p->proc.sock, p->role, ROLE_CORE, MSG_DONTWAIT, &m, &e);
+	if (r < 0 && errno == EAGAIN && e.code == ERR_IO)
+		return;
+	if (r == 0)
+		r = err_set(&e, ERR_CHILD, "%s %s ended", program_of(p->role), p->name);
+	if (r < 0 || peer_message(p, &m, &e) < 0)
+		peer_down(p, &e);
+}
+
+static void
+peer_start(struct peer *p)
+{
+	char path[4096];
+	const struct conf *conf = p->c->opts.conf;
+	char *argv[] = { (char *)(uintptr_t)program_of(p->role), (char *)(uintptr_t)"--conf",
+		(char *)(uintptr_t)conf->path, (char *)(uintptr_t)(p->log ? "--log" : "--token"),
+		(char *)(uintptr_t)p->name, NULL };
+	struct err e = { 0 };
+
+	if (p->c->closing)
+		return;
+	if (p->role != ROLE_SEAL)
+		argv[1] = NULL;
+	else if (p->log)
+		argv[4] = NULL;
+	if (proc_program(argv[0], path, sizeof(path), &e) < 0 || proc_spawn(path, argv, &p->proc, &e) < 0) {
+		p->why = e;
+		p->proc.pid = 0;
+		schedule_restart(p);
+		tell(p, false, &e);
+		return;
+	}
+	p->state = PEER_GREETING;
+	p->running = 0;
+	memset(&p->why, 0, sizeof(p->why));
+	p->timer = loop_timer(p->c->loop, GREET_MS, on_greet_late, p);
+	if (loop_fd(p->c->loop, p->proc.sock, EPOLLIN, on_peer, p) < 0) {
+		err_set(&e, ERR_MEM, "event loop");
+		peer_down(p, &e);
+	}
+}
+
+static int
+add_peer(struct children *c, enum role role, const char *name, const struct conf_token *token, bool log,
+    struct err *e)
+{
+	struct peer *p = calloc(1, sizeof(*p)), **pp = &c->peers;
+
+	if (p == NULL)
+		return err_set(e, ERR_MEM, "process table");
+	*p = (struct peer){ .c = c, .role = role, .name = name, .token = token, .log = log,
+		.backoff = BACKOFF_FIRST_MS, .proc = { 0, -1, -1 } };
+	while (*pp != NULL)
+		pp = &(*pp)->next;
+	*pp = p;
+	return 0;
+}
+
+int
+children_open(struct children **ret, struct loop *loop, const struct children_opts *o, struct err *e)
+{
+	struct children *c = calloc(1, sizeof(*c));
+	int r = 0;
+
+	if (c == NULL)
+		return err_set(e, ERR_MEM, "process table");
+	c->loop = loop;
+	c->opts = *o;
+	if (o->scan)
+		r = add_peer(c, ROLE_SCAN, "", NULL, false, e);
+	if (r == 0 && o->verify)
+		r = add_peer(c, ROLE_VERIFY, "", NULL, false, e);
+	if (r == 0 && o->fetch)
+		r = add_peer(c, ROLE_FETCH, "", NULL, false, e);
+	if (r == 0 && o->log_key)
+		r = add_peer(c, ROLE_SEAL, "log", NULL, true, e);
+	for (size_t i = 0; r == 0 && o->tokens && i < o->conf->ntokens; i++)
+		r = add_peer(c, ROLE_SEAL, o->conf->tokens[i].name, &o->conf->tokens[i], false, e);
+	if (r < 0) {
+		children_close(c);
+		return r;
+	}
+	for (struct peer *p = c->peers; p != NULL; p = p->next)
+		peer_start(p);
+	*ret = c;
+	return 0;
+}
+
+/* Hung up on, a peer ends by itself; after 2 s it is ended. */
+static void
+wait_end(struct peer *p, uint64_t until)
+{
+	struct pollfd pfd = { .fd = p->proc.pidfd, .events = POLLIN };
+	uint64_t now = clock_ms();
+
+	if (poll(&pfd, 1, now < until ? (int)(until - now) : 0) <= 0)
+		syscall(SYS_pidfd_send_signal, p->proc.pidfd, SIGKILL, NULL, 0);
+	while (waitpid(p->proc.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	io_close(&p->proc.pidfd);
+	p->proc.pid = 0;
+}
+
+void
+children_close(struct children *c)
+{
+	uint64_t until = clock_ms() + 2000;
+	struct peer *p;
+
+	if (c == NULL)
+		return;
+	c->closing = true;
+	while (c->tasks != NULL) {
+		c->tasks->cb = NULL;
+		task_finish(c->tasks, true);
+	}
+	for (p = c->peers; p != NULL; p = p->next) {
+		loop_timer_del(c->loop, p->timer);
+		loop_timer_del(c->loop, p->question.timer);
+		if (p->proc.pid != 0) {
+			loop_fd_del(c->loop, p->proc.sock);
+			io_close(&p->proc.sock);
+		}
+	}
+	while ((p = c->peers) != NULL) {
+		if (p->proc.pid != 0)
+			wait_end(p, until);
+		c->peers = p->next;
+		free(p->seal);
+		free(p->scan);
+		free(p);
+	}
+	free(c);
+}
+
+/* --- tasks ----------------------------------------------------------------------------- */
+
+static enum role
+role_of(uint32_t kind)
+{
+	return kind >= TASK_STAMP ? ROLE_FETCH : kind >= TASK_ATTACH ? ROLE_VERIFY : ROLE_SCAN;
+}
+
+static uint32_t
+slots_of(enum role role)
+{
+	return role == ROLE_FETCH ? 8 : 16;
+}
+
+static void
+task_breach(struct task_run *t)
+{
+	t->breach = true;
+	if (t->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+}
+
+static int
+on_page_want(struct task_run *t, struct wire_msg *m, struct err *e)
+{
+	uint32_t page = buf_get_u32(&m->payload);
+	AUTO_FD fd = -1;
+	AUTO_BUF b;
+
+	if (!buf_finished(&m->payload) || t->req.page == NULL || (fd = t->req.page(t->ctx, page)) < 0)
+		return err_set(e, ERR_PEER, "a page that is not there");
+	buf_init(&b, 4);
+	buf_put_u32(&b, page);
+	return wire_send(t->sock, MSG_PAGE, t->id, &b, &fd, 1, e);
+}
+
+static int
+task_message(struct task_run *t, struct wire_msg *m, struct err *e)
+{
+	if (t->answered)
+		return err_set(e, ERR_PEER, "a message after the final one");
+	switch (m->type) {
+	case MSG_RESULT:
+		t->answered = true;
+		buf_put(&t->result, m->payload.data, m->payload.len);
+		return buf_ok(&t->result) ? 0 : err_set(e, ERR_MEM, "result");
+	case MSG_FAIL:
+		t->answered = t->failed = true;
+		return fail_get(m, &t->err, e);
+	case MSG_PROGRESS:
+		return 0;
+	case MSG_PAGE_WANT:
+		return on_page_want(t, m, e);
+	default:
+		return err_set(e, ERR_PEER, "%s is not expected", wire_name(m->type));
+	}
+}
+
+/* Reads all that is there; a hang-up only ends the reading. */
+static void
+task_read(struct task_run *t)
+{
+	struct err e = { 0 };
+
+	while (!t->breach) {
+		AUTO_MSG m = { 0 };
+		int r = wire_recv(t->sock, ROLE_TASK, ROLE_CORE, MSG_DONTWAIT, &m, &e);
+
+		if (r < 0 && e.code == ERR_IO && errno == EAGAIN)
+			return;
+		if (r == 0) {
+			loop_fd_del(t->c->loop, t->sock);
+			io_close(&t->sock);
+			return;
+		}
+		if (r < 0 || task_message(t, &m, &e) < 0) {
+			task_breach(t);
+			loop_fd_del(t->c->loop, t->sock);
+			return;
+		}
+	}
+}
+
+static void
+on_task_sock(void *ctx, uint32_t events)
+{
+	(void)events;
+	task_read(ctx);
+}
+
+/* Killed, yet its zygote does not say so: the zygote itself hangs. */
+static void
+on_no_exit(void *ctx)
+{
+	struct task_run *t = ctx;
+	struct err e = { 0 };
+
+	t->timer = 0;
+	err_set(&e, ERR_CHILD, "%s does not answer", program_of(t->peer->role));
+	peer_down(t->peer, &e);
+}
+
+static void
+task_kill(struct task_run *t)
+{
+	t->timed_out = true;
+	if (t->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+	loop_timer_del(t->c->loop, t->timer);
+	t->timer = loop_timer(t->c->loop, EXIT_PATIENCE_MS, on_no_exit, t);
+}
+
+static void
+on_deadline(void *ctx)
+{
+	struct task_run *t = ctx;
+
+	t->timer = 0;
+	task_kill(t);
+}
+
+static int
+task_send(struct task_run *t, struct err *e)
+{
+	int sv[2], fds[3], n = 0, r;
+	AUTO_BUF b;
+
+	if ((r = wire_pair(sv, e)) < 0)
+		return r;
+	buf_init(&b, WIRE_PAYLOAD);
+	buf_put_u32(&b, t->id);
+	buf_put_u32(&b, t->req.kind);
+	buf_put_u32(&b, t->req.as_mib);
+	buf_put_u32(&b, t->req.cpu_s);
+	buf_put_u64(&b, t->req.fsize);
+	buf_put_blob(&b, t->params.data, t->params.len);
+	fds[n++] = sv[1];
+	/* the second is always the input: a task without one gets its output there */
+	if (t->req.in >= 0 || t->req.out >= 0)
+		fds[n++] = t->req.in >= 0 ? t->req.in : t->req.out;
+	if (t->req.out >= 0)
+		fds[n++] = t->req.out;
+	r = wire_send(t->peer->proc.sock, MSG_TASK, ++t->peer->seq, &b, fds, n, e);
+	close(sv[1]);
+	t->sock = sv[0];
+	if (r == 0 && loop_fd(t->c->loop, t->sock, EPOLLIN, on_task_sock, t) < 0)
+		r = err_set(e, ERR_MEM, "event loop");
+	return r;
+}
+
+static void
+task_start(struct task_run *t)
+{
+	struct err e = { 0 };
+
+	if (++t->c->ids == 0)
+		t->c->ids = 1;
+	t->id = t->c->ids;
+	t->peer->running++;
+	if (task_send(t, &e) < 0) {
+		peer_down(t->peer, &e);
+		return;
+	}
+	if (t->req.deadline_ms != 0)
+		t->timer = loop_timer(t->c->loop, t->req.deadline_ms, on_deadline, t);
+}
+
+/* Starts what can start. A start may fail and take its peer down: begin again then. */
+static void
+pump(struct children *c)
+{
+	struct task_run *t;
+
+	if (c->closing)
+		return;
+	do {
+		for (t = c->tasks; t != NULL; t = t->next)
+			if (t->id == 0 && t->peer->state == PEER_READY && t->peer->running < slots_of(t->peer->role))
+				break;
+		if (t != NULL)
+			task_start(t);
+	} while (t != NULL);
+}
+
+static void
+on_pump(void *ctx)
+{
+	pump(ctx);
+}
+
+uint64_t
+children_task(struct children *c, const struct task_req *req, task_cb *cb, void *ctx)
+{
+	struct task_run *t = calloc(1, sizeof(*t)), **pp = &c->tasks;
+	struct peer *p = c->peers;
+
+	while (p != NULL && p->role != role_of(req->kind))
+		p = p->next;
+	if (t == NULL || p == NULL)
+		abort(); /* our own mistake, or no memory for a hundred bytes: a restart loses nothing */
+	*t = (struct task_run){ .c = c, .peer = p, .handle = ++c->handles, .req = *req, .cb = cb, .ctx = ctx,
+		.sock = -1, .pidfd = -1 };
+	t->req.params = NULL;
+	t->req.in = req->in < 0 ? -1 : fcntl(req->in, F_DUPFD_CLOEXEC, 3);
+	t->req.out = req->out < 0 ? -1 : fcntl(req->out, F_DUPFD_CLOEXEC, 3);
+	buf_init(&t->params, WIRE_PAYLOAD);
+	if (req->params != NULL)
+		buf_put(&t->params, req->params->data, req->params->len);
+	buf_init(&t->result, WIRE_PAYLOAD);
+	while (*pp != NULL)
+		pp = &(*pp)->next;
+	*pp = t;
+	/* from the loop, so that no callback comes before the caller has its handle */
+	loop_timer(c->loop, 0, on_pump, c);
+	return t->handle;
+}
+
+void
+children_cancel(struct children *c, uint64_t handle)
+{
+	for (struct task_run *t = c->tasks; t != NULL; t = t->next)
+		if (t->handle == handle) {
+			t->cb = NULL;
+			if (t->id == 0) {
+				task_finish(t, true);
+			} else {
+				task_kill(t);
+			}
+			return;
+		}
+}
+
+void
+children_load(const struct children *c, enum role role, uint32_t *running, uint32_t *waiting)
+{
+	*running = *waiting = 0;
+	for (const struct task_run *t = c->tasks; t != NULL; t = t->next)
+		if (t->peer->role == role)
+			(*(t->id == 0 ? waiting : running))++;
+}
+
+/* --- seal ------------------------------------------------------------------------------ */
+
+struct token_peer *
+children_reserve(struct children *c, const struct conf_seal *seal)
+{
+	for (size_t i = 0; i < seal->ntokens; i++)
+		for (struct peer *p = c->peers; p != NULL; p = p->next)
+			if (p->token == seal->tokens[i] && p->state == PEER_READY && !p->reserved &&
+			    p->seal->logged_in) {
+				p->reserved = true;
+				return p;
+			}
+	return NULL;
+}
+
+void
+children_unreserve(struct token_peer *p)
+{
+	p->reserved = false;
+}
+
+const struct ready_seal *
+children_token_facts(const struct token_peer *p)
+{
+	return p->seal;
+}
+
+const char *
+children_token_name(const struct token_peer *p)
+{
+	return p->name;
+}
+
+static void
+on_answer_late(void *ctx)
+{
+	struct peer *p = ctx;
+	struct err e = { 0 };
+
+	p->question.timer = 0;
+	err_set(&e, ERR_TOKEN_FAULT, "token %s gave no answer within %d s", p->name, SEAL_ANSWER_MS / 1000);
+	peer_down(p, &e);
+}
+
+/* Answers later, from the loop, when the process has gone meanwhile. */
+static void
+on_ask_failed(void *ctx)
+{
+	struct peer *p = ctx;
+	struct err e = { 0 };
+
+	if (!p->question.open)
+		return;
+	p->question.timer = 0;
+	err_set(&e, ERR_TOKEN_GONE, "token %s is not ready", p->name);
+	if (p->proc.pid != 0)
+		peer_down(p, &e);
+	else
+		answer_question(p, &e, NULL, 0, NULL, NULL);
+}
+
+static void
+ask(struct peer *p, enum msg_type type, const struct buf *b, struct question q)
+{
+	struct err e = { 0 };
+	bool sent = p->state == PEER_READY && wire_send(p->proc.sock, type, ++p->seq, b, NULL, 0, &e) == 0;
+
+	p->question = q;
+	p->question.open = true;
+	p->question.timer = loop_timer(p->c->loop, sent ? SEAL_ANSWER_MS : 0, sent ? on_answer_late : on_ask_failed, p);
+}
+
+void
+children_sign(struct token_peer *p, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN], sign_cb *cb,
+    void *ctx)
+{
+	struct question q = { .ticket = p->seq + 1, .sign = cb, .ctx = ctx };
+	AUTO_BUF b;
+
+	buf_init(&b, 96);
+	buf_put_u32(&b, q.ticket);
+	buf_put_str(&b, job);
+	buf_put_u32(&b, attempt);
+	buf_put(&b, digest, HASH_LEN);
+	ask(p, MSG_SIGN, &b, q);
+}
+
+static struct peer *
+log_peer(const struct children *c)
+{
+	for (struct peer *p = c->peers; p != NULL; p = p->next)
+		if (p->log)
+			return p;
+	return NULL;
+}
+
+const struct ready_seal *
+children_log_facts(const struct children *c)
+{
+	const struct peer *p = log_peer(c);
+
+	return p != NULL && p->state == PEER_READY ? p->seal : NULL;
+}
+
+int
+children_note(struct children *c, const char *origin, uint64_t size, const uint8_t root[HASH_LEN], note_cb *cb,
+    void *ctx)
+{
+	struct question q = { .note = cb, .ctx = ctx };
+	struct peer *p = log_peer(c);
+	AUTO_BUF b;
+
+	if (p == NULL || p->state != PEER_READY || p->question.open)
+		return -1;
+	buf_init(&b, 320);
+	buf_put_str(&b, origin);
+	buf_put_u64(&b, size);
+	buf_put(&b, root, HASH_LEN);
+	ask(p, MSG_NOTE, &b, q);
+	return 0;
+}
+
+/* --- status ---------------------------------------------------------------------------- */
+
+uint32_t
+children_count(const struct children *c)
+{
+	uint32_t n = 0;
+
+	for (const struct peer *p = c->peers; p != NULL; p = p->next)
+		n++;
+	return n;
+}
+
+void
+children_status(const struct children *c, uint32_t i, struct peer_status *ret)
+{
+	const struct peer *p = c->peers;
+
+	while (i-- > 0)
+		p = p->next;
+	*ret = (struct peer_status){ .role = p->role, .name = p->name, .ready = p->state == PEER_READY,
+		.stopped = p->state == PEER_STOPPED, .why = p->why, .restarts = p->restarts,
+		.seal = p->state == PEER_READY ? p->seal : NULL, .scan = p->state == PEER_READY ? p->scan : NULL };
+}

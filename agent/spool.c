@@ -1,0 +1,380 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/io.h"
+#include "agent/lib/log.h"
+#include "agent/lib/path.h"
+
+#include "agent/spool.h"
+
+#define SEEN_KEEP_US (90LL * 24 * 3600 * 1000000)
+#define RECORD_MAX (1u << 20)
+
+static const char *const state_names[SPOOL_STATES] = {
+	[SPOOL_INCOMING] = "incoming", [SPOOL_CLAIMED] = "claimed", [SPOOL_RENDERED] = "rendered",
+	[SPOOL_SIGNED] = "signed", [SPOOL_SEALED] = "sealed", [SPOOL_ARCHIVED] = "archived",
+	[SPOOL_LOGGED] = "logged", [SPOOL_RELEASED] = "released", [SPOOL_REFUSED] = "refused",
+	[SPOOL_HELD] = "held",
+};
+
+const char *
+spool_state_name(enum spool_state s)
+{
+	return state_names[s];
+}
+
+/* --- opening -------------------------------------------------------------------------- */
+
+/* Locks, renames and fsync mean what we need on local file systems only. */
+static int
+check_fs(int fd, const char *path, struct err *e)
+{
+	static const struct { unsigned long type; const char *name; } remote[] = {
+		{ NFS_SUPER_MAGIC, "NFS" }, { SMB_SUPER_MAGIC, "SMB" }, { 0xFF534D42, "CIFS" },
+		{ 0xFE534D42, "SMB2" }, { 0x65735546, "FUSE" }, { V9FS_MAGIC, "9p" }, { AFS_SUPER_MAGIC, "AFS" },
+		{ CEPH_SUPER_MAGIC, "Ceph" },
+	};
+	struct statfs s;
+
+	if (fstatfs(fd, &s) < 0)
+		return err_sys(e, ERR_IO, "file system of %s", path);
+	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+		if ((unsigned long)s.f_type == remote[i].type)
+			return err_set(e, ERR_CONF, "state directory %s lies on %s; it needs a local file system",
+			    path, remote[i].name);
+	return 0;
+}
+
+static int
+take_lock(struct spool *s, struct err *e)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if ((s->lock = openat(s->state, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+		return err_sys(e, ERR_IO, "state lock");
+	if (fcntl(s->lock, F_OFD_SETLK, &l) < 0)
+		return errno == EAGAIN || errno == EACCES ?
+		    err_set(e, ERR_LOCKED, "another sealroomd works with this state directory") :
+		    err_sys(e, ERR_IO, "state lock");
+	return 0;
+}
+
+static int
+check_format(int dir, bool make, struct err *e)
+{
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, 64);
+	if (!io_exists(dir, "FORMAT"))
+		return make ? io_put(dir, "FORMAT", SPOOL_FORMAT, strlen(SPOOL_FORMAT), 0600, e) : 0;
+	if ((r = io_read_file(dir, "FORMAT", &b, e)) < 0)
+		return r;
+	if (b.len != strlen(SPOOL_FORMAT) || memcmp(b.data, SPOOL_FORMAT, b.len) != 0)
+		return err_set(e, ERR_CONF, "spool has another FORMAT than this release knows");
+	return 0;
+}
+
+static int
+open_below(int dir, const char *path, bool make, int *ret, struct err *e)
+{
+	int r, fd;
+
+	if (make && (r = io_mkdir_p(dir, path, 0700, e)) < 0)
+		return r;
+	if ((fd = io_open_dir(dir, path, e)) < 0)
+		return fd;
+	*ret = fd;
+	return 0;
+}
+
+static void
+all_closed(struct spool *s)
+{
+	s->state = s->lock = s->quarantine = s->seen = s->tokens = s->tsa = s->events_tmp = s->events_new = -1;
+	for (int i = 0; i < SPOOL_STATES; i++)
+		s->dir[i] = -1;
+}
+
+static int
+open_dirs(struct spool *s, bool make, struct err *e)
+{
+	const struct { const char *name; int *fd; } more[] = {
+		{ "quarantine", &s->quarantine }, { "seen", &s->seen }, { "tokens", &s->tokens }, { "tsa", &s->tsa },
+		{ "events/tmp", &s->events_tmp }, { "events/new", &s->events_new },
+	};
+	char path[64];
+	AUTO_FD spool = -1;
+	int r;
+
+	if ((r = open_below(s->state, "spool", make, &spool, e)) < 0 || (r = check_format(spool, make, e)) < 0)
+		return r;
+	for (int i = 0; i < SPOOL_STATES; i++)
+		if ((r = open_below(spool, state_names[i], make, &s->dir[i], e)) < 0)
+			return r;
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		snprintf(path, sizeof(path), "%s", more[i].name);
+		if ((r = open_below(s->state, path, make, more[i].fd, e)) < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+spool_begin(struct spool *s, const struct conf *conf, bool make, struct err *e)
+{
+	int r;
+
+	all_closed(s);
+	if (make && (r = io_mkdir_p(AT_FDCWD, conf->state, 0700, e)) < 0)
+		return r;
+	if ((s->state = open(conf->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return err_sys(e, ERR_CONF, "state directory %s", conf->state);
+	if (make && ((r = check_fs(s->state, conf->state, e)) < 0 || (r = take_lock(s, e)) < 0))
+		return r;
+	return open_dirs(s, make, e);
+}
+
+int
+spool_open(struct spool *s, const struct conf *conf, struct err *e)
+{
+	int r = spool_begin(s, conf, true, e);
+
+	if (r < 0)
+		spool_close(s);
+	return r;
+}
+
+int
+spool_peek(struct spool *s, const struct conf *conf, struct err *e)
+{
+	int r = spool_begin(s, conf, false, e);
+
+	if (r < 0)
+		spool_close(s);
+	return r;
+}
+
+void
+spool_close(struct spool *s)
+{
+	int *const fds[] = { &s->quarantine, &s->seen, &s->tokens, &s->tsa, &s->events_tmp, &s->events_new,
+		&s->lock, &s->state };
+
+	for (int i = 0; i < SPOOL_STATES; i++)
+		io_close(&s->dir[i]);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		io_close(fds[i]);
+}
+
+int
+spool_job_dir(const struct spool *s, enum spool_state st, const char *id, struct err *e)
+{
+	return io_open_dir(s->dir[st], id, e);
+}
+
+int
+spool_move(const struct spool *s, const char *id, enum spool_state from, enum spool_state to, struct err *e)
+{
+	return io_move(s->dir[from], id, s->dir[to], id, e);
+}
+
+int
+spool_space(int fd, uint64_t *ret_free, struct err *e)
+{
+	struct statvfs v;
+
+	if (fstatvfs(fd, &v) < 0)
+		return err_sys(e, ERR_IO, "free space");
+	*ret_free = (uint64_t)v.f_bavail * v.f_frsize;
+	return 0;
+}
+
+int
+record_put(int job_dir, const char *name, const void *p, size_t n, struct err *e)
+{
+	return io_put(job_dir, name, p, n, 0600, e);
+}
+
+int
+record_get(int job_dir, const char *name, struct buf *b, struct err *e)
+{
+	if (b->max == 0)
+		b->max = RECORD_MAX;
+	return io_read_file(job_dir, name, b, e);
+}
+
+/* --- claim ---------------------------------------------------------------------------- */
+
+int
+claim_put(int job_dir, const struct claim *c, struct err *e)
+{
+	char hash[HASH_HEX], name[3 * SPOOL_NAME_MAX], work[3 * SPOOL_NAME_MAX];
+	AUTO_FREE char *text = NULL;
+	json_t *j;
+
+	hash_hex(c->hash, hash);
+	path_escape(c->name, name, sizeof(name));
+	path_escape(c->work_name, work, sizeof(work));
+	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s}", "v", 1, "id", c->id,
+	    "folder", c->folder, "name", name, "work_name", work, "size", (json_int_t)c->size, "mtime_ns",
+	    (json_int_t)c->mtime_ns, "sha256", hash, "owner", (json_int_t)c->owner, "received_us",
+	    (json_int_t)c->received_us, "log_size", (json_int_t)c->log_size, "salt", c->salt);
+	if (j != NULL)
+		text = json_dumps(j, JSON_INDENT(1));
+	json_decref(j);
+	if (text == NULL)
+		return err_set(e, ERR_MEM, "claim");
+	return record_put(job_dir, "claim", text, strlen(text), e);
+}
+
+static int
+unescape(const char *in, char *dst, size_t size)
+{
+	size_t n = 0;
+
+	for (; *in && n + 1 < size; in++) {
+		unsigned v;
+
+		if (*in != '%') {
+			dst[n++] = *in;
+			continue;
+		}
+		if (sscanf(in + 1, "%2X", &v) != 1 || v == 0)
+			return -1;
+		dst[n++] = (char)v;
+		in += 2;
+	}
+	dst[n] = '\0';
+	return *in ? -1 : 0;
+}
+
+static int
+claim_parse(const char *text, size_t len, struct claim *c)
+{
+	const char *id, *folder, *name, *work, *hash, *salt;
+	json_int_t size, mtime, owner, received, log_size;
+	json_t *j = json_loadb(text, len, 0, NULL);
+	int v, r = -1;
+
+	if (j != NULL &&
+	    json_unpack(j, "{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s}", "v", &v, "id", &id,
+	        "folder", &folder, "name", &name, "work_name", &work, "size", &size, "mtime_ns", &mtime, "sha256",
+	        &hash, "owner", &owner, "received_us", &received, "log_size", &log_size, "salt", &salt) == 0 &&
+	    v == 1 && id_valid(id) && strlen(folder) < sizeof(c->folder) && strlen(salt) < sizeof(c->salt) &&
+	    hash_from_hex(hash, c->hash) == 0 && unescape(name, c->name, sizeof(c->name)) == 0 &&
+	    unescape(work, c->work_name, sizeof(c->work_name)) == 0) {
+		memcpy(c->id, id, ID_MAX);
+		strcpy(c->folder, folder);
+		strcpy(c->salt, salt);
+		c->size = (uint64_t)size;
+		c->mtime_ns = mtime;
+		c->owner = (uid_t)owner;
+		c->received_us = received;
+		c->log_size = (uint64_t)log_size;
+		r = 0;
+	}
+	json_decref(j);
+	return r;
+}
+
+int
+claim_get(int job_dir, struct claim *ret, struct err *e)
+{
+	struct claim c;
+	AUTO_BUF b;
+	int r;
+
+	memset(&c, 0, sizeof(c));
+	buf_init(&b, 64 * 1024);
+	if ((r = record_get(job_dir, "claim", &b, e)) < 0)
+		return r;
+	if (claim_parse((const char *)b.data, b.len, &c) < 0)
+		return err_set(e, ERR_IO, "claim is damaged");
+	*ret = c;
+	return 0;
+}
+
+void
+claim_identity(const struct claim *c, uint8_t out[HASH_LEN])
+{
+	AUTO_BUF b;
+
+	buf_init(&b, 4096);
+	buf_put_str(&b, c->folder);
+	buf_put_str(&b, c->name);
+	buf_put_u64(&b, c->size);
+	buf_put_u64(&b, (uint64_t)c->mtime_ns);
+	buf_put(&b, c->hash, HASH_LEN);
+	hash_bytes(b.data, b.len, out);
+}
+
+/* --- seen ----------------------------------------------------------------------------- */
+
+static void
+seen_name(const struct claim *c, char out[HASH_HEX])
+{
+	uint8_t id[HASH_LEN];
+
+	claim_identity(c, id);
+	hash_hex(id, out);
+}
+
+int
+seen_put(const struct spool *s, const struct claim *c, struct err *e)
+{
+	char name[HASH_HEX];
+	int r;
+
+	seen_name(c, name);
+	r = io_put(s->seen, name, c->id, ID_LEN, 0600, e);
+	/* a crash after it was put: the same job comes by again */
+	return r < 0 && errno == EEXIST && io_exists(s->seen, name) ? 0 : r;
+}
+
+bool
+seen_has(const struct spool *s, const struct claim *c, char ret_id[ID_MAX])
+{
+	char name[HASH_HEX];
+	struct err e;
+	AUTO_BUF b;
+
+	seen_name(c, name);
+	buf_init(&b, ID_LEN);
+	if (io_read_file(s->seen, name, &b, &e) < 0 || b.len != ID_LEN)
+		return false;
+	memcpy(ret_id, b.data, ID_LEN);
+	ret_id[ID_LEN] = '\0';
+	return true;
+}
+
+int
+seen_expire(const struct spool *s, struct err *e)
+{
+	int64_t now = clock_wall_us();
+	int fd = openat(s->seen, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *de;
+	struct stat st;
+	DIR *d;
+
+	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+		io_close(&fd);
+		return err_sys(e, ERR_IO, "state/seen");
+	}
+	while ((de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.' && fstatat(s->seen, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    now - (int64_t)st.st_mtim.tv_sec * 1000000 > SEEN_KEEP_US)
+			unlinkat(s->seen, de->d_name, 0);
+	closedir(d);
+	return 0;
+}
