@@ -1,0 +1,58 @@
+/*
+ * deliver.h - what the people of a hot folder get back, and the end of their copy.
+ *
+ *	deliver_begin(&d, loop, &req, cb, ctx, &e)   works in steps; cb once, later, then d is gone
+ *	deliver_cancel(d)                            before cb; NULL is fine
+ *
+ *	DELIVER_RESULT   sealed.pdf           -> done/  NAME.pdf, or the name the rule wants
+ *	DELIVER_REFUSED  source               -> error/ NAME and NAME.txt
+ *	DELIVER_HELD     source, picture.png  -> held/  NAME, NAME.txt and, if the job has one, NAME.png
+ *	DELIVER_UNHOLD   takes back from held/ what DELIVER_HELD put there and nobody changed
+ *	DELIVER_RELEASE  removes the sender's copy: work/work_name or name, whichever still is the claim's
+ *
+ * Each may be done again after a crash, and then changes nothing that is done
+ * already: the names are chosen first and put into the job (records
+ * `delivered-done`, `delivered-error`, `delivered-held`: names and hashes), a
+ * file appears by a rename that never replaces, complete and synced, with
+ * give.mode and the group of its folder.  A name is taken when it exists in any
+ * spelling of upper and lower case or of accents; then " (2)" goes before the
+ * suffix, for the whole set.  Names are made legal for Windows.
+ *
+ * DELIVER_RELEASE opens by the rules of the intake and compares size, mtime and
+ * SHA-256; a name that is gone or leads to another file is left alone: success.
+ * EACCES, EPERM, EROFS are -ERR_IO with that errno: alarm, stay in logged.
+ */
+#ifndef SEALROOM_DELIVER_H
+#define SEALROOM_DELIVER_H
+
+#include "agent/lib/err.h"
+#include "agent/lib/loop.h"
+#include "agent/spool.h"
+#include "rules/conf.h"
+
+#define DELIVER_STEP (4u << 20) /* bytes a turn */
+
+enum deliver_kind { DELIVER_RESULT, DELIVER_REFUSED, DELIVER_HELD, DELIVER_UNHOLD, DELIVER_RELEASE };
+
+struct deliver_req {
+	enum deliver_kind kind;
+	const struct conf_folder *folder; /* outlives the delivery */
+	int hot;                          /* duplicated */
+	int job_dir;                      /* duplicated; -1 for RELEASE */
+	const struct claim *claim;        /* copied */
+	const char *wanted;               /* RESULT: name a rule wants; "" or NULL: NAME.pdf */
+	const struct err *why;            /* REFUSED, HELD: code, page, detail; copied */
+	const char *word;                 /* HELD: compose_result.hold_word; "" or NULL */
+	const char *say;                  /* HELD, REFUSED: own words of a rule or a person; "" or NULL */
+};
+
+struct deliver; /* opaque: deliver.c */
+
+/* why is NULL when all is done; its errno is in effect during the call. */
+typedef void deliver_cb(void *ctx, const struct err *why);
+
+int deliver_begin(struct deliver **ret, struct loop *, const struct deliver_req *, deliver_cb *, void *ctx,
+    struct err *);
+void deliver_cancel(struct deliver *);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * hot.h - a hot folder is not ours: opening what others put there.
+ *
+ * Whatever lies below a hot folder is opened relative to a descriptor of it,
+ * never through a link, never on another mount, never waiting for a peer
+ * (a FIFO), and is looked at before it is believed.  Shared by watch.c,
+ * intake.c and deliver.c.
+ */
+#ifndef SEALROOM_HOT_H
+#define SEALROOM_HOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "agent/lib/err.h"
+#include "rules/conf.h"
+
+/* What tells two states of one file apart while we look (durability 1: not the delivery's identity). */
+struct hot_stamp {
+	dev_t dev;
+	ino_t ino;
+	uint64_t size;
+	int64_t mtime_ns, ctime_ns;
+};
+void hot_stamp(const struct stat *, struct hot_stamp *ret);
+bool hot_same(const struct hot_stamp *, const struct hot_stamp *);
+
+/* Opens a regular file for reading; the descriptor, or -code with errno. Everything else: errno EINVAL or ELOOP. */
+int hot_open_file(int dir, const char *name, struct stat *ret, struct err *);
+/*
+ * Opens the sub-folder 'word' (in-arbeit, done ...), making it when it is not
+ * there: mode 0770, group and setgid bit inherited from the folder.
+ */
+int hot_open_sub(int dir, const char *word, struct err *);
+
+/* Names that a sender uses while it still writes, our own words, our status files. */
+bool hot_ignored(const struct conf_folder *, const char *name);
+
+/*
+ * Asks for a read lease, which nobody gets while a file is open for writing.
+ * HOT_QUIET: taken, and held until hot_unlease() or the descriptor is closed.
+ * HOT_UNKNOWN: not our file and no CAP_LEASE, or a file system without leases.
+ */
+enum hot_lease { HOT_QUIET, HOT_WRITER, HOT_UNKNOWN };
+enum hot_lease hot_lease(int fd);
+/* True when the lease is gone or a writer waits for us to let go of it. */
+bool hot_lease_broken(int fd);
+void hot_unlease(int fd);
+
+/* Network and FUSE: writers elsewhere are not seen, inotify is silent. Returns its name, or NULL for a local one. */
+const char *hot_remote(int dir);
+
+#endif

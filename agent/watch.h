@@ -1,0 +1,80 @@
+/*
+ * watch.h - when is a file complete?  Offers it then, and not before.
+ *
+ *	watch_open(&w, loop, conf, most, on_quiet, ctx, &e)
+ *	on_quiet(ctx, &file)       one name, quiet for its folder's settle time;
+ *	                           answered before it returns, by one of:
+ *	    watch_busy(w, ...)     a claim has begun; watch_done/_later/_skip will follow
+ *	    watch_done(w, ...)     taken; nothing more unless it changes
+ *	    watch_later(w, ...)    not now: offered again after 'ms', if still there and quiet
+ *	    watch_skip(w, ...)     not ours to take; reported once, left alone until it changes
+ *	watch_close(w)
+ *
+ * inotify is a hint, the full scan is the truth: at start, every poll interval
+ * (at most 60 s), after an overflow, when a watch is lost, and when another
+ * directory stands where the folder was.  Quiet means: for settle time no
+ * event, no change of (inode, size, mtime, ctime) and no open writer seen; the
+ * clock (CLOCK_BOOTTIME) starts anew with each of them.  A file that was there
+ * before we were is no exception.  mtime itself is never looked at.
+ *
+ * A flood costs bounded memory and time: at most WATCH_NAMES names a folder are
+ * followed, a scan reads WATCH_SCAN entries a turn, folders are offered in
+ * turn, and no more than 'most' claims are under way at once.
+ *
+ * A folder that is not there (a share that is not mounted) is an alarm, not an
+ * error; it is tried again every poll.  Links, FIFOs, sockets, devices,
+ * directories and unreadable files are never touched; each is reported once.
+ */
+#ifndef SEALROOM_WATCH_H
+#define SEALROOM_WATCH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/lib/err.h"
+#include "agent/lib/loop.h"
+#include "rules/conf.h"
+
+#define WATCH_NAMES 2048
+#define WATCH_SCAN 512
+
+struct watch_set; /* opaque: watch.c */
+
+struct watch_file {
+	const struct conf_folder *folder;
+	int dir;            /* the hot folder; the watch's, valid while on_quiet runs */
+	const char *name;   /* valid while on_quiet runs */
+	uint64_t size;
+	bool overdue;       /* unchanged for incomplete_max: what is incomplete now stays so */
+};
+typedef void watch_cb(void *ctx, const struct watch_file *);
+
+int watch_open(struct watch_set **ret, struct loop *, const struct conf *, uint32_t most, watch_cb *on_quiet,
+    void *ctx, struct err *);
+void watch_close(struct watch_set *); /* NULL is fine */
+
+void watch_busy(struct watch_set *, const struct conf_folder *, const char *name);
+void watch_done(struct watch_set *, const struct conf_folder *, const char *name);
+void watch_later(struct watch_set *, const struct conf_folder *, const char *name, uint64_t ms);
+void watch_skip(struct watch_set *, const struct conf_folder *, const char *name, const struct err *why);
+
+/* No offers until resumed: too many unfinished jobs, no space. Watching goes on. */
+void watch_pause(struct watch_set *, bool pause);
+/* Scans all folders now. */
+void watch_rescan(struct watch_set *);
+/*
+ * True when a whole scan that began after the last watch_rescan() found nothing
+ * that could still be offered soon: nothing within its settle time, offered or
+ * busy.  *ret_later: how many were put off by watch_later() and wait.
+ */
+bool watch_idle(const struct watch_set *, uint32_t *ret_later);
+/* The longest settle time of all folders. */
+uint64_t watch_settle_ms(const struct watch_set *);
+
+/* Descriptor of the hot folder, the watch's; -1 while it is not there. Copy it to keep it. */
+int watch_dir(const struct watch_set *, const struct conf_folder *);
+/* [{"name", "path", "there", "why", "waiting", "later", "busy", "ignored", "odd", "more"}] for status */
+json_t *watch_json(const struct watch_set *);
+
+#endif
