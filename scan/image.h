@@ -1,0 +1,114 @@
+/*
+ * image.h - the image of one page: its pixels, where they stand on the page,
+ * and the objects that will hold them in the PDF.
+ *
+ *	struct image im = { 0 };
+ *	image_read(&im, &src, kind, page, want, scan, &e)   tiff.c, jpeg.c, png.c, pdfpage.c
+ *	image_encode(&im, &e)      objects for what could not be passed through
+ *	image_view(&im, &v)        the page as its reader has it so far
+ *	image_pix(&im, ...)        pixels for recognition or a picture
+ *	image_drop_pixels(&im)     as early as possible: they are most of our memory
+ *	image_done(&im)
+ *
+ * Where PDF allows, the bytes that came are the bytes that stay: a JPEG is a
+ * DCTDecode stream, a one-strip G4 TIFF a CCITTFaxDecode stream, the IDAT of a
+ * PNG a FlateDecode stream with predictor 15 (ISO 32000-1, 7.4.4.4).  All else
+ * is encoded anew without loss: bitonal to G4, the rest to Flate.  CMYK is the
+ * exception: DeviceCMYK needs a profile in PDF/A (ISO 19005-2, 6.2.4.3) that
+ * no scanner gives us, so that its pixels become RGB.
+ */
+#ifndef SEALROOM_SCAN_IMAGE_H
+#define SEALROOM_SCAN_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/lib/err.h"
+#include "agent/lib/taskmsg.h"
+#include "rules/conf.h"
+#include "rules/pagefile.h"
+#include "scan/source.h"
+
+struct Pix; /* leptonica */
+
+#define IMAGE_DPI_MIN 50
+#define IMAGE_DPI_MAX 2400
+#define IMAGE_SIDE_MAX 65500u    /* pixels; libjpeg's own limit, and more than 5 m at 300 dpi */
+#define IMAGE_RATIO 200u         /* raster : encoded bytes, counted above IMAGE_RATIO_FROM */
+#define IMAGE_RATIO_FROM (64u << 20)
+
+/* Rows are packed, the first pixel in the high bits, 16 bits big-endian: as PDF has them. */
+struct raster {
+	uint32_t w, h;
+	uint32_t comps;       /* 1: grey or index; 3: RGB */
+	uint32_t bits;        /* a component: 1 2 4 8 16 */
+	bool white_is_zero;   /* comps 1 without palette: 0 is white */
+	uint32_t ncolours;    /* > 0: data are indices */
+	uint8_t palette[768]; /* RGB */
+	size_t stride;
+	uint8_t *data;
+};
+
+struct image_object {
+	char *dict;           /* as in rules/pagefile.h */
+	bool in_source;
+	uint64_t off, len;
+	uint8_t *data;        /* NULL when in_source */
+};
+
+struct image {
+	struct raster r;
+	uint32_t nobjects;
+	struct image_object objects[PAGEFILE_OBJECTS_MAX];
+	/* placement, as in rules/pagefile.h */
+	int32_t media_w, media_h;
+	int32_t matrix[6];
+	uint32_t rotate;
+};
+
+enum image_want {
+	IMAGE_FOR_TEXT,    /* grey is enough where colour costs time; objects are wanted */
+	IMAGE_FOR_PICTURE, /* colour, no objects */
+};
+
+/* How the reader sees the image: its box on the page, and how stored rows turn into it. */
+struct image_view {
+	int32_t page_w, page_h; /* mpt */
+	struct box box;         /* mpt, y down; may reach beyond the page */
+	uint32_t orient;        /* 1..8 as in TIFF and EXIF */
+	double dpi_x, dpi_y;    /* along the reader's axes */
+};
+
+int image_read(struct image *, struct source *, uint32_t kind, uint32_t page, enum image_want,
+    const struct conf_scan *, struct err *);
+int image_encode(struct image *, struct err *);
+int image_view(const struct image *, struct image_view *ret, struct err *);
+/* 1 bit a pixel (1 is black) for bitonal images; 8 bit grey, or 32 bit colour if asked for. */
+int image_pix(const struct image *, bool colour, struct Pix **ret, struct err *);
+void image_drop_pixels(struct image *);
+void image_done(struct image *);
+
+/* For the readers of each kind. */
+int image_check_size(uint64_t w, uint64_t h, const struct conf_scan *, uint32_t page, struct err *);
+int image_check_ratio(const struct raster *, uint64_t encoded, uint32_t page, struct err *);
+/* Dimensions are set in *r; allocates zeroed rows. */
+int raster_alloc(struct raster *, struct err *);
+/* Takes data over, also on error. */
+int image_add_object(struct image *, char *dict, uint8_t *data, uint64_t len, struct err *);
+int image_add_source_object(struct image *, char *dict, uint64_t off, uint64_t len, struct err *);
+/*
+ * Places the image alone on a page of its own size.  Both NAN: no tag, the page
+ * is taken for the usual paper size it fits at a usual resolution.
+ */
+int image_place(struct image *, double dpi_x, double dpi_y, uint32_t orient, uint32_t page, struct err *);
+/* Checks, or finds where both are NAN; else -ERR_DOC_RESOLUTION. */
+int image_resolution(uint32_t w, uint32_t h, double *dpi_x, double *dpi_y, uint32_t page, struct err *);
+/* "/ColorSpace.../BitsPerComponent n" of a raster, malloc'ed. */
+char *image_colour(const struct raster *);
+/* orient as seen after a clockwise turn of the page by 0, 90, 180 or 270 degrees. */
+uint32_t image_turned(uint32_t orient, uint32_t degrees);
+/* A copy of src for 'orient'; NULL when memory is short. */
+struct Pix *image_orient_pix(struct Pix *src, uint32_t orient);
+
+#endif
