@@ -121,6 +121,7 @@ struct tracee {
 	pid_t pid;
 	bool leaving;            /* stopped at entry, waits for the exit stop */
 	bool last;               /* kill the tree at that exit */
+	bool unnamed;            /* an O_TMPFILE: changes no directory */
 	unsigned long n;
 	const struct call *call;
 	char path[2][PATH_MAX];
@@ -266,7 +267,12 @@ below_roots(const char *path)
 	return false;
 }
 
-#define CREATES(flags) (((flags) & (O_CREAT | O_TRUNC)) || ((flags) & O_TMPFILE) == O_TMPFILE)
+static bool
+creates(struct tracee *p, int flags)
+{
+	p->unnamed = (flags & O_TMPFILE) == O_TMPFILE;
+	return p->unnamed || (flags & (O_CREAT | O_TRUNC)) != 0;
+}
 
 /* Fills the paths; false when the call changes nothing (an open without O_CREAT). */
 static bool
@@ -275,6 +281,7 @@ resolve(struct tracee *p, const struct call *c, const struct user_regs_struct *r
 	uint64_t flags = 0;
 
 	p->path[0][0] = p->path[1][0] = '\0';
+	p->unnamed = false;
 	switch (c->how) {
 	case BY_FD:
 		fd_path(p->pid, (int)r->rdi, p->path[0]);
@@ -285,7 +292,7 @@ resolve(struct tracee *p, const struct call *c, const struct user_regs_struct *r
 	case BY_PATH:
 	case BY_OPEN:
 		at_path(p->pid, AT_FDCWD, r->rdi, p->path[0]);
-		return c->how == BY_PATH || CREATES((int)r->rsi);
+		return c->how == BY_PATH || creates(p, (int)r->rsi);
 	case BY_PATH_PATH:
 		at_path(p->pid, AT_FDCWD, r->rdi, p->path[0]);
 		at_path(p->pid, AT_FDCWD, r->rsi, p->path[1]);
@@ -293,10 +300,10 @@ resolve(struct tracee *p, const struct call *c, const struct user_regs_struct *r
 	case BY_AT:
 	case BY_OPENAT:
 		at_path(p->pid, (int)r->rdi, r->rsi, p->path[0]);
-		return c->how == BY_AT || CREATES((int)r->rdx);
+		return c->how == BY_AT || creates(p, (int)r->rdx);
 	case BY_OPENAT2:
 		at_path(p->pid, (int)r->rdi, r->rsi, p->path[0]);
-		return read_mem(p->pid, r->rdx, &flags, sizeof flags) && CREATES((int)flags);
+		return read_mem(p->pid, r->rdx, &flags, sizeof flags) && creates(p, (int)flags);
 	case BY_AT_AT:
 		at_path(p->pid, (int)r->rdi, r->rsi, p->path[0]);
 		at_path(p->pid, (int)r->rdx, r->r10, p->path[1]);
@@ -335,8 +342,8 @@ log_call(const struct tracee *p, long long result)
 	if (!t.log)
 		return;
 	comm_of(p->pid, comm);
-	fprintf(t.log, "%lu\t%d\t%s\t%s\t%lld\t%s\t%s\n", p->n, (int)p->pid, comm, p->call->name,
-	    result, p->path[0], p->path[1]);
+	fprintf(t.log, "%lu\t%d\t%s\t%s%s\t%lld\t%s\t%s\n", p->n, (int)p->pid, comm, p->call->name,
+	    p->unnamed ? ":unnamed" : "", result, p->path[0], p->path[1]);
 }
 
 static const struct call *

@@ -16,7 +16,7 @@ fresh
 is $? 0 "a traced program ends as it would alone"
 is "$(field calls)" 10 "ten durable calls are counted over two processes"
 is "$(cut -f4 "$W/log" | tr '\n' ' ')" \
-    "mkdir openat write fsync openat pwrite64 linkat renameat unlinkat fsync " "and named in order"
+    "mkdir openat write fsync openat:unnamed pwrite64 linkat renameat unlinkat fsync " "and named in order"
 is "$(awk -F'\t' '$4 == "write" { print $5, $6 }' "$W/log")" "10 $W/x/d/a" "with result and path, also of a process that is not dumpable"
 is "$(awk -F'\t' '$4 == "renameat" { print $6, $7 }' "$W/log")" "$W/x/d/b $W/x/d/c" "and both names of a rename"
 "$tracer" -r "$W" -c other -o "$W/result" -- "$known" "$W/x" >"$W/out"
