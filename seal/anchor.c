@@ -1,0 +1,180 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include "agent/lib/io.h"
+#include "seal/anchor.h"
+
+#define RECORD "checkpoint"
+#define LOCK_TRIES 50 /* a tenth of a second each: our predecessor may still be going */
+#define ROOT_TEXT 44  /* base64 of 32 bytes */
+
+/* --- checkpoint text -------------------------------------------------------------------- */
+
+static int
+make_note(const struct softkey *k, uint64_t size, const uint8_t root[HASH_LEN], char note[MSG_NOTE_MAX],
+    struct err *e)
+{
+	char text[SOFTKEY_NAME_MAX + 80], base64[ROOT_TEXT + 1];
+	int r;
+	AUTO_BUF b = { 0 };
+
+	EVP_EncodeBlock((unsigned char *)base64, root, HASH_LEN);
+	snprintf(text, sizeof(text), "%s\n%" PRIu64 "\n%s\n", softkey_name(k), size, base64);
+	buf_init(&b, MSG_NOTE_MAX - 1);
+	if ((r = softkey_note(k, text, &b, e)) < 0)
+		return r;
+	memcpy(note, b.data, b.len);
+	note[b.len] = '\0';
+	return 0;
+}
+
+/* Size and root of a record; its exact bytes are compared afterwards. */
+static bool
+parse_note(const char *note, uint64_t *ret_size, uint8_t root[HASH_LEN])
+{
+	const char *size = strchr(note, '\n'), *text;
+	uint8_t raw[HASH_LEN + 3];
+	char *end;
+
+	if (size == NULL || size[1] < '0' || size[1] > '9')
+		return false;
+	errno = 0;
+	*ret_size = strtoull(size + 1, &end, 10);
+	text = end + 1;
+	if (errno != 0 || *end != '\n' || strlen(text) < ROOT_TEXT ||
+	    EVP_DecodeBlock(raw, (const unsigned char *)text, ROOT_TEXT) != HASH_LEN + 1)
+		return false;
+	memcpy(root, raw, HASH_LEN);
+	return true;
+}
+
+/* --- the directory ---------------------------------------------------------------------- */
+
+static int
+lock_dir(int dir, const char *path, struct err *e)
+{
+	const struct timespec tenth = { 0, 100000000 };
+
+	for (int i = 0; flock(dir, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK || i >= LOCK_TRIES)
+			return err_sys(e, ERR_LOCKED, "evidence.anchor %s", path);
+		nanosleep(&tenth, NULL);
+	}
+	return 0;
+}
+
+static int
+read_record(struct anchor *a, int dir, struct err *e)
+{
+	AUTO_BUF b = { 0 };
+
+	buf_init(&b, MSG_NOTE_MAX - 1);
+	if (!io_exists(dir, RECORD))
+		return 0;
+	if (io_read_file(dir, RECORD, &b, e) < 0) {
+		e->code = ERR_LOG;
+		return -ERR_LOG;
+	}
+	if (b.len == 0 || memchr(b.data, '\0', b.len) != NULL)
+		return err_set(e, ERR_LOG, "evidence.anchor: its record is empty or damaged");
+	memcpy(a->note, b.data, b.len);
+	a->note[b.len] = '\0';
+	a->has = true;
+	return 0;
+}
+
+int
+anchor_open(struct anchor *a, const char *path, bool hold, struct err *e)
+{
+	int r;
+	AUTO_FD dir = -1;
+
+	*a = (struct anchor){ .dir = -1 };
+	if (hold && (r = io_mkdir_p(AT_FDCWD, path, 0700, e)) < 0)
+		return r;
+	if ((dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+		if (!hold && errno == ENOENT)
+			return 0;
+		return err_sys(e, ERR_IO, "evidence.anchor %s", path);
+	}
+	if (hold && (r = lock_dir(dir, path, e)) < 0)
+		return r;
+	if ((r = read_record(a, dir, e)) < 0)
+		return r;
+	if (hold)
+		a->dir = take_fd(&dir);
+	return 0;
+}
+
+int
+anchor_check(struct anchor *a, const struct softkey *k, struct err *e)
+{
+	char again[MSG_NOTE_MAX];
+	int r;
+
+	if (!a->has)
+		return 0;
+	if (!parse_note(a->note, &a->size, a->root))
+		return err_set(e, ERR_LOG, "evidence.anchor: its record is damaged");
+	if ((r = make_note(k, a->size, a->root, again, e)) < 0)
+		return r;
+	if (strcmp(again, a->note) != 0)
+		return err_set(e, ERR_LOG,
+		    "evidence.anchor: its record is of another log or key than evidence.origin and evidence.key");
+	return 0;
+}
+
+/* --- signing ---------------------------------------------------------------------------- */
+
+static int
+refuse(const struct anchor *a, const struct softkey *k, const char *origin, uint64_t size,
+    const uint8_t root[HASH_LEN], struct err *e)
+{
+	static const uint8_t empty[HASH_LEN] = { 0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb,
+		0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95,
+		0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55 }; /* MTH of no entry (RFC 6962, 2.1) */
+
+	if (strcmp(origin, softkey_name(k)) != 0)
+		return err_set(e, ERR_LOG, "asked to sign for another log than evidence.origin");
+	if (size == 0 && memcmp(root, empty, HASH_LEN) != 0)
+		return err_set(e, ERR_LOG, "a tree without entries has another root");
+	if (a->has && size < a->size)
+		return err_set(e, ERR_LOG_ROLLBACK, "the log has %" PRIu64 " entries, signed were %" PRIu64, size, a->size);
+	if (a->has && size == a->size && memcmp(root, a->root, HASH_LEN) != 0)
+		return err_set(e, ERR_LOG_ROLLBACK, "the log has another root at %" PRIu64 " entries than was signed", size);
+	return 0;
+}
+
+int
+anchor_note(struct anchor *a, const struct softkey *k, const char *origin, uint64_t size,
+    const uint8_t root[HASH_LEN], struct err *e)
+{
+	char note[MSG_NOTE_MAX];
+	int r;
+
+	if ((r = refuse(a, k, origin, size, root, e)) < 0)
+		return r;
+	if (a->has && size == a->size)
+		return 0; /* the same head: the same note */
+	if ((r = make_note(k, size, root, note, e)) < 0 ||
+	    (r = io_replace(a->dir, RECORD, note, strlen(note), 0600, e)) < 0)
+		return r;
+	a->has = true;
+	a->size = size;
+	memcpy(a->root, root, HASH_LEN);
+	memcpy(a->note, note, sizeof(note));
+	return 0;
+}
+
+void
+anchor_close(struct anchor *a)
+{
+	io_close(&a->dir);
+}
