@@ -44,7 +44,8 @@ int io_read_file(int dir, const char *name, struct buf *b, struct err *);
 bool io_exists(int dir, const char *name);
 
 int io_open_dir(int dir, const char *name, struct err *);        /* fd or -code; O_RDONLY, no symlink */
-int io_mkdir_p(int dir, const char *path, mode_t, struct err *); /* each new level has this mode, umask or not, and is synced in its parent */
+/* Each new level has this mode, umask or not, and is synced in its parent. */
+int io_mkdir_p(int dir, const char *path, mode_t, struct err *);
 int io_sync(int fd, struct err *);                               /* fsync; failure is final */
 int io_sync_dir(int dir, const char *name, struct err *);
 

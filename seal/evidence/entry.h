@@ -6,7 +6,7 @@
  * log: they are stored, hashed and shown as they are, never written anew.
  *
  *	struct entry x = { .type = ENTRY_JOB };
- *	str_copy(x.job, id) ...                          fill in what is known
+ *	memcpy(x.job, id, ID_MAX); ...                   fill in what is known
  *	entry_name_set(&x.source, name, salt, n, plain)  names of files and people
  *	elog_append(log, &x, &index, &e)                 (seal/evidence/log.h)
  *

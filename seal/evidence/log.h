@@ -14,8 +14,8 @@
  * Writer, in this order (evidence(7), ORDER OF WRITES):
  *
  *	elog_open(&l, archive, origin, false, &e)     one writer: locked; nothing is cut yet
- *	elog_recover(l, &anchor, &e)                  against sealroom-seal's record; cuts a torn tail
  *	elog_trust(l, vkey, &e)                       once the log's key is known
+ *	elog_recover(l, &anchor, &e)                  against sealroom-seal's record; cuts a torn tail
  *	elog_append(l, &entry, &index, &e)            queued; does not count yet
  *	elog_commit(l, &e)                            one write, one fdatasync: now they count
  *	elog_integrate(l, &e)                         bundles and tiles durable up to elog_size()
@@ -70,8 +70,8 @@ int elog_check_anchor(struct elog *, const struct elog_anchor *, struct err *);
 /*
  * elog_check_anchor(), then: cuts an incomplete last journal record (it lies
  * above the record's size, or the check had failed), integrates, and publishes
- * anchor->note when it is newer than the checkpoint on disk.  The vkey must be
- * on disk or set for that.
+ * anchor->note when it is newer than the checkpoint on disk.  Nothing can be
+ * appended before.
  */
 int elog_recover(struct elog *, const struct elog_anchor *, struct err *);
 /* An empty log takes the key and stores it; any other compares: -ERR_LOG when it differs. */

@@ -27,9 +27,10 @@ struct tiles {
 	uint64_t clock;
 	struct merkle *merkle;
 	struct tile cache[CACHE_TILES];
-	struct buf bundle; /* the one read last */
+	struct buf bundle; /* the one read last, and where its entries begin */
 	uint64_t bundle_n;
 	unsigned bundle_width; /* 0: none */
+	uint32_t bundle_at[TILE_WIDTH + 1];
 };
 
 int
@@ -278,32 +279,43 @@ tiles_bundle(struct tiles *t, uint64_t n, unsigned width, struct buf *out, struc
 	return bundle_trim(out, width, e);
 }
 
+/* Reads a bundle into the cache. */
+static int
+bundle_load(struct tiles *t, uint64_t n, unsigned width, struct err *e)
+{
+	struct buf view;
+	const uint8_t *p;
+	size_t len;
+	int r;
+
+	t->bundle_width = 0;
+	if ((r = tiles_bundle(t, n, width, &t->bundle, e)) < 0)
+		return r;
+	buf_view(&view, t->bundle.data, t->bundle.len);
+	for (unsigned i = 0; i <= width; i++) {
+		t->bundle_at[i] = (uint32_t)view.pos;
+		if (i < width && (r = bundle_next(&view, &p, &len, e)) != 1)
+			return r < 0 ? r : err_set(e, ERR_LOG, "entry bundle %llu is short", (unsigned long long)n);
+	}
+	t->bundle_n = n;
+	t->bundle_width = width;
+	return 0;
+}
+
 int
 tiles_entry(struct tiles *t, uint64_t index, struct buf *out, struct err *e)
 {
 	uint64_t n = index / TILE_WIDTH;
-	unsigned width;
-	struct buf view;
-	const uint8_t *p = NULL;
-	size_t len = 0;
+	unsigned width, i = (unsigned)(index % TILE_WIDTH);
 	int r;
 
 	buf_clear(out);
 	if (index >= t->size)
 		return err_set(e, ERR_LOG, "entry %llu is not in the log's tiles", (unsigned long long)index);
 	width = tile_width(t->size, 0, n);
-	if (t->bundle_width < width || t->bundle_n != n) {
-		t->bundle_width = 0;
-		if ((r = tiles_bundle(t, n, width, &t->bundle, e)) < 0)
-			return r;
-		t->bundle_n = n;
-		t->bundle_width = width;
-	}
-	buf_view(&view, t->bundle.data, t->bundle.len);
-	for (uint64_t i = 0; i <= index % TILE_WIDTH; i++)
-		if ((r = bundle_next(&view, &p, &len, e)) != 1)
-			return r < 0 ? r : err_set(e, ERR_LOG, "entry bundle %llu is short", (unsigned long long)n);
-	buf_put(out, p, len);
+	if ((t->bundle_width < width || t->bundle_n != n) && (r = bundle_load(t, n, width, e)) < 0)
+		return r;
+	buf_put(out, t->bundle.data + t->bundle_at[i] + 2, t->bundle_at[i + 1] - t->bundle_at[i] - 2);
 	return buf_ok(out) ? 0 : err_set(e, ERR_LOG, "entry %llu is too long", (unsigned long long)index);
 }
 
@@ -393,7 +405,7 @@ tiles_extend_chunk(struct tiles *t, uint64_t size, struct merkle *edge, tiles_ne
 {
 	uint8_t(*hash)[HASH_LEN];
 	AUTO_FREE uint8_t *leaves = NULL, *up = NULL;
-	size_t count = (size_t)(size - t->size), nup;
+	size_t nleaves = (size_t)(size - t->size), count = nleaves, nup;
 	int r;
 
 	if ((leaves = malloc(count * HASH_LEN)) == NULL || (up = malloc((count / TILE_WIDTH + 1) * HASH_LEN)) == NULL)
@@ -403,8 +415,6 @@ tiles_extend_chunk(struct tiles *t, uint64_t size, struct merkle *edge, tiles_ne
 	    (r = level_extend(t, 0, t->size, (const uint8_t(*)[HASH_LEN])hash, count,
 	         (uint8_t(*)[HASH_LEN])up, &nup, e)) < 0)
 		return r;
-	for (size_t i = 0; i < count; i++)
-		merkle_add(edge, hash[i]);
 	/* at most 17 roots a chunk from here on, and each level has fewer */
 	for (unsigned l = 1; nup > 0 && l < TILE_LEVELS; l++) {
 		uint8_t add[CHUNK / TILE_WIDTH + 1][HASH_LEN];
@@ -415,6 +425,8 @@ tiles_extend_chunk(struct tiles *t, uint64_t size, struct merkle *edge, tiles_ne
 		         (uint8_t(*)[HASH_LEN])up, &nup, e)) < 0)
 			return r;
 	}
+	for (size_t i = 0; i < nleaves; i++)
+		merkle_add(edge, hash[i]);
 	t->size = size;
 	return 0;
 }
