@@ -66,9 +66,11 @@ struct conf_look {
 struct conf_seal {
 	const char *name;
 	struct conf_where where;
+	struct strings token_names; /* as written; tokens holds them resolved */
 	const struct conf_token **tokens;
 	size_t ntokens;
 	uint32_t level;         /* enum pades_level: LEVEL_B_B or LEVEL_B_T */
+	const char *tsa_name;
 	const struct conf_tsa *tsa; /* NULL for B-B */
 	const char *reason, *location;
 	struct conf_look look;
@@ -86,6 +88,7 @@ struct conf_pages {
 
 struct conf_find {
 	const char *name;
+	struct conf_where where;
 	struct strings after;
 	const char *take;       /* POSIX ERE */
 	regex_t re;
@@ -122,6 +125,7 @@ struct conf_rule {
 	struct conf_find *finds;
 	size_t nfinds;
 	struct conf_place place;
+	const char *seal_name;
 	const struct conf_seal *seal; /* NULL when the rule only holds */
 	const char *result_name;      /* template, "" for NAME.pdf */
 	bool hold;
@@ -133,6 +137,7 @@ struct conf_folder {
 	const char *name;
 	struct conf_where where;
 	const char *path;
+	struct strings rule_names, seal_names; /* as written; below resolved */
 	const struct conf_rule **rules;
 	size_t nrules;
 	const struct conf_seal **seals; /* the only ones allowed here */
@@ -184,7 +189,8 @@ struct conf {
 
 struct conf_problem {
 	char file[256];
-	unsigned line;
+	unsigned line;             /* 0: the file as a whole */
+	bool warning;              /* works, but hardly as meant; conf_load() goes on */
 	char text[400];            /* what is wrong, and the remedy */
 };
 
@@ -194,8 +200,10 @@ void conf_free(struct conf *);
 /* Problems of the last conf_load()/conf_parse() of this process, file order. */
 size_t conf_problems(const struct conf_problem **ret);
 
-/* Effective settings as libconfig text, defaults included; malloc'ed. */
+/* Effective settings as libconfig text, defaults included; malloc'ed; NULL: no memory. */
 char *conf_text(const struct conf *);
+/* The same for people (`sealroom check --show`): each key's meaning beside it. */
+char *conf_show(const struct conf *);
 
 const struct conf_folder *conf_folder(const struct conf *, const char *name);
 const struct conf_rule *conf_rule(const struct conf *, const char *name);

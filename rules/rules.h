@@ -42,10 +42,14 @@ int rules_decide(const struct conf *, const struct conf_folder *, const struct d
 typedef const char *name_lookup(void *ctx, const char *variable, const char *format);
 
 /*
- * Expands "{variable}" and "{variable:format}" (time formats of strftime, UTC
- * made local by the caller) in tmpl; unknown variable: -ERR_CONF.  "{{" is "{".
+ * Expands "{variable}" and "{variable:format}" in tmpl; unknown variable:
+ * -ERR_CONF.  "{{" is "{".  What is longer than dst is cut at a whole character.
  */
 int name_expand(const char *tmpl, name_lookup *, void *ctx, char *dst, size_t size, struct err *);
+/* Formats for times: %Y %m %d %H %M %S %y %j %F %R %T %% and plain characters. */
+bool name_time_valid(const char *format);
+/* Local time; a NULL format is "%Y-%m-%d %H:%M". false: format not valid, or too long. */
+bool name_time(int64_t us, const char *format, char *dst, size_t size);
 /*
  * Makes a file name that Windows, macOS and Linux can show: no controls, none
  * of <>:"/\|?*, no reserved device name, no trailing dot or blank, NFC left as

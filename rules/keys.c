@@ -1,0 +1,399 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/confint.h"
+#include "rules/ere.h"
+#include "rules/fold.h"
+#include "rules/keys.h"
+#include "rules/value.h"
+
+/* --- types that one key alone has ------------------------------------------------------ */
+
+static const char *const corners[] = { "top-left", "top-right", "bottom-left", "bottom-right", NULL };
+
+static int
+word_index(const char *const *words, const char *text)
+{
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], text) == 0)
+			return i;
+	return -1;
+}
+
+static const char *
+nth_set(struct conf_reader *r, void *at, const char *text)
+{
+	static const char *const words[] = { "first", "last", "only", NULL };
+	struct conf_place *p = at;
+	int i = word_index(words, text);
+	uint64_t n;
+
+	(void)r;
+	if (i >= 0) {
+		p->nth = (enum place_nth)i;
+		return NULL;
+	}
+	if (value_number(text, &n) < 0 || n < 1 || n > 1000)
+		return "write \"first\", \"last\", \"only\" or a number from 1 to 1000";
+	p->nth = NTH_NUMBER;
+	p->nth_number = (uint32_t)n;
+	return NULL;
+}
+
+static void
+nth_text(const void *at, char *dst, size_t size)
+{
+	static const char *const words[] = { "first", "last", "only" };
+	const struct conf_place *p = at;
+
+	if (p->nth == NTH_NUMBER)
+		snprintf(dst, size, "%u", p->nth_number);
+	else
+		snprintf(dst, size, "%s", words[p->nth]);
+}
+
+static const char *
+at_set(struct conf_reader *r, void *at, const char *text)
+{
+	struct conf_place *p = at;
+	int i = word_index(corners, text);
+
+	(void)r;
+	if (i < 0)
+		return "write \"top-left\", \"top-right\", \"bottom-left\" or \"bottom-right\"";
+	p->fixed = true;
+	p->at_corner = (enum place_corner)i;
+	return NULL;
+}
+
+static void
+at_text(const void *at, char *dst, size_t size)
+{
+	const struct conf_place *p = at;
+
+	snprintf(dst, size, "%s", p->fixed ? corners[p->at_corner] : "");
+}
+
+static const char *
+otherwise_set(struct conf_reader *r, void *at, const char *text)
+{
+	struct conf_place *p = at;
+	int corner = CORNER_BOTTOM_RIGHT;
+
+	(void)r;
+	if (strcmp(text, "hold") == 0) {
+		p->otherwise = ELSE_HOLD;
+	} else if (strcmp(text, "invisible") == 0) {
+		p->otherwise = ELSE_INVISIBLE;
+	} else if (strncmp(text, "corner", 6) == 0 &&
+	    (text[6] == '\0' || (text[6] == ':' && (corner = word_index(corners, text + 7)) >= 0))) {
+		p->otherwise = ELSE_CORNER;
+		p->else_corner = (enum place_corner)corner;
+	} else {
+		return "write \"hold\", \"invisible\", \"corner\" or a named one such as \"corner:top-left\"";
+	}
+	return NULL;
+}
+
+static void
+otherwise_text(const void *at, char *dst, size_t size)
+{
+	const struct conf_place *p = at;
+
+	if (p->otherwise == ELSE_CORNER)
+		snprintf(dst, size, "corner:%s", corners[p->else_corner]);
+	else
+		snprintf(dst, size, "%s", p->otherwise == ELSE_HOLD ? "hold" : "invisible");
+}
+
+static const char *
+take_set(struct conf_reader *r, void *at, const char *text)
+{
+	struct conf_find *f = at;
+
+	if (!ere_check(text, r->why, sizeof(r->why)) || !ere_compile(&f->re, text, r->why, sizeof(r->why)))
+		return r->why;
+	if ((f->take = conf_dup(r, text)) == NULL)
+		regfree(&f->re);
+	return NULL;
+}
+
+static void
+take_text(const void *at, char *dst, size_t size)
+{
+	const struct conf_find *f = at;
+
+	snprintf(dst, size, "%s", f->take == NULL ? "" : f->take);
+}
+
+static const char *
+pin_set(struct conf_reader *r, void *at, const char *text)
+{
+	const char **pin = at;
+	const char *name = text + 11;
+
+	if (strncmp(text, "file:", 5) == 0 && text[5] != '\0') {
+		const char *path = conf_path(r, text + 5);
+		char *full = path == NULL ? NULL : conf_alloc(r, strlen(path) + 6);
+
+		if (full != NULL)
+			snprintf(full, strlen(path) + 6, "file:%s", path);
+		*pin = full;
+		return r->oom || path != NULL ? NULL : r->why;
+	}
+	if (strncmp(text, "credential:", 11) == 0 && *name != '\0' && strchr(name, '/') == NULL && *name != '.') {
+		*pin = conf_dup(r, text);
+		return NULL;
+	}
+	return "a PIN never stands in the settings: write \"credential:NAME\" or \"file:PATH\"";
+}
+
+static void
+pin_text(const void *at, char *dst, size_t size)
+{
+	const char *const *pin = at;
+
+	snprintf(dst, size, "%s", *pin == NULL ? "" : *pin);
+}
+
+/* clang-format off */
+static const struct key_own
+	own_nth  = { "a word or a number", nth_set, nth_text },
+	own_at   = { "the name of a corner", at_set, at_text },
+	own_else = { "a word", otherwise_set, otherwise_text },
+	own_take = { "a POSIX extended regular expression", take_set, take_text },
+	own_pin  = { "the place of the PIN", pin_set, pin_text };
+
+static const char *const languages[] = { "de", "en", NULL };
+static const char *const levels[]    = { "B-B", "B-T", NULL };
+static const char *const sides[]     = { "right", "left", "above", "below", NULL };
+static const char *const log_names[] = { "hashed", "plain", NULL };
+
+/* --- the table ------------------------------------------------------------------------- */
+
+#define S(n) ((int64_t)(n) * 1000)
+#define H(n) S((n) * 3600LL)
+#define KiB 1024LL
+#define MiB (1024 * KiB)
+#define GiB (1024 * MiB)
+
+#define AT(f) offsetof(struct conf_folder, f)
+static const struct conf_key give_keys[] = {
+	{ "mode", KEY_MODE, AT(give_mode), 0400, 0777, "0660", "mode of delivered files; their group is the folder's", NULL },
+	{ 0 },
+};
+static const struct key_group give = { give_keys, NOWHERE, NULL, 0 };
+
+static const struct conf_key folder_keys[] = {
+	{ "path",           KEY_PATH,   AT(path),            1, 4095,       NULL,     "the hot folder", NULL },
+	{ "rules",          KEY_TEXTS,  AT(rule_names),      1, 100,        NULL,     "names of rules, tried in this order", NULL },
+	{ "seals",          KEY_TEXTS,  AT(seal_names),      0, 100,        "",       "names of the only seals that may be used here", NULL },
+	{ "language",       KEY_CHOICE, AT(language),        0, 0,          "",       "what people of this folder read; default: as language above", languages },
+	{ "settle",         KEY_TIME,   AT(settle_ms),       20, H(1),      "10s",    "quiet this long = the scanner is done", NULL },
+	{ "incomplete_max", KEY_TIME,   AT(incomplete_ms),   20, H(24 * 30),"24h",    "an unfinished file is given up after this time", NULL },
+	{ "poll",           KEY_TIME,   AT(poll_ms),         100, H(1),     "30s",    "the folder is read anew this often, notified or not", NULL },
+	{ "give",           KEY_GROUP,  0,                   0, 0,          "",       "how results are delivered", &give },
+	{ "log_names",      KEY_SWITCH, AT(log_names_plain), 0, 0,          "hashed", "how file names stand in the evidence log: \"hashed\" (salted) or \"plain\"", log_names },
+	{ 0 },
+};
+#undef AT
+
+#define AT(f) offsetof(struct conf_rule, f)
+static const struct conf_key when_keys[] = {
+	{ "any",   KEY_TEXTS,  AT(any),   0, 100, "",    "phrases: at least one is on the pages", NULL },
+	{ "all",   KEY_TEXTS,  AT(all),   0, 100, "",    "phrases: every one is on the pages", NULL },
+	{ "typos", KEY_NUMBER, AT(typos), 0, 3,   "0",   "characters a word may be misread by; one for each four letters at most", NULL },
+	{ "pages", KEY_PAGES,  AT(pages), 0, 0,   "all", "where to look: \"1\", \"last\", \"2-3\" or \"all\"", NULL },
+	{ 0 },
+};
+static const struct key_group when = { when_keys, NOWHERE, "always", AT(always) };
+
+static const struct conf_key place_keys[] = {
+	{ "near",      KEY_TEXT,   AT(place.near),     0, 200,  "",     "the phrase beside which the seal goes", NULL },
+	{ "typos",     KEY_NUMBER, AT(place.typos),    0, 3,    "0",    "characters a word of it may be misread by; one for each four letters at most", NULL },
+	{ "nth",       KEY_OWN,    AT(place),          0, 0,    "only", "which of several: \"first\", \"last\", a number, or \"only\": more than one is held", &own_nth },
+	{ "pages",     KEY_PAGES,  AT(place.pages),    0, 0,    "all",  "where to look: \"1\", \"last\", \"2-3\" or \"all\"; at and corners use the last of them", NULL },
+	{ "side",      KEY_WORD,   AT(place.side),     SIDE_RIGHT, 0, "right", "\"right\", \"left\", \"above\" or \"below\" of the phrase, touching it", sides },
+	{ "shift",     KEY_PAIR,   AT(place.shift_x),  -500, 500, "0mm|0mm", "moves the seal from there: to the right, down", NULL },
+	{ "size",      KEY_PAIR,   AT(place.width),    0, 500,  "",     "width and height of the seal", NULL },
+	{ "at",        KEY_OWN,    AT(place),          0, 0,    "",     "instead of near: \"top-left\", \"top-right\", \"bottom-left\", \"bottom-right\"", &own_at },
+	{ "margin",    KEY_PAIR,   AT(place.margin_x), 0, 500,  "10mm|10mm", "distance from the page's edges for at and corners", NULL },
+	{ "otherwise", KEY_OWN,    AT(place),          0, 0,    "hold", "when there is no such place: \"hold\", \"invisible\", \"corner\" (bottom right), \"corner:top-left\" ...", &own_else },
+	{ 0 },
+};
+static const struct key_group place = { place_keys, AT(place.given), "invisible", AT(place.invisible) };
+
+static const struct conf_key hold_keys[] = {
+	{ "de", KEY_TEXT, AT(hold_de), 0, 300, "", "the reason, in German", NULL },
+	{ "en", KEY_TEXT, AT(hold_en), 0, 300, "", "the reason, in English", NULL },
+	{ 0 },
+};
+static const struct key_group hold = { hold_keys, AT(hold), NULL, 0 };
+
+#define FIND(f) offsetof(struct conf_find, f)
+static const struct conf_key find_keys[] = {
+	{ "after",    KEY_TEXTS, FIND(after),    1, 20, NULL,   "phrases the value stands behind, or below; the first that has a value counts", NULL },
+	{ "take",     KEY_OWN,   0,              0, 0,  NULL,   "regular expression (POSIX extended) of the value; with a group, the group", &own_take },
+	{ "required", KEY_BOOL,  FIND(required), 0, 0,  "true", "without the value the document is held", NULL },
+	{ 0 },
+};
+static const struct key_named finds = { find_keys, sizeof(struct conf_find), AT(nfinds), MSG_VALUES_MAX };
+
+static const struct conf_key rule_keys[] = {
+	{ "when",  KEY_GROUP, 0,               0, 0,   "", "what must be on the pages, or \"always\"", &when },
+	{ "find",  KEY_NAMED, AT(finds),       0, 0,   "", "values to take from the text", &finds },
+	{ "place", KEY_GROUP, 0,               0, 0,   "", "where the seal goes, or \"invisible\"", &place },
+	{ "seal",  KEY_TEXT,  AT(seal_name),   0, 63,  "", "name of the seal", NULL },
+	{ "name",  KEY_TEXT,  AT(result_name), 0, 200, "", "name of the result, with {variables}; default: NAME.pdf", NULL },
+	{ "hold",  KEY_GROUP, 0,               0, 0,   "", "instead of a seal: a person decides, for this reason", &hold },
+	{ 0 },
+};
+#undef AT
+
+#define AT(f) offsetof(struct conf_seal, f)
+static const struct conf_key look_keys[] = {
+	{ "lines",  KEY_TEXTS, AT(look.lines),  0, MSG_LINES_MAX, "{org}|{time:%d.%m.%Y %H:%M}|{id}", "lines of text in the seal, with {variables}", NULL },
+	{ "border", KEY_BOOL,  AT(look.border), 0, 0,             "true",                             "a border round it", NULL },
+	{ 0 },
+};
+static const struct key_group look = { look_keys, NOWHERE, NULL, 0 };
+
+static const struct conf_key seal_keys[] = {
+	{ "tokens",   KEY_TEXTS, AT(token_names), 1, 16,  NULL,  "names of tokens, used side by side", NULL },
+	{ "level",    KEY_WORD,  AT(level),       LEVEL_B_B, 0, "B-T", "PAdES baseline level: \"B-B\", or \"B-T\" with a time-stamp", levels },
+	{ "tsa",      KEY_TEXT,  AT(tsa_name),    0, 63,  "",    "name of the time-stamping authority, for B-T", NULL },
+	{ "reason",   KEY_TEXT,  AT(reason),      0, 200, "",    "reason that PDF viewers show", NULL },
+	{ "location", KEY_TEXT,  AT(location),    0, 200, "",    "place that PDF viewers show", NULL },
+	{ "look",     KEY_GROUP, 0,               0, 0,   "",    "what the seal shows", &look },
+	{ 0 },
+};
+#undef AT
+
+#define AT(f) offsetof(struct conf_token, f)
+static const struct conf_key token_keys[] = {
+	{ "module",        KEY_PATH, AT(module),        1, 4095, NULL,    "the PKCS#11 module", NULL },
+	{ "serial",        KEY_TEXT, AT(serial),        0, 16,   "",      "serial number of the token", NULL },
+	{ "label",         KEY_TEXT, AT(label),         0, 32,   "",      "label of the token", NULL },
+	{ "key_id",        KEY_TEXT, AT(key_id),        0, 64,   "",      "CKA_ID of the key, hexadecimal", NULL },
+	{ "key_label",     KEY_TEXT, AT(key_label),     0, 200,  "",      "CKA_LABEL of the key", NULL },
+	{ "cert",          KEY_PATH, AT(cert),          0, 4095, "",      "file with the certificate, PEM or DER; default: from the token", NULL },
+	{ "chain",         KEY_PATH, AT(chain),         0, 4095, "",      "PEM file with the issuing certificates", NULL },
+	{ "pin",           KEY_OWN,  AT(pin),           0, 0,    NULL,    "where the PIN is: \"credential:NAME\" or \"file:PATH\"", &own_pin },
+	{ "unsafe_legacy", KEY_BOOL, AT(unsafe_legacy), 0, 0,    "false", "also use an RSA key of 2048 to 2999 bits", NULL },
+	{ 0 },
+};
+#undef AT
+
+#define AT(f) offsetof(struct conf_tsa, f)
+static const struct conf_key tsa_keys[] = {
+	{ "url",     KEY_TEXTS, AT(url),        1, 8,          NULL,   "addresses (RFC 3161 over HTTP), tried in turn", NULL },
+	{ "trust",   KEY_PATH,  AT(trust),      1, 4095,       NULL,   "PEM file: roots for its certificates", NULL },
+	{ "policy",  KEY_TEXT,  AT(policy),     0, 63,         "",     "policy that its answers must name (OID)", NULL },
+	{ "timeout", KEY_TIME,  AT(timeout_ms), 100, S(300),   "10s",  "for one request", NULL },
+	{ "skew",    KEY_TIME,  AT(skew_ms),    S(1), H(24),   "5min", "how far its time may be from our clock", NULL },
+	{ 0 },
+};
+#undef AT
+
+#define AT(f) offsetof(struct conf, f)
+static const struct conf_key scan_keys[] = {
+	{ "languages",   KEY_TEXTS,    AT(scan.languages),   1, 8,                        "deu|eng", "languages of the documents, as Tesseract names them", NULL },
+	{ "workers",     KEY_NUMBER,   AT(scan.workers),     0, 256,                      "0",       "pages read at once; 0: as many as cores", NULL },
+	{ "max_pages",   KEY_NUMBER,   AT(scan.max_pages),   1, 100000,                   "5000",    "pages of one document", NULL },
+	{ "max_pixels",  KEY_NUMBER64, AT(scan.max_pixels),  10000, 2000000000,           "150000000", "pixels of one page", NULL },
+	{ "max_bytes",   KEY_SIZE,     AT(scan.max_bytes),   1 * KiB, 1024 * GiB,         "2GiB",    "bytes of one document", NULL },
+	{ "page_time",   KEY_TIME,     AT(scan.page_ms),     S(1), H(1),                  "2min",    "for reading one page", NULL },
+	{ "page_memory", KEY_SIZE,     AT(scan.page_memory), 256 * MiB, 64 * GiB,         "1536MiB", "address space for reading one page", NULL },
+	{ 0 },
+};
+static const struct conf_key archive_keys[] = {
+	{ "path", KEY_PATH, AT(archive.path), 1, 4095, NULL, "documents, log and records: one tree to copy", NULL },
+	{ 0 },
+};
+static const struct conf_key evidence_keys[] = {
+	{ "origin", KEY_TEXT, AT(evidence.origin), 1, 200,  NULL, "name of the log, a URL without scheme: \"seal.example.org/post\"", NULL },
+	{ "anchor", KEY_PATH, AT(evidence.anchor), 0, 4095, "",   "directory of the last signed head, best on another disk; default: anchor in state", NULL },
+	{ "key",    KEY_PATH, AT(evidence.key),    0, 4095, "",   "the log's key, made at first start; default: evidence.key in state", NULL },
+	{ 0 },
+};
+static const struct key_group
+	scan     = { scan_keys, NOWHERE, NULL, 0 },
+	archive  = { archive_keys, NOWHERE, NULL, 0 },
+	evidence = { evidence_keys, NOWHERE, NULL, 0 };
+static const struct key_named
+	folders = { folder_keys, sizeof(struct conf_folder), AT(nfolders), 1000 },
+	rules   = { rule_keys, sizeof(struct conf_rule), AT(nrules), 1000 },
+	seals   = { seal_keys, sizeof(struct conf_seal), AT(nseals), 100 },
+	tokens  = { token_keys, sizeof(struct conf_token), AT(ntokens), 100 },
+	tsas    = { tsa_keys, sizeof(struct conf_tsa), AT(ntsas), 20 };
+
+const struct conf_key conf_keys[] = {
+	{ "language",     KEY_CHOICE, AT(language),        0, 0,                "en",    "what operators read: \"de\" or \"en\"", languages },
+	{ "folders",      KEY_NAMED,  AT(folders),         0, 0,                "",      "hot folders", &folders },
+	{ "scan",         KEY_GROUP,  0,                   0, 0,                "",      "reading documents", &scan },
+	{ "rules",        KEY_NAMED,  AT(rules),           0, 0,                "",      "what is sealed, where and how", &rules },
+	{ "seals",        KEY_NAMED,  AT(seals),           0, 0,                "",      "kinds of seal", &seals },
+	{ "tokens",       KEY_NAMED,  AT(tokens),          0, 0,                "",      "PKCS#11 tokens", &tokens },
+	{ "tsa",          KEY_NAMED,  AT(tsas),            0, 0,                "",      "time-stamping authorities", &tsas },
+	{ "trust",        KEY_PATH,   AT(trust),           1, 4095,             NULL,    "PEM file: roots that our own check of a seal accepts", NULL },
+	{ "archive",      KEY_GROUP,  0,                   0, 0,                "",      "sealed documents and evidence", &archive },
+	{ "evidence",     KEY_GROUP,  0,                   0, 0,                "",      "the evidence log", &evidence },
+	{ "state",        KEY_PATH,   AT(state),           1, 4095,             "/var/lib/sealroom", "unfinished jobs and marks", NULL },
+	{ "control",      KEY_PATH,   AT(control),         1, 100,              "/run/sealroom/control.sock", "socket of the command", NULL },
+	{ "max_jobs",     KEY_NUMBER, AT(max_jobs),        1, 1000,             "32",    "unfinished jobs at once", NULL },
+	{ "space_floor",  KEY_SIZE,   AT(space_floor),     0, 1024 * GiB,       "256MiB", "nothing is claimed with less free space than this", NULL },
+	{ "tsa_max_wait", KEY_TIME,   AT(tsa_max_wait_ms), S(1), H(24 * 30),    "30min", "an alarm when a time-stamp is missing for longer", NULL },
+	{ 0 },
+};
+#undef AT
+/* clang-format on */
+
+/* The reader counts on these. */
+_Static_assert(offsetof(struct conf_place, shift_y) == offsetof(struct conf_place, shift_x) + 4, "x, y");
+_Static_assert(offsetof(struct conf_place, height) == offsetof(struct conf_place, width) + 4, "x, y");
+_Static_assert(offsetof(struct conf_place, margin_y) == offsetof(struct conf_place, margin_x) + 4, "x, y");
+#define STARTS_NAMED(t) \
+	_Static_assert(offsetof(struct t, name) == offsetof(struct conf_named, name) && \
+	    offsetof(struct t, where) == offsetof(struct conf_named, where), "starts as conf_named")
+STARTS_NAMED(conf_folder);
+STARTS_NAMED(conf_rule);
+STARTS_NAMED(conf_seal);
+STARTS_NAMED(conf_token);
+STARTS_NAMED(conf_tsa);
+STARTS_NAMED(conf_find);
+
+/* --- walking it ------------------------------------------------------------------------- */
+
+static void
+walk(const struct conf_key *k, const char *prefix, keys_visit *visit, void *ctx)
+{
+	char path[200];
+
+	for (; k->name != NULL; k++) {
+		snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix == '\0' ? "" : ".", k->name);
+		visit(ctx, path, k);
+		if (k->type == KEY_GROUP) {
+			walk(((const struct key_group *)k->more)->keys, path, visit, ctx);
+		} else if (k->type == KEY_NAMED) {
+			snprintf(path + strlen(path), sizeof(path) - strlen(path), ".NAME");
+			walk(((const struct key_named *)k->more)->keys, path, visit, ctx);
+		}
+	}
+}
+
+void
+keys_walk(keys_visit *visit, void *ctx)
+{
+	walk(conf_keys, "", visit, ctx);
+}
+
+const char *
+keys_near(const struct conf_key *k, const char *name)
+{
+	struct near n = near_start(name);
+
+	for (; k->name != NULL; k++)
+		near_try(&n, k->name);
+	return n.best;
+}

@@ -1,0 +1,73 @@
+/*
+ * words.h - the words of a page cut and folded as rules compare them.
+ *
+ * A token is a run of letters and digits, hyphens between them included; what
+ * else stands in a word (colons, brackets, dotted lines) separates.  So
+ * "Siegel" is found in "(Siegel):" and "Siegel/Stempel", not in "Siegelring".
+ *
+ *	tokens_init(&d, doc)            borrows doc
+ *	t = tokens_page(&d, page, &e)   valid until the next call
+ *	tokens_done(&d)
+ */
+#ifndef SEALROOM_WORDS_H
+#define SEALROOM_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/lib/err.h"
+#include "rules/fold.h"
+#include "rules/rules.h"
+
+struct token {
+	uint32_t word;    /* index on the page */
+	uint32_t cps;     /* first code point in page_tokens.pool */
+	uint16_t len;     /* code points */
+	uint16_t from, to;/* bytes of the word's text */
+	bool hyphen;      /* a dash ends the word and the line: it may go on */
+};
+
+struct page_tokens {
+	const struct page_words *page;
+	struct token *v;
+	size_t n;
+	uint32_t *pool;
+	size_t npool;
+};
+
+struct doc_tokens {
+	const struct doc_words *doc;
+	struct page_tokens *pages; /* kept, while they are few enough */
+	struct page_tokens last;   /* the one page read last when they are not */
+	size_t kept;               /* bytes */
+};
+
+int tokens_init(struct doc_tokens *, const struct doc_words *, struct err *);
+void tokens_done(struct doc_tokens *);
+const struct page_tokens *tokens_page(struct doc_tokens *, uint32_t page, struct err *);
+
+static inline const uint32_t *
+token_cps(const struct page_tokens *t, const struct token *k)
+{
+	return t->pool + k->cps;
+}
+/* Where the token stands; trailing or leading punctuation of a word counts to it. */
+struct box token_box(const struct page_tokens *, const struct token *);
+
+#define PHRASE_WORDS 16
+#define PHRASE_CPS FOLD_WORD_MAX
+
+struct phrase {
+	size_t n;
+	size_t at[PHRASE_WORDS], len[PHRASE_WORDS]; /* in cps */
+	uint32_t cps[PHRASE_CPS];                   /* words one behind the other */
+	size_t ncps;
+};
+
+/* NULL, or why a text is no phrase to look for. */
+const char *phrase_check(const char *text);
+/* Of a checked text. */
+void phrase_read(struct phrase *, const char *text);
+
+#endif
