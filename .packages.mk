@@ -4,5 +4,5 @@ BUILD_PACKAGES = gcc make pkg-config libssl-dev libtesseract-dev libleptonica-de
   libseccomp-dev libjansson-dev liblcms2-dev libharfbuzz-dev gettext fonts-dejavu-core \
   tesseract-ocr tesseract-ocr-deu tesseract-ocr-eng tesseract-ocr-osd
 TEST_PACKAGES = clang-14 softhsm2 opensc poppler-utils mupdf-tools qpdf openssl python3-minimal python3 \
-  libpdfbox2-java libbcpkix-java libbcprov-java openjdk-17-jdk-headless mandoc strace shellcheck \
+  libpdfbox2-java libactivation-java libjaxb-api-java libbcpkix-java libbcprov-java openjdk-17-jdk-headless mandoc strace shellcheck \
   cppcheck libtiff-tools binutils time

@@ -1,6 +1,5 @@
 #include <ctype.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -276,6 +275,12 @@ inherited(struct revision *r, qpdf_oh page, const char *key)
 	return qpdf_oh_new_null(r->q);
 }
 
+static int64_t
+milli(double d)
+{
+	return (int64_t)(d * 1000 + (d < 0 ? -0.5 : 0.5));
+}
+
 /* A rectangle in 1/1000 unit, its corners put in order. */
 static bool
 rectangle(struct revision *r, qpdf_oh array, int64_t v[4])
@@ -285,9 +290,9 @@ rectangle(struct revision *r, qpdf_oh array, int64_t v[4])
 	for (int i = 0; i < 4; i++) {
 		double d;
 
-		if (!qpdf_oh_get_value_as_number(r->q, qpdf_oh_get_array_item(r->q, array, i), &d) || !(fabs(d) < COORD_MAX))
+		if (!qpdf_oh_get_value_as_number(r->q, qpdf_oh_get_array_item(r->q, array, i), &d) || !(d > -COORD_MAX && d < COORD_MAX))
 			return false;
-		v[i] = llround(d * 1000);
+		v[i] = milli(d);
 	}
 	for (int i = 0; i < 2; i++)
 		if (v[i] > v[i + 2]) {
@@ -325,7 +330,7 @@ read_view(struct revision *r, qpdf_oh page, struct view *v, struct err *e)
 	if (qpdf_oh_get_value_as_number(r->q, qpdf_oh_get_key(r->q, page, "/UserUnit"), &unit) &&
 	    !(unit >= 0.01 && unit <= 1000))
 		return err_set(e, ERR_DOC_BAD, "the page has an impossible UserUnit");
-	v->unit = (uint32_t)lround(unit * 1000);
+	v->unit = (uint32_t)milli(unit);
 	return 0;
 }
 

@@ -5,6 +5,8 @@
 
 #define OUR_NAMESPACE "urn:uuid:3f0a8c52-7d0e-4c55-9d3b-5a7e0b9c6f21#"
 
+#define DESCRIPTION "  <rdf:Description rdf:about=\"\"\n    "
+
 /* Our properties; the words are what an archivist reads in another program. */
 static const struct {
 	const char *name, *category, *description;
@@ -44,10 +46,14 @@ put_property(struct buf *b, const char *name, const char *value)
 	buf_printf(b, "</%s>\n", name);
 }
 
+/* A description of its own, before what it describes: some readers look for it just there. */
 static void
 put_schema(struct buf *b)
 {
-	buf_printf(b, "   <pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType=\"Resource\">\n"
+	buf_printf(b, DESCRIPTION "xmlns:pdfaExtension=\"http://www.aiim.org/pdfa/ns/extension/\"\n"
+	    "    xmlns:pdfaSchema=\"http://www.aiim.org/pdfa/ns/schema#\"\n"
+	    "    xmlns:pdfaProperty=\"http://www.aiim.org/pdfa/ns/property#\">\n"
+	    "   <pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType=\"Resource\">\n"
 	    "    <pdfaSchema:schema>sealroom document</pdfaSchema:schema>\n"
 	    "    <pdfaSchema:namespaceURI>" OUR_NAMESPACE "</pdfaSchema:namespaceURI>\n"
 	    "    <pdfaSchema:prefix>sealroom</pdfaSchema:prefix>\n"
@@ -57,7 +63,8 @@ put_schema(struct buf *b)
 		    "<pdfaProperty:valueType>Text</pdfaProperty:valueType><pdfaProperty:category>%s</pdfaProperty:category>"
 		    "<pdfaProperty:description>%s</pdfaProperty:description></rdf:li>\n",
 		    properties[i].name, properties[i].category, properties[i].description);
-	buf_printf(b, "    </rdf:Seq></pdfaSchema:property>\n   </rdf:li></rdf:Bag></pdfaExtension:schemas>\n");
+	buf_printf(b, "    </rdf:Seq></pdfaSchema:property>\n   </rdf:li></rdf:Bag></pdfaExtension:schemas>\n"
+	    "  </rdf:Description>\n");
 }
 
 void
@@ -69,15 +76,12 @@ xmp_put(struct buf *b, const struct xmp *x)
 	hash_hex(x->source_hash, hex);
 	buf_printf(b, "<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
 	    "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n"
-	    " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n"
-	    "  <rdf:Description rdf:about=\"\"\n"
-	    "    xmlns:pdfaid=\"http://www.aiim.org/pdfa/ns/id/\"\n"
+	    " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n");
+	put_schema(b);
+	buf_printf(b, DESCRIPTION "xmlns:pdfaid=\"http://www.aiim.org/pdfa/ns/id/\"\n"
 	    "    xmlns:dc=\"http://purl.org/dc/elements/1.1/\"\n"
 	    "    xmlns:pdf=\"http://ns.adobe.com/pdf/1.3/\"\n"
 	    "    xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n"
-	    "    xmlns:pdfaExtension=\"http://www.aiim.org/pdfa/ns/extension/\"\n"
-	    "    xmlns:pdfaSchema=\"http://www.aiim.org/pdfa/ns/schema#\"\n"
-	    "    xmlns:pdfaProperty=\"http://www.aiim.org/pdfa/ns/property#\"\n"
 	    "    xmlns:sealroom=\"" OUR_NAMESPACE "\">\n");
 	put_property(b, "pdfaid:part", x->pdfa == PDFA_1B ? "1" : "2");
 	put_property(b, "pdfaid:conformance", x->pdfa == PDFA_1B ? "B" : "U");
@@ -91,6 +95,5 @@ xmp_put(struct buf *b, const struct xmp *x)
 	put_property(b, "sealroom:TextLayer", "machine-read");
 	if (x->engine[0] != '\0')
 		put_property(b, "sealroom:TextEngine", x->engine);
-	put_schema(b);
 	buf_printf(b, "  </rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end=\"r\"?>");
 }
