@@ -12,7 +12,7 @@
 #include "seal/anchor.h"
 
 #define RECORD "checkpoint"
-#define LOCK_TRIES 50 /* a tenth of a second each: our predecessor may still be going */
+#define LOCK_TRIES 20 /* a tenth of a second each: our predecessor may still be going */
 #define ROOT_TEXT 44  /* base64 of 32 bytes */
 
 /* --- checkpoint text -------------------------------------------------------------------- */

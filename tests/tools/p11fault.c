@@ -2,7 +2,7 @@
  * p11fault - a PKCS#11 module that stands before another one and lets things
  * go wrong, for tests of what a card reader's life brings.
  *
- *	cc -shared -fPIC -O2 -I/usr/include/p11-kit-1 -o p11fault.so p11fault.c -ldl
+ *	cc -D_GNU_SOURCE -shared -fPIC -I/usr/include/p11-kit-1 -o p11fault.so p11fault.c -ldl
  *
  * Environment, read once at load:
  *	P11FAULT_MODULE  the module behind
@@ -23,7 +23,6 @@
  * Log and count are opened at load, so that a confined process can write them;
  * the control file has to lie where that process may read.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
