@@ -157,6 +157,15 @@ room_settings() {
 	CONF
 	chmod 600 "$R/sealroom.conf"
 }
+# The token behind a module that counts and can misbehave: see p11fault.c.
+p11fault_settings() {
+	[ -z "${SEALROOM_ASAN-}" ] || skip_all "a build with sanitizers takes no module but SoftHSM's"
+	export P11FAULT_MODULE=$MODULE P11FAULT_CTL=$R/pki/softhsm/p11.ctl P11FAULT_LOG=$R/p11.log
+	: >"$P11FAULT_CTL"
+	: >"$P11FAULT_LOG"
+	MODULE_OVER=$BIN/tests/p11fault.so
+	room_settings
+}
 tsa_start() {
 	local out=$R/tsa.out
 	"$TOOLS/test-pki" serve "$R/pki" --seconds 1800 >"$out" 2>"$R/tsa.err" &
@@ -220,5 +229,6 @@ judge_ts() { # time-stamp over the signature value, chain of the TSA
 	    openssl ts -verify -token_in -in "$W/sig.tst" -data "$W/sig.value" -CAfile "$R/pki/root.pem" \
 	        -untrusted "$R/pki/tsaca.pem" >"$W/ts.out" 2>&1
 }
+judge_pdfa() { "$TOOLS/preflight" "$1" >"$W/pdfa.out" 2>&1; }
 judge_ours() { cmd verify "$1" >"$W/verify.out" 2>&1; }
 text_of() { pdftotext -layout "$1" - 2>/dev/null; }

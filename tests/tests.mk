@@ -38,7 +38,7 @@ $(ESCAPE): $O/tests/%: tests/escape/%.c $O/libtest.a $O/librules.a $O/libagent.a
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
 	  $(shell pkg-config --libs $(ALLPKG)) -ldl
 
-tests: all $(UNIT) $(HELPER) $(ESCAPE)
+tests: all $(UNIT) $(HELPER) $(ESCAPE) $O/tests/p11fault.so
 
 # --- check, asan -----------------------------------------------------------------------------
 # Variables of pkg-config are read before deps ran: so the work is done by a second make.
