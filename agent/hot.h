@@ -34,8 +34,10 @@ int hot_open_file(int dir, const char *name, struct stat *ret, struct err *);
  */
 int hot_open_sub(int dir, const char *word, struct err *);
 
-/* Names that a sender uses while it still writes, our own words, our status files. */
-bool hot_ignored(const struct conf_folder *, const char *name);
+/* Names that senders use while they still write: leading dot, "~$", .tmp .part .partial .filepart .crdownload */
+bool hot_ignored(const char *name);
+/* The sub-folders and status files that are ours. */
+bool hot_ours(const struct conf_folder *, const char *name);
 
 /*
  * Asks for a read lease, which nobody gets while a file is open for writing.

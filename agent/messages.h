@@ -17,6 +17,7 @@
 
 #include <stddef.h>
 
+#include "agent/lib/buf.h"
 #include "agent/lib/err.h"
 #include "agent/spool.h"
 
@@ -26,24 +27,26 @@
 void message_open(const char *dir);
 
 /* Marks a text for xgettext; message_get() translates it. */
-#define N_(s) (s)
+#define N_(s) s
 const char *message_get(const char *language, const char *english);
 
-/* Which sentences exist: every code of class REJECT and HOLD; others say that the admin was told. */
+/* Every code of class REJECT and HOLD has its own sentences; others say that the fault is ours. */
 struct message {
-	char what[MESSAGE_MAX]; /* what happened, with the page */
-	char now[MESSAGE_MAX];  /* what to do now */
+	char what[MESSAGE_MAX];  /* what happened */
+	char where[MESSAGE_MAX]; /* on which page; "" for the document as a whole */
+	char now[MESSAGE_MAX];   /* what to do now */
 };
 /* word: the words looked for, or the value's name; "" or NULL for none. */
 void message_make(const char *language, const struct err *why, const char *word, struct message *ret);
 
 enum message_kind { MESSAGE_REFUSED, MESSAGE_HELD };
 /*
- * The whole text of NAME.txt: UTF-8 without a byte order mark, lines ending CRLF.
- * say: a rule's or a person's own sentence, shown first; "" or NULL.
- * The same input gives the same bytes.
+ * The whole text of NAME.txt: lines of at most 76 characters ending CRLF, UTF-8
+ * without a byte order mark (every Notepad since 2001 knows it without; other
+ * programs show the mark as rubbish).  say: a rule's or a person's own
+ * sentence, shown as a remark; "" or NULL.
  */
-int message_file(struct buf *ret, enum message_kind, const char *language, const struct claim *, const struct err *why,
-    const char *word, const char *say, struct err *);
+int message_file(struct buf *ret, enum message_kind, const char *language, const struct claim *,
+    const struct err *why, const char *word, const char *say, struct err *);
 
 #endif

@@ -15,7 +15,8 @@
  * directory stands where the folder was.  Quiet means: for settle time no
  * event, no change of (inode, size, mtime, ctime) and no open writer seen; the
  * clock (CLOCK_BOOTTIME) starts anew with each of them.  A file that was there
- * before we were is no exception.  mtime itself is never looked at.
+ * before we were is no exception.  mtime itself is never looked at.  A file of
+ * no bytes is begun, not delivered: it is offered when overdue, and not before.
  *
  * A flood costs bounded memory and time: at most WATCH_NAMES names a folder are
  * followed, a scan reads WATCH_SCAN entries a turn, folders are offered in
@@ -36,7 +37,7 @@
 #include "agent/lib/loop.h"
 #include "rules/conf.h"
 
-#define WATCH_NAMES 2048
+#define WATCH_NAMES 8192
 #define WATCH_SCAN 512
 
 struct watch_set; /* opaque: watch.c */

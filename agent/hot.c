@@ -1,0 +1,159 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "agent/lib/io.h"
+#include "agent/lib/path.h"
+
+#include "agent/hot.h"
+
+void
+hot_stamp(const struct stat *st, struct hot_stamp *ret)
+{
+	*ret = (struct hot_stamp){
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+		.ctime_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec,
+	};
+}
+
+bool
+hot_same(const struct hot_stamp *a, const struct hot_stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+	    a->ctime_ns == b->ctime_ns;
+}
+
+static int
+not_ours(int error, struct err *e, const char *what)
+{
+	errno = error;
+	err_set(e, ERR_IO, "%s", what);
+	return -ERR_IO;
+}
+
+/* A FIFO or a device is not even opened: that alone can wake a writer or rewind a tape. */
+int
+hot_open_file(int dir, const char *name, struct stat *ret, struct err *e)
+{
+	struct stat st;
+	AUTO_FD fd = -1;
+
+	if (strchr(name, '/') != NULL)
+		return not_ours(EINVAL, e, "not a plain name");
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, ERR_IO, "looking at the file");
+	if (S_ISLNK(st.st_mode))
+		return not_ours(ELOOP, e, "a symbolic link");
+	if (!S_ISREG(st.st_mode))
+		return not_ours(EINVAL, e, "not a regular file");
+	if ((fd = path_open(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY)) < 0)
+		return err_sys(e, ERR_IO, "opening the file");
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, ERR_IO, "looking at the file");
+	if (!S_ISREG(st.st_mode))
+		return not_ours(EINVAL, e, "not a regular file");
+	*ret = st;
+	return take_fd(&fd);
+}
+
+int
+hot_open_sub(int dir, const char *word, struct err *e)
+{
+	mode_t old;
+	int r, saved, fd;
+
+	/*
+	 * Not mkdir and chmod: a chmod by somebody outside the folder's group
+	 * takes away the setgid bit that the new directory inherits.
+	 */
+	old = umask(0007);
+	r = mkdirat(dir, word, 0770);
+	saved = errno;
+	umask(old);
+	errno = saved;
+	if (r < 0 && errno != EEXIST)
+		return err_sys(e, ERR_IO, "making the folder %s", word);
+	if (r == 0 && fsync(dir) < 0)
+		return err_sys(e, ERR_IO, "fsync of the folder");
+	if ((fd = openat(dir, word, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
+		return err_sys(e, ERR_IO, "opening the folder %s", word);
+	return fd;
+}
+
+bool
+hot_ignored(const char *name)
+{
+	static const char *const suffixes[] = { ".tmp", ".part", ".partial", ".filepart", ".crdownload" };
+	size_t n = strlen(name), k;
+
+	if (name[0] == '.' || strncmp(name, "~$", 2) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		if (n >= (k = strlen(suffixes[i])) && strcasecmp(name + n - k, suffixes[i]) == 0)
+			return true;
+	return false;
+}
+
+bool
+hot_ours(const struct conf_folder *f, const char *name)
+{
+	const char *const ours[] = { f->word_work, f->word_done, f->word_held, f->word_error, "Stand.txt",
+		"Status.txt" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(name, ours[i]) == 0)
+			return true;
+	return false;
+}
+
+enum hot_lease
+hot_lease(int fd)
+{
+	/* A writer that waits for our lease makes the kernel send SIGIO, which would end the process. */
+	signal(SIGIO, SIG_IGN);
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
+		return HOT_QUIET;
+	return errno == EAGAIN ? HOT_WRITER : HOT_UNKNOWN;
+}
+
+/* While a break is pending F_GETLEASE answers what it will become: F_UNLCK. */
+bool
+hot_lease_broken(int fd)
+{
+	return fcntl(fd, F_GETLEASE) != F_RDLCK;
+}
+
+void
+hot_unlease(int fd)
+{
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+}
+
+const char *
+hot_remote(int dir)
+{
+	static const struct {
+		unsigned long type;
+		const char *name;
+	} remote[] = {
+		{ NFS_SUPER_MAGIC, "NFS" }, { SMB_SUPER_MAGIC, "SMB" }, { 0xFF534D42, "CIFS" }, { 0xFE534D42, "SMB" },
+		{ 0x65735546, "FUSE" }, { V9FS_MAGIC, "9p" }, { AFS_SUPER_MAGIC, "AFS" }, { 0x01161970, "GFS2" },
+		{ OCFS2_SUPER_MAGIC, "OCFS2" }, { 0x00C36400, "Ceph" },
+	};
+	struct statfs s;
+
+	if (fstatfs(dir, &s) < 0)
+		return "an unknown file system";
+	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+		if (((unsigned long)s.f_type & 0xFFFFFFFF) == remote[i].type)
+			return remote[i].name;
+	return NULL;
+}

@@ -1,0 +1,364 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/io.h"
+#include "agent/lib/log.h"
+
+#include "agent/hot.h"
+#include "agent/intake.h"
+
+#define LEASE_LOOK_MS 250 /* a writer that waits for our lease waits no longer than this */
+
+struct intake {
+	struct loop *loop;
+	const struct spool *spool;
+	const struct conf_folder *folder;
+	int hot, from;        /* the folder; the sender's file, with our lease on it */
+	int job, copy;        /* incoming/J; its `source` */
+	struct hot_stamp stamp;
+	bool made;            /* incoming/J is there */
+	bool leased, broken;
+	uint64_t at;          /* bytes copied */
+	struct hash *hash;    /* NULL once the copy is whole */
+	uint64_t timer;
+	intake_cb *cb;
+	void *ctx;
+	struct claim claim;
+};
+
+/* --- beginning --------------------------------------------------------------------------- */
+
+static int
+check_room(const struct conf *conf, const struct spool *spool, uint64_t size, struct err *e)
+{
+	uint64_t room, want;
+	int r;
+
+	if (size > conf->scan.max_bytes)
+		return err_set(e, ERR_DOC_SIZE, "%llu bytes, and scan.max_bytes is %llu", (unsigned long long)size,
+		    (unsigned long long)conf->scan.max_bytes);
+	if ((r = spool_space(spool->dir[SPOOL_INCOMING], &room, e)) < 0)
+		return r;
+	/* the source, pages, the document built and the document sealed */
+	if (__builtin_mul_overflow(size, 4, &want) || __builtin_add_overflow(want, conf->space_floor, &want) ||
+	    room < want)
+		return err_set(e, ERR_SPACE, "%llu bytes are free in the spool", (unsigned long long)room);
+	return 0;
+}
+
+static int
+open_source(struct intake *in, struct err *e)
+{
+	struct stat st;
+	enum hot_lease lease;
+
+	if ((in->from = hot_open_file(in->hot, in->claim.name, &st, e)) < 0)
+		return in->from;
+	if ((lease = hot_lease(in->from)) == HOT_WRITER)
+		return err_set(e, ERR_IO, "open for writing");
+	in->leased = lease == HOT_QUIET;
+	hot_stamp(&st, &in->stamp);
+	in->claim.size = in->stamp.size;
+	in->claim.mtime_ns = in->stamp.mtime_ns;
+	in->claim.owner = st.st_uid;
+	return 0;
+}
+
+static int
+make_claim(struct claim *c, const struct conf_folder *folder, const char *name, struct err *e)
+{
+	uint8_t salt[16];
+
+	if (strlen(name) >= sizeof(c->name) || strlen(folder->name) >= sizeof(c->folder))
+		return err_set(e, ERR_IO, "name is too long");
+	strcpy(c->name, name);
+	strcpy(c->folder, folder->name);
+	c->received_us = clock_wall_us();
+	if (id_new(c->id) < 0 || getrandom(salt, sizeof(salt), 0) != (ssize_t)sizeof(salt))
+		return err_sys(e, ERR_IO, "random numbers");
+	hex_encode(salt, sizeof(salt), c->salt);
+	return 0;
+}
+
+static int
+make_job(struct intake *in, struct err *e)
+{
+	int incoming = in->spool->dir[SPOOL_INCOMING];
+
+	if (mkdirat(incoming, in->claim.id, 0700) < 0)
+		return err_sys(e, ERR_IO, "making the job's directory");
+	in->made = true;
+	if ((in->job = io_open_dir(incoming, in->claim.id, e)) < 0)
+		return in->job;
+	if ((in->copy = openat(in->job, "source", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) < 0)
+		return err_sys(e, ERR_IO, "making the copy");
+	return 0;
+}
+
+/* --- unchanged? -------------------------------------------------------------------------- */
+
+bool
+intake_broken(struct intake *in)
+{
+	if (in->leased && hot_lease_broken(in->from)) {
+		hot_unlease(in->from); /* the writer goes on at once; we come back later */
+		in->leased = false;
+		in->broken = true;
+	}
+	return in->broken;
+}
+
+/* Same inode, size and times, by our descriptor and by the name, and nobody asked to write (durability 4.3). */
+static int
+check_unchanged(struct intake *in, struct err *e)
+{
+	struct stat st;
+	struct hot_stamp held, named;
+
+	if (intake_broken(in))
+		return err_set(e, ERR_IO, "a program wants to write to it again");
+	if (fstat(in->from, &st) < 0)
+		return err_sys(e, ERR_IO, "looking at the file");
+	hot_stamp(&st, &held);
+	if (fstatat(in->hot, in->claim.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, ERR_IO, "looking at the name");
+	hot_stamp(&st, &named);
+	if (!hot_same(&held, &in->stamp) || !hot_same(&named, &in->stamp))
+		return err_set(e, ERR_IO, "changed while it was copied");
+	return 0;
+}
+
+/* --- copying, a step a turn -------------------------------------------------------------- */
+
+static void on_turn(void *ctx);
+
+static void
+finish(struct intake *in, const struct err *why)
+{
+	hash_free(in->hash);
+	in->hash = NULL;
+	if (why == NULL)
+		in->timer = loop_timer(in->loop, LEASE_LOOK_MS, on_turn, in);
+	in->cb(in->ctx, in, why);
+}
+
+static int
+copy_end(struct intake *in, struct err *e)
+{
+	int r;
+
+	hash_final(in->hash, in->claim.hash);
+	in->hash = NULL;
+	if ((r = io_sync(in->copy, e)) < 0)
+		return r;
+	return check_unchanged(in, e);
+}
+
+static void
+on_turn(void *ctx)
+{
+	struct intake *in = ctx;
+	struct err e = { 0 };
+	uint64_t step = in->stamp.size - in->at;
+	int r;
+
+	in->timer = 0;
+	if (in->hash == NULL) { /* the copy is whole; the lease is still looked after */
+		if (!intake_broken(in))
+			in->timer = loop_timer(in->loop, LEASE_LOOK_MS, on_turn, in);
+		return;
+	}
+	if (intake_broken(in)) {
+		err_set(&e, ERR_IO, "a program wants to write to it again");
+		finish(in, &e);
+		return;
+	}
+	if (step > INTAKE_STEP)
+		step = INTAKE_STEP;
+	if ((r = io_copy(in->from, in->at, step, in->copy, in->hash, &e)) == 0) {
+		in->at += step;
+		if (in->at < in->stamp.size) {
+			in->timer = loop_timer(in->loop, 0, on_turn, in);
+			return;
+		}
+		r = copy_end(in, &e);
+	}
+	finish(in, r < 0 ? &e : NULL);
+}
+
+/* --- for the caller ---------------------------------------------------------------------- */
+
+int
+intake_begin(struct intake **ret, struct loop *loop, const struct conf *conf, const struct spool *spool,
+    const struct conf_folder *folder, int hot, const char *name, intake_cb *cb, void *ctx, struct err *e)
+{
+	struct intake *in = calloc(1, sizeof(*in));
+	int r;
+
+	if (in == NULL)
+		return err_sys(e, ERR_MEM, "intake");
+	*in = (struct intake){ .loop = loop, .spool = spool, .folder = folder, .hot = -1, .from = -1, .job = -1,
+		.copy = -1, .cb = cb, .ctx = ctx };
+	if ((in->hot = fcntl(hot, F_DUPFD_CLOEXEC, 3)) < 0)
+		r = err_sys(e, ERR_IO, "hot folder");
+	else if ((r = make_claim(&in->claim, folder, name, e)) == 0 && (r = open_source(in, e)) == 0 &&
+	    (r = check_room(conf, spool, in->stamp.size, e)) == 0)
+		r = make_job(in, e);
+	if (r < 0) {
+		intake_drop(&in);
+		return r;
+	}
+	in->hash = hash_open();
+	in->timer = loop_timer(loop, 0, on_turn, in);
+	*ret = in;
+	return 0;
+}
+
+const struct claim *
+intake_claim(const struct intake *in)
+{
+	return &in->claim;
+}
+
+const struct conf_folder *
+intake_folder(const struct intake *in)
+{
+	return in->folder;
+}
+
+int
+intake_source(const struct intake *in)
+{
+	return in->copy;
+}
+
+static void
+intake_free(struct intake **in)
+{
+	loop_timer_del((*in)->loop, (*in)->timer);
+	hash_free((*in)->hash);
+	io_close(&(*in)->copy);
+	io_close(&(*in)->job);
+	io_close(&(*in)->from); /* the lease ends with it */
+	io_close(&(*in)->hot);
+	free(*in);
+	*in = NULL;
+}
+
+/* What is left below incoming/ is removed at the next start, if it cannot be now. */
+static void
+remove_job(const struct spool *spool, const char *id)
+{
+	struct err e = { 0 };
+
+	if (io_remove_tree(spool->dir[SPOOL_INCOMING], id, &e) < 0)
+		log_err(LOG_WARNING, "intake: leftovers in the spool", &e);
+}
+
+void
+intake_drop(struct intake **in)
+{
+	const struct spool *spool;
+	char id[ID_MAX];
+	bool made;
+
+	if (*in == NULL)
+		return;
+	spool = (*in)->spool;
+	made = (*in)->made;
+	memcpy(id, (*in)->claim.id, sizeof(id));
+	intake_free(in);
+	if (made)
+		remove_job(spool, id);
+}
+
+/* --- commit ------------------------------------------------------------------------------ */
+
+/* A name below work/ that is free now; "" when the folder has none to offer. */
+static void
+choose_receipt(const struct intake *in, int work, char *dst)
+{
+	const char *name = in->claim.name, *dot = strrchr(name, '.');
+	int stem = (int)(dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name));
+	int n;
+
+	dst[0] = '\0';
+	if (work < 0)
+		return;
+	strcpy(dst, name);
+	for (int i = 2; io_exists(work, dst) && i < 1000; i++) {
+		n = snprintf(dst, SPOOL_NAME_MAX, "%.*s (%d)%s", stem, name, i, name + stem);
+		if (n < 0 || n >= SPOOL_NAME_MAX)
+			break;
+	}
+	if (io_exists(work, dst))
+		dst[0] = '\0';
+}
+
+/*
+ * The operator's receipt: best effort, never waited for, the claim knows both
+ * places.  If another file took the name just now it goes back where it was.
+ */
+static void
+receipt(const struct intake *in, int work)
+{
+	const struct claim *c = &in->claim;
+	struct stat st;
+
+	if (c->work_name[0] == '\0' || renameat2(in->hot, c->name, work, c->work_name, RENAME_NOREPLACE) < 0)
+		return;
+	if (fstatat(work, c->work_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (st.st_ino != in->stamp.ino || st.st_dev != in->stamp.dev) &&
+	    renameat2(work, c->work_name, in->hot, c->name, RENAME_NOREPLACE) < 0)
+		log_line(LOG_ALERT, "folder %s: job %s: another file was moved to %s/ and could not be moved back: %s",
+		    in->folder->name, c->id, in->folder->word_work, strerror(errno));
+}
+
+/* After a failed step: back to incoming, so that a file is never both the sender's and, unsynced, ours. */
+static void
+uncommit(const struct spool *spool, const char *id)
+{
+	if (renameat2(spool->dir[SPOOL_CLAIMED], id, spool->dir[SPOOL_INCOMING], id, RENAME_NOREPLACE) < 0 &&
+	    errno != ENOENT)
+		log_line(LOG_ALERT, "intake: job %s stays in claimed/ after a failed sync: %s", id, strerror(errno));
+}
+
+static int
+commit(struct intake *in, struct err *e)
+{
+	int r;
+
+	if (in->hash != NULL || in->at != in->stamp.size)
+		return err_set(e, ERR_IO, "the copy is not whole");
+	if ((r = check_unchanged(in, e)) < 0 || (r = claim_put(in->job, &in->claim, e)) < 0)
+		return r;
+	if ((r = spool_move(in->spool, in->claim.id, SPOOL_INCOMING, SPOOL_CLAIMED, e)) < 0)
+		uncommit(in->spool, in->claim.id);
+	return r;
+}
+
+int
+intake_commit(struct intake **pin, uint64_t log_size, struct claim *ret_claim, int *ret_job_dir, struct err *e)
+{
+	struct intake *in = *pin;
+	struct err no_work = { 0 };
+	AUTO_FD work = hot_open_sub(in->hot, in->folder->word_work, &no_work);
+	int r;
+
+	in->claim.log_size = log_size;
+	choose_receipt(in, work, in->claim.work_name);
+	if ((r = commit(in, e)) < 0) {
+		intake_drop(pin);
+		return r;
+	}
+	receipt(in, work);
+	*ret_claim = in->claim;
+	*ret_job_dir = take_fd(&in->job);
+	intake_free(pin);
+	return 0;
+}
