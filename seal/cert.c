@@ -117,20 +117,44 @@ cert_subject(const X509 *cert, char *dst, size_t size)
 	path_display(line, dst, size);
 }
 
+static void
+name_part(const X509 *cert, int nid, char *dst, size_t size)
+{
+	const X509_NAME *name = X509_get_subject_name(cert);
+	int at = X509_NAME_get_index_by_NID(name, nid, -1);
+	unsigned char *utf8 = NULL;
+
+	dst[0] = '\0';
+	if (at < 0 ||
+	    ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at))) < 0)
+		return;
+	path_display((const char *)utf8, dst, size);
+	OPENSSL_free(utf8);
+}
+
+/* For messages: the common name, or all of the subject. */
+static void
+short_name(const X509 *cert, char *dst, size_t size)
+{
+	name_part(cert, NID_commonName, dst, size);
+	if (dst[0] == '\0')
+		cert_subject(cert, dst, size);
+}
+
 int
 cert_valid_at(const X509 *cert, int64_t now_us, struct err *e)
 {
 	int64_t from = asn1_time_us(X509_get0_notBefore(cert)), to = asn1_time_us(X509_get0_notAfter(cert));
-	char subject[64], when[CLOCK_ISO_MAX];
+	char name[64], when[CLOCK_ISO_MAX];
 
-	cert_subject(cert, subject, sizeof(subject));
+	short_name(cert, name, sizeof(name));
 	if (now_us < from) {
 		clock_iso(from, when);
-		return err_set(e, ERR_CERT, "certificate '%s' is valid only from %s: check the clock", subject, when);
+		return err_set(e, ERR_CERT, "certificate '%s' is valid only from %s: check the clock", name, when);
 	}
 	if (now_us > to) {
 		clock_iso(to, when);
-		return err_set(e, ERR_CERT, "certificate '%s' expired on %s: get a new one, then restart", subject, when);
+		return err_set(e, ERR_CERT, "certificate '%s' expired on %s: get a new one, then restart", name, when);
 	}
 	return 0;
 }
@@ -155,12 +179,12 @@ int
 cert_judge(const X509 *cert, bool legacy, int64_t now_us, struct err *e)
 {
 	uint32_t usage = X509_get_key_usage((X509 *)(uintptr_t)cert); /* all ones: no such extension */
-	char subject[64];
+	char name[64];
 	int r;
 
 	if ((usage & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)) == 0) {
-		cert_subject(cert, subject, sizeof(subject));
-		return err_set(e, ERR_CERT, "certificate '%s' is not for signatures (keyUsage): choose another", subject);
+		short_name(cert, name, sizeof(name));
+		return err_set(e, ERR_CERT, "certificate '%s' is not for signatures (keyUsage): choose another", name);
 	}
 	if ((r = judge_key(cert, legacy, e)) < 0)
 		return r;
@@ -186,13 +210,13 @@ cert_chain(X509 *cert, STACK_OF(X509) *pool, bool must, STACK_OF(X509) **ret, st
 {
 	AUTO_CERTS *chain = sk_X509_new_null();
 	X509 *at = cert;
-	char subject[64];
+	char name[64];
 
 	if (chain == NULL)
 		return err_set(e, ERR_MEM, "certificate chain");
 	if (must && issuer_of(cert, pool) == NULL) {
-		cert_subject(cert, subject, sizeof(subject));
-		return err_set(e, ERR_CERT, "chain: the issuer of '%s' is not in that file", subject);
+		short_name(cert, name, sizeof(name));
+		return err_set(e, ERR_CERT, "chain: the issuer of '%s' is not in that file", name);
 	}
 	while ((at = issuer_of(at, pool)) != NULL && X509_self_signed(at, 0) != 1) {
 		if (sk_X509_num(chain) >= SEAL_CHAIN_MAX - 1)
@@ -207,21 +231,6 @@ cert_chain(X509 *cert, STACK_OF(X509) *pool, bool must, STACK_OF(X509) **ret, st
 }
 
 /* --- facts ------------------------------------------------------------------------------ */
-
-static void
-name_part(const X509 *cert, int nid, char *dst, size_t size)
-{
-	const X509_NAME *name = X509_get_subject_name(cert);
-	int at = X509_NAME_get_index_by_NID(name, nid, -1);
-	unsigned char *utf8 = NULL;
-
-	dst[0] = '\0';
-	if (at < 0 ||
-	    ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at))) < 0)
-		return;
-	path_display((const char *)utf8, dst, size);
-	OPENSSL_free(utf8);
-}
 
 void
 cert_facts(const X509 *cert, struct ready_seal *ret)

@@ -24,12 +24,11 @@ run(const char *fmt, ...)
 {
 	char cmd[4096];
 	va_list ap;
-	int n, st;
+	int n = snprintf(cmd, sizeof(cmd), "exec >>%s/out 2>&1 </dev/null; ", fixture_dir), st;
 
 	va_start(ap, fmt);
-	n = vsnprintf(cmd, sizeof(cmd) - 40, fmt, ap);
+	vsnprintf(cmd + n, sizeof(cmd) - (size_t)n, fmt, ap);
 	va_end(ap);
-	snprintf(cmd + n, sizeof(cmd) - (size_t)n, " >>%s/out 2>&1 </dev/null", fixture_dir);
 	st = system(cmd);
 	return WIFEXITED(st) ? WEXITSTATUS(st) : -1;
 }
