@@ -217,17 +217,23 @@ get_session_info(CK_SESSION_HANDLE s, CK_SESSION_INFO *info)
 	return rv == CKR_OK ? behind->C_GetSessionInfo(s, info) : rv;
 }
 
-/* A context login is played by logging out and in again: SoftHSM's keys want none. */
+/* SoftHSM's keys want no context login: its PIN is compared with the one that logged in. */
 static CK_RV
 login_behind(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG n)
 {
+	static CK_UTF8CHAR known[64];
+	static CK_ULONG known_n;
 	CK_RV rv;
 
-	if (user != CKU_CONTEXT_SPECIFIC)
-		return behind->C_Login(s, user, pin, n);
-	behind->C_Logout(s);
-	rv = behind->C_Login(s, CKU_USER, pin, n);
-	context_login = rv == CKR_OK;
+	if (user == CKU_CONTEXT_SPECIFIC) {
+		context_login = n == known_n && memcmp(pin, known, n) == 0;
+		return context_login ? CKR_OK : CKR_PIN_INCORRECT;
+	}
+	rv = behind->C_Login(s, user, pin, n);
+	if (rv == CKR_OK && n <= sizeof(known)) {
+		memcpy(known, pin, n);
+		known_n = n;
+	}
 	return rv;
 }
 
@@ -308,10 +314,6 @@ get_attribute_value(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK
 
 /* --- signing ---------------------------------------------------------------------------- */
 
-static CK_MECHANISM pending;
-static CK_OBJECT_HANDLE pending_key;
-
-/* The context login logs out and in, which ends a begun operation: it is begun in C_Sign. */
 static CK_RV
 sign_init(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE key)
 {
@@ -319,9 +321,7 @@ sign_init(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE key)
 
 	sign_wants_login = number("always_auth") != 0;
 	context_login = false;
-	pending = *m;
-	pending_key = key;
-	return answer("C_SignInit", rv);
+	return answer("C_SignInit", rv == CKR_OK ? behind->C_SignInit(s, m, key) : rv);
 }
 
 static CK_RV
@@ -333,10 +333,13 @@ sign(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG n, CK_BYTE *out, CK_ULONG *out_n
 	usleep((useconds_t)number("sign_ms") * 1000);
 	if (rv == CKR_OK && sign_wants_login && !context_login)
 		rv = CKR_USER_NOT_LOGGED_IN;
-	if (rv == CKR_OK)
-		rv = number("sign_rv");
-	if (rv == CKR_OK)
-		rv = behind->C_SignInit(s, &pending, pending_key);
+	if (rv == CKR_OK && (rv = number("sign_rv")) != CKR_OK) {
+		CK_BYTE unseen[1024];
+		CK_ULONG len = sizeof(unseen);
+
+		behind->C_Sign(s, in, n, unseen, &len); /* a failed C_Sign ends the operation */
+		return answer("C_Sign", rv);
+	}
 	if (rv == CKR_OK)
 		rv = behind->C_Sign(s, in, n, out, out_n);
 	if (rv == CKR_OK && number("flip") != 0)
