@@ -12,11 +12,14 @@
  *
  * Each may be done again after a crash, and then changes nothing that is done
  * already: the names are chosen first and put into the job (records
- * `delivered-done`, `delivered-error`, `delivered-held`: names and hashes), a
+ * `delivered-done`, `delivered-error`, `delivered-held`: names and note), a
  * file appears by a rename that never replaces, complete and synced, with
  * give.mode and the group of its folder.  A name is taken when it exists in any
  * spelling of upper and lower case or of accents; then " (2)" goes before the
  * suffix, for the whole set.  Names are made legal for Windows.
+ *
+ * DELIVER_UNHOLD needs source and picture.png as they were; the next
+ * DELIVER_HELD of the job then is a new one.
  *
  * DELIVER_RELEASE opens by the rules of the intake and compares size, mtime and
  * SHA-256; a name that is gone or leads to another file is left alone: success.

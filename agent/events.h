@@ -18,7 +18,8 @@
 #define EVENTS_NAME_MAX 96
 
 /*
- * type is the entry's ("job", "reject", "hold" ...), job "" for events of none.
+ * type is the entry's ("job", "reject", "hold" ...), job "" for events of none
+ * (the name then ends with the type).
  * body: an object; "v", "event", "index" and "job" are added to it.  Not taken over.
  */
 int events_put(const struct spool *, uint64_t index, const char *type, const char *job, const json_t *body,

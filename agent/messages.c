@@ -300,14 +300,15 @@ static void
 put_details(struct buf *b, enum message_kind kind, const char *language, const struct claim *c,
     const struct err *why)
 {
-	char when[128];
+	char when[128], detail[3 * ERR_TEXT_MAX];
 
+	path_display(why->text, detail, sizeof(detail)); /* a child's words, perhaps a hostile one's */
 	received(language, c->received_us, when, sizeof(when));
 	buf_printf(b, "\r\n%s\r\n", message_get(language, N_("For your administrator")));
 	buf_printf(b, "  %s %s\r\n", message_get(language, N_("Job number:")), c->id);
 	buf_printf(b, "  %s %s\r\n", message_get(language, N_("Received:")), when);
 	buf_printf(b, "  %s %s%s%s\r\n", message_get(language, N_("Reason:")), err_word(why->code),
-	    why->text[0] != '\0' ? ": " : "", why->text);
+	    detail[0] != '\0' ? ": " : "", detail);
 	if (kind == MESSAGE_HELD)
 		buf_printf(b, "  %s sealroom release %s --rule NAME | --at PAGE,X,Y | --again | --reject TEXT\r\n",
 		    message_get(language, N_("To go on:")), c->id);
