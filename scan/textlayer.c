@@ -9,6 +9,7 @@
 #include "scan/unicode.h"
 #include "scan/view.h"
 
+#define SAME_BASELINE 5     /* 1/2 pt */
 #define UNIT 100            /* mpt in the unit of the operators: 1/10 pt */
 #define PRIVATE_FIRST 0xE000u
 #define PRIVATE_COUNT 6400u /* U+E000 to U+F8FF */
@@ -88,7 +89,7 @@ glyphs_of(const struct word *w)
 static bool
 word_shown(const struct word *w)
 {
-	return w->box.x1 - w->box.x0 >= UNIT && w->box.y1 > w->box.y0 && glyphs_of(w) > 0;
+	return (int64_t)w->box.x1 - w->box.x0 >= UNIT && w->box.y1 > w->box.y0 && glyphs_of(w) > 0;
 }
 
 static uint32_t
@@ -140,7 +141,7 @@ put_word(struct textlayer *t, const struct word *w, int32_t size, bool last, str
 	const char *s = w->text;
 	uint32_t c;
 
-	put_scale(b, (w->box.x1 - w->box.x0) / UNIT, (int64_t)glyphs_of(w) * size / 2);
+	put_scale(b, ((int64_t)w->box.x1 - w->box.x0) / UNIT, (int64_t)glyphs_of(w) * size / 2);
 	buf_put(b, "(", 1);
 	while (unicode_next(&s, &c))
 		if (unicode_shown(c))
@@ -183,7 +184,7 @@ baseline(const struct word *w, int64_t view_h)
 	int64_t base = w->base;
 
 	if (base <= w->box.y0 || base > w->box.y1)
-		base = w->box.y1 + (int64_t)(w->box.y1 - w->box.y0) * DESCENT / (ASCENT - DESCENT);
+		base = w->box.y1 + ((int64_t)w->box.y1 - w->box.y0) * DESCENT / (ASCENT - DESCENT);
 	return (int32_t)((view_h - base + UNIT / 2) / UNIT);
 }
 
@@ -198,9 +199,11 @@ put_line(struct textlayer *t, const struct pagefile *pf, const struct line *l, i
 	}
 	for (uint32_t i = l->from, next; i < l->to; i = next) {
 		const struct word *w = &pf->words[i];
-		int32_t x = (w->box.x0 + UNIT / 2) / UNIT, y = baseline(w, view_h);
+		int32_t x = (int32_t)(((int64_t)w->box.x0 + UNIT / 2) / UNIT), y = baseline(w, view_h);
 
 		next = next_shown(pf, i + 1);
+		if (i > l->from && abs(y - pen->y) <= SAME_BASELINE)
+			y = pen->y;
 		buf_printf(b, "%" PRId32 " %" PRId32 " Td ", x - pen->x, y - pen->y);
 		pen->x = x;
 		pen->y = y;
