@@ -36,7 +36,7 @@
 #define SEALROOM_CONTROL_H
 
 #include <jansson.h>
-#include <stdbool.h>
+#include <sys/types.h>
 
 #include "agent/lib/err.h"
 #include "agent/lib/loop.h"
@@ -48,8 +48,8 @@
 
 struct control; /* opaque: control.c */
 
-/* Returns a new object, or NULL with *e set. */
-typedef json_t *control_fn(void *ctx, const json_t *request, struct err *e);
+/* Returns a new object, or NULL with *e set.  uid: who asks. */
+typedef json_t *control_fn(void *ctx, const json_t *request, uid_t uid, struct err *e);
 
 struct control_op {
 	const char *op; /* NULL ends the table */
