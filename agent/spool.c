@@ -98,8 +98,8 @@ open_below(int dir, const char *path, bool make, int *ret, struct err *e)
 	return 0;
 }
 
-static void
-all_closed(struct spool *s)
+void
+spool_init(struct spool *s)
 {
 	s->state = s->lock = s->quarantine = s->seen = s->tokens = s->tsa = s->events_tmp = s->events_new = -1;
 	for (int i = 0; i < SPOOL_STATES; i++)
@@ -135,7 +135,7 @@ spool_begin(struct spool *s, const struct conf *conf, bool make, struct err *e)
 {
 	int r;
 
-	all_closed(s);
+	spool_init(s);
 	if (make && (r = io_mkdir_p(AT_FDCWD, conf->state, 0700, e)) < 0)
 		return r;
 	if ((s->state = open(conf->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
@@ -271,7 +271,7 @@ claim_parse(const char *text, size_t len, struct claim *c)
 	    json_unpack(j, "{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s}", "v", &v, "id", &id,
 	        "folder", &folder, "name", &name, "work_name", &work, "size", &size, "mtime_ns", &mtime, "sha256",
 	        &hash, "owner", &owner, "received_us", &received, "log_size", &log_size, "salt", &salt) == 0 &&
-	    v == 1 && id_valid(id) && strlen(folder) < sizeof(c->folder) && strlen(salt) < sizeof(c->salt) &&
+	    v == 1 && id_valid(id) && strlen(folder) < sizeof(c->folder) && strlen(salt) == sizeof(c->salt) - 1 &&
 	    hash_from_hex(hash, c->hash) == 0 && unescape(name, c->name, sizeof(c->name)) == 0 &&
 	    unescape(work, c->work_name, sizeof(c->work_name)) == 0) {
 		memcpy(c->id, id, ID_MAX);
@@ -303,6 +303,16 @@ claim_get(int job_dir, struct claim *ret, struct err *e)
 		return err_set(e, ERR_IO, "claim is damaged");
 	*ret = c;
 	return 0;
+}
+
+void
+claim_salt(const struct claim *c, uint8_t out[16])
+{
+	for (size_t i = 0; i < 16; i++) {
+		char two[3] = { c->salt[2 * i], c->salt[2 * i + 1], '\0' };
+
+		out[i] = (uint8_t)strtoul(two, NULL, 16);
+	}
 }
 
 void

@@ -45,6 +45,8 @@ struct spool {
 	int quarantine, seen, tokens, tsa, events_tmp, events_new;
 };
 
+/* Nothing open yet; spool_close() is fine then. */
+void spool_init(struct spool *);
 /* Makes what is missing, takes the lock (-ERR_LOCKED when another daemon has it), checks FORMAT. */
 int spool_open(struct spool *, const struct conf *, struct err *);
 /* Read-only and without the lock, for commands while the daemon runs or is down. */
@@ -72,6 +74,8 @@ struct claim {
 };
 int claim_put(int job_dir, const struct claim *, struct err *);
 int claim_get(int job_dir, struct claim *ret, struct err *);
+/* The 16 bytes of claim.salt. */
+void claim_salt(const struct claim *, uint8_t out[16]);
 /* SHA-256 over folder, name, size, mtime and hash: the delivery's identity. */
 void claim_identity(const struct claim *, uint8_t out[HASH_LEN]);
 

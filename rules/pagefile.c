@@ -353,6 +353,20 @@ pagefile_read(int fd, struct pagefile *ret, struct err *e)
 	return 0;
 }
 
+int
+pagefile_head(int fd, struct pagefile *ret, struct err *e)
+{
+	struct pagefile p = { 0 };
+	struct lengths l;
+	int r;
+
+	if ((r = header_read(fd, &p, &l, e)) == 0) {
+		p.nwords = p.nobjects = 0;
+		*ret = p;
+	}
+	return r;
+}
+
 void
 pagefile_done(struct pagefile *p)
 {

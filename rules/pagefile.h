@@ -86,6 +86,8 @@ int pagefile_end(struct pagefile_out *, uint64_t *ret_len, struct err *); /* fre
 
 /* Reads and checks all but the streams' bytes; every length bounded by the file. */
 int pagefile_read(int fd, struct pagefile *ret, struct err *);
+/* The fixed header alone: no words, no objects, nothing to free. */
+int pagefile_head(int fd, struct pagefile *ret, struct err *);
 void pagefile_done(struct pagefile *);
 /* Size of the page as the reader sees it, mpt. */
 void pagefile_view(const struct pagefile *, int32_t *w, int32_t *h);

@@ -1,0 +1,241 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/lib/io.h"
+#include "agent/lib/path.h"
+
+#include "agent/core.h"
+#include "agent/deliver.h"
+#include "agent/intake.h"
+#include "agent/watch.h"
+
+/*
+ * From a quiet file to a job: copy, inspect the copy, commit.  A structure that
+ * is not complete puts the file back until it changes, or until incomplete_max
+ * has passed; then it is claimed like any other and refused with its reason.
+ */
+
+#define INSPECT_MIB 1024
+#define LATER_MS 2000
+#define SPACE_LATER_MS 10000
+#define INCOMPLETE_LEAST_MS 1000
+#define INCOMPLETE_MOST_MS 60000
+
+struct claiming {
+	struct core *core;
+	const struct conf_folder *folder;
+	char name[SPOOL_NAME_MAX];
+	bool overdue;
+	struct intake *in;
+	struct inspect_result inspect;
+};
+
+static void
+put_off(struct claiming *k, uint64_t ms)
+{
+	struct core *c = k->core;
+
+	intake_drop(&k->in);
+	watch_later(c->watch, k->folder, k->name, ms);
+	c->claims_running--;
+	free(k);
+	core_idle_check(c);
+}
+
+static void
+trouble(struct claiming *k, const struct err *e)
+{
+	struct core *c = k->core;
+	char shown[3 * SPOOL_NAME_MAX];
+
+	path_display(k->name, shown, sizeof(shown));
+	if (e->code == ERR_SPACE) {
+		log_limited(&c->space_said, 60000, LOG_CRIT, "no space to take in %s: %s; it stays where it is", shown,
+		    e->text);
+		c->space_low = true;
+		put_off(k, SPACE_LATER_MS);
+		return;
+	}
+	if (e->code == ERR_DOC_SIZE) {
+		intake_drop(&k->in);
+		watch_skip(c->watch, k->folder, k->name, e);
+		c->claims_running--;
+		free(k);
+		return;
+	}
+	log_line(LOG_NOTICE, "%s is not taken in yet: %s: %s", shown, err_word(e->code), e->text);
+	put_off(k, LATER_MS);
+}
+
+static void
+forget(struct claiming *k)
+{
+	struct core *c = k->core;
+
+	intake_drop(&k->in);
+	watch_done(c->watch, k->folder, k->name);
+	c->claims_running--;
+	free(k);
+	core_idle_check(c);
+}
+
+/* A delivery that is a job at work: a share refused the receipt. It goes when that job ends. */
+static bool
+at_work(struct claiming *k)
+{
+	uint8_t a[HASH_LEN], b[HASH_LEN];
+
+	claim_identity(intake_claim(k->in), a);
+	for (struct job *j = k->core->jobs; j != NULL; j = j->next) {
+		claim_identity(&j->claim, b);
+		if (memcmp(a, b, HASH_LEN) == 0 && !(j->state == SPOOL_HELD && j->settled))
+			return true;
+	}
+	return false;
+}
+
+static void
+on_removed_again(void *ctx, const struct err *why)
+{
+	struct claiming *k = ctx;
+
+	if (why != NULL)
+		trouble(k, why);
+	else
+		forget(k);
+}
+
+/* The same delivery after it was sealed and logged: its removal did not survive. Remove, do not seal. */
+static int
+remove_again(struct claiming *k, const char *id, struct err *e)
+{
+	struct deliver_req req = { .kind = DELIVER_RELEASE, .folder = k->folder, .job_dir = -1,
+		.hot = watch_dir(k->core->watch, k->folder), .claim = intake_claim(k->in) };
+	struct entry x = { .type = ENTRY_NOTE };
+	struct deliver *d;
+	uint64_t at;
+	int r;
+
+	snprintf(x.text, sizeof(x.text), "the delivery of job %s was found in folder %s again and removed", id,
+	    k->folder->name);
+	log_line(LOG_NOTICE, "%s", x.text);
+	if ((r = logbook_append(k->core, &x, &at, e)) < 0)
+		return r;
+	logbook_commit_soon(k->core);
+	return deliver_begin(&d, k->core->loop, &req, on_removed_again, k, e);
+}
+
+static void
+commit(struct claiming *k)
+{
+	struct core *c = k->core;
+	struct claim claim;
+	struct err e = { 0 };
+	struct job *j;
+	int dir;
+	AUTO_BUF b;
+
+	if (intake_commit(&k->in, elog_size(c->elog), &claim, &dir, &e) < 0) {
+		trouble(k, &e);
+		return;
+	}
+	c->space_low = false;
+	watch_done(c->watch, k->folder, k->name);
+	buf_init(&b, 256);
+	if ((j = job_add(c, &claim, SPOOL_CLAIMED, dir)) == NULL) {
+		close(dir); /* the next start finds it */
+	} else {
+		if (k->inspect.kind != DOC_NONE) {
+			inspect_result_put(&b, &k->inspect);
+			/* only saves a second look: without it the job looks itself */
+			if (record_put(dir, "inspect", b.data, b.len, &e) < 0)
+				log_err(LOG_NOTICE, "record inspect", &e);
+		}
+		log_line(LOG_INFO, "job %s: taken from folder %s", claim.id, claim.folder);
+		job_step_soon(j, 0);
+	}
+	c->claims_running--;
+	free(k);
+}
+
+static void
+on_inspected(void *ctx, const struct task_outcome *o)
+{
+	struct claiming *k = ctx;
+	bool incomplete;
+
+	if (o->lost) {
+		trouble(k, o->err);
+		return;
+	}
+	incomplete = o->err != NULL && (o->err->code == ERR_DOC_INCOMPLETE || o->err->code == ERR_DOC_EMPTY);
+	if (incomplete && !k->overdue) {
+		/* offered again when it changes, now and then, and when its time is up */
+		uint64_t ms = k->folder->incomplete_ms / 8;
+
+		put_off(k, ms < INCOMPLETE_LEAST_MS ? INCOMPLETE_LEAST_MS : ms > INCOMPLETE_MOST_MS ? INCOMPLETE_MOST_MS : ms);
+		return;
+	}
+	if (o->err == NULL) {
+		struct err e;
+
+		if (inspect_result_get(o->result, &k->inspect, &e) < 0)
+			k->inspect.kind = DOC_NONE;
+	}
+	commit(k);
+}
+
+static void
+on_copied(void *ctx, struct intake *in, const struct err *why)
+{
+	struct claiming *k = ctx;
+	struct core *c = k->core;
+	struct task_req req = { .kind = TASK_INSPECT, .out = -1, .as_mib = INSPECT_MIB, .cpu_s = 60,
+		.deadline_ms = 90000, .fsize = UINT64_MAX };
+	struct err e = { 0 };
+	char id[ID_MAX];
+
+	if (why != NULL) {
+		trouble(k, why);
+		return;
+	}
+	if (at_work(k)) {
+		forget(k);
+		return;
+	}
+	if (seen_has(&c->spool, intake_claim(in), id)) {
+		if (remove_again(k, id, &e) < 0)
+			trouble(k, &e);
+		return;
+	}
+	req.in = intake_source(in);
+	children_task(c->children, &req, on_inspected, k);
+}
+
+void
+claiming_on_quiet(void *ctx, const struct watch_file *f)
+{
+	struct core *c = ctx;
+	struct err e = { 0 };
+	struct claiming *k;
+
+	if (!c->log_ready || c->stopping || c->njobs + c->claims_running >= c->conf->max_jobs) {
+		watch_later(c->watch, f->folder, f->name, LATER_MS / 4);
+		return;
+	}
+	if ((k = calloc(1, sizeof(*k))) == NULL) {
+		watch_later(c->watch, f->folder, f->name, LATER_MS);
+		return;
+	}
+	k->core = c;
+	k->folder = f->folder;
+	k->overdue = f->overdue;
+	snprintf(k->name, sizeof(k->name), "%s", f->name);
+	c->claims_running++;
+	watch_busy(c->watch, f->folder, f->name);
+	if (intake_begin(&k->in, c->loop, c->conf, &c->spool, f->folder, f->dir, f->name, on_copied, k, &e) < 0)
+		trouble(k, &e);
+}

@@ -1,0 +1,358 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/io.h"
+#include "agent/lib/proc.h"
+
+#include "agent/core.h"
+#include "agent/watch.h"
+
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_LAST_MS 60000
+
+/* --- jobs ------------------------------------------------------------------------------ */
+
+struct job *
+job_add(struct core *c, const struct claim *claim, enum spool_state state, int dir)
+{
+	struct job *j = calloc(1, sizeof(*j)), **pp = &c->jobs;
+
+	if (j == NULL)
+		return NULL;
+	j->core = c;
+	j->claim = *claim;
+	j->folder = conf_folder(c->conf, claim->folder);
+	j->state = state;
+	j->dir = dir;
+	j->out = j->side = -1;
+	j->backoff_ms = BACKOFF_FIRST_MS;
+	while (*pp != NULL)
+		pp = &(*pp)->next;
+	*pp = j;
+	c->njobs++;
+	return j;
+}
+
+void
+job_free(struct job *j)
+{
+	struct core *c = j->core;
+
+	for (struct job **pp = &c->jobs; *pp != NULL; pp = &(*pp)->next)
+		if (*pp == j) {
+			*pp = j->next;
+			c->njobs--;
+			break;
+		}
+	loop_timer_del(c->loop, j->timer);
+	if (j->task != 0)
+		children_cancel(c->children, j->task);
+	if (j->token != NULL)
+		children_unreserve(j->token);
+	render_forget(j);
+	io_close(&j->out);
+	io_close(&j->side);
+	io_close(&j->dir);
+	free(j->plan);
+	free(j->judged);
+	free(j);
+}
+
+struct job *
+job_find(struct core *c, const char *prefix, bool *ret_many)
+{
+	struct job *found = NULL;
+	size_t n = strlen(prefix);
+
+	*ret_many = false;
+	if (n < 8)
+		return NULL;
+	for (struct job *j = c->jobs; j != NULL; j = j->next)
+		if (strncmp(j->claim.id, prefix, n) == 0) {
+			*ret_many = found != NULL;
+			found = j;
+		}
+	return *ret_many ? NULL : found;
+}
+
+void
+job_step(struct job *j)
+{
+	if (j->busy || j->core->stopping || j->timer != 0)
+		return;
+	if (!j->core->log_ready) /* nothing is claimed to be done before the log has proven itself */
+		return;
+	switch (j->state) {
+	case SPOOL_CLAIMED:
+		render_step(j);
+		break;
+	case SPOOL_RENDERED:
+		sealing_step_rendered(j);
+		break;
+	case SPOOL_SIGNED:
+		sealing_step_signed(j);
+		break;
+	case SPOOL_SEALED:
+		outcome_publish(j);
+		break;
+	case SPOOL_ARCHIVED:
+		outcome_log(j);
+		break;
+	case SPOOL_LOGGED:
+		outcome_deliver(j);
+		break;
+	case SPOOL_RELEASED:
+		outcome_clean(j);
+		break;
+	case SPOOL_REFUSED:
+		outcome_refused_step(j);
+		break;
+	case SPOOL_HELD:
+		outcome_held_step(j);
+		break;
+	case SPOOL_INCOMING:
+	case SPOOL_STATES:
+		break;
+	}
+}
+
+static void
+on_timer(void *ctx)
+{
+	struct job *j = ctx;
+
+	j->timer = 0;
+	if (j->dead)
+		job_free(j);
+	else
+		job_step(j);
+}
+
+void
+job_step_soon(struct job *j, uint64_t ms)
+{
+	loop_timer_del(j->core->loop, j->timer);
+	j->timer = loop_timer(j->core->loop, ms, on_timer, j);
+}
+
+static void
+back_off(struct job *j, uint64_t at_least)
+{
+	uint64_t ms = j->backoff_ms > at_least ? j->backoff_ms : at_least;
+	/* a quarter of jitter, so that a hundred waiting jobs do not come at once */
+	uint64_t jitter = clock_ms() * 2654435761u % (ms / 4 + 1);
+
+	j->backoff_ms = j->backoff_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : j->backoff_ms * 2;
+	job_step_soon(j, ms + jitter);
+}
+
+/* A crash or a time-out of a child: once more, alone and with doubled limits; then it is the document's fault. */
+static bool
+second_chance(struct job *j, const struct err *e)
+{
+	if (e->code != ERR_DOC_CRASH && e->code != ERR_DOC_TIMEOUT)
+		return false;
+	if (j->failed_once.code != ERR_OK || j->state != SPOOL_CLAIMED)
+		return false;
+	j->failed_once = *e;
+	log_line(LOG_WARNING, "job %s: %s: %s; trying once more with doubled limits", j->claim.id,
+	    err_word(e->code), e->text);
+	job_step_soon(j, 0);
+	return true;
+}
+
+void
+job_trouble(struct job *j, const struct err *e)
+{
+	j->busy = false;
+	j->why = *e;
+	if (second_chance(j, e))
+		return;
+	switch (err_class(e->code)) {
+	case ERR_CLASS_REJECT:
+		if (j->state == SPOOL_CLAIMED) {
+			outcome_refuse(j, e);
+			return;
+		}
+		break; /* a document that passed before is not bad now: the trouble is ours */
+	case ERR_CLASS_HOLD:
+		if (j->state == SPOOL_CLAIMED) {
+			outcome_hold(j, e, NULL);
+			return;
+		}
+		break;
+	case ERR_CLASS_STOP:
+		log_line(LOG_ALERT, "job %s (%s): %s: %s", j->claim.id, spool_state_name(j->state),
+		    err_word(e->code), e->text);
+		if (e->code == ERR_LOG || e->code == ERR_LOG_ROLLBACK) {
+			logbook_fatal(j->core, e);
+			return;
+		}
+		back_off(j, BACKOFF_LAST_MS);
+		return;
+	case ERR_CLASS_RETRY:
+		break;
+	}
+	log_line(LOG_NOTICE, "job %s (%s) waits: %s: %s", j->claim.id, spool_state_name(j->state),
+	    err_word(e->code), e->text);
+	back_off(j, 0);
+}
+
+int
+job_move(struct job *j, enum spool_state to, struct err *e)
+{
+	int r = spool_move(&j->core->spool, j->claim.id, j->state, to, e);
+
+	if (r < 0)
+		return r;
+	j->state = to;
+	j->backoff_ms = BACKOFF_FIRST_MS;
+	memset(&j->why, 0, sizeof(j->why));
+	return 0;
+}
+
+const char *
+job_waits_for(const struct job *j)
+{
+	return j->why.code == ERR_OK ? "" : err_word(j->why.code);
+}
+
+/* --- tasks ----------------------------------------------------------------------------- */
+
+int
+job_task(struct job *j, const struct job_task *t, task_cb *cb, struct err *e)
+{
+	uint32_t twice = j->failed_once.code != ERR_OK ? 2 : 1;
+	struct task_req req = { .kind = t->kind, .params = t->params, .in = t->in, .out = -1,
+		.as_mib = t->as_mib * twice, .cpu_s = t->cpu_s * twice, .deadline_ms = t->deadline_ms * twice,
+		.fsize = UINT64_MAX, .page = t->page };
+
+	if (t->out != NULL) {
+		io_close(t->out);
+		if ((*t->out = io_tmpfile(j->dir, e)) < 0)
+			return -(int)e->code;
+		req.out = *t->out;
+	}
+	j->busy = true;
+	j->task = children_task(j->core->children, &req, cb, j);
+	return 0;
+}
+
+bool
+job_task_ok(struct job *j, const struct task_outcome *o)
+{
+	j->busy = false;
+	j->task = 0;
+	if (o->err == NULL)
+		return true;
+	job_trouble(j, o->err);
+	return false;
+}
+
+static void
+on_stop_late(void *ctx)
+{
+	struct core *c = ctx;
+
+	loop_stop(c->loop);
+}
+
+/* No new step; the stop entry and its checkpoint, at most 3 s; then the loop ends. */
+void
+core_stop(struct core *c, int exit_code)
+{
+	if (c->stopping)
+		return;
+	c->stopping = true;
+	c->exit_code = exit_code;
+	if (!c->log_ready || exit_code == EXIT_LOG_ROLLBACK || exit_code == EXIT_FAILURE) {
+		loop_stop(c->loop);
+		return;
+	}
+	logbook_stop(c, exit_code == EX_OK || exit_code == EX_TEMPFAIL ? "end" : "trouble");
+	loop_timer(c->loop, 3000, on_stop_late, c);
+}
+
+/* --- once ------------------------------------------------------------------------------ */
+
+/* Waits for a token, a TSA or space: not for anything this run could still do by itself. */
+static bool
+waits_for_others(const struct job *j)
+{
+	switch (j->why.code) {
+	case ERR_TOKEN_GONE:
+	case ERR_TOKEN_FAULT:
+	case ERR_TSA_DOWN:
+	case ERR_TSA_ANSWER:
+	case ERR_SPACE:
+		return true;
+	default:
+		return err_class(j->why.code) == ERR_CLASS_STOP && j->why.code != ERR_OK;
+	}
+}
+
+static void
+on_once_timer(void *ctx)
+{
+	struct core *c = ctx;
+
+	c->once_timer = 0;
+	core_idle_check(c);
+}
+
+/* 0: nothing to do at all. 1: all that is left waits for others. 2: work. */
+static int
+once_state(struct core *c)
+{
+	uint32_t later, waiting = 0;
+
+	if (!c->log_ready)
+		return 1;
+	if (c->claims_running > 0 || !watch_idle(c->watch, &later))
+		return 2;
+	for (struct job *j = c->jobs; j != NULL; j = j->next) {
+		if (j->state == SPOOL_HELD && j->settled)
+			continue;
+		if (!waits_for_others(j))
+			return 2;
+		waiting++;
+	}
+	if (later > 0 && !c->space_low)
+		return 2;
+	return waiting > 0 || later > 0 ? 1 : 0;
+}
+
+void
+core_idle_check(struct core *c)
+{
+	uint64_t now = clock_ms();
+	int state;
+
+	if (!c->once || c->stopping)
+		return;
+	state = once_state(c);
+	if (state == 0 && !c->once_rescanned) {
+		/* what was quiet before the last look may have a successor */
+		c->once_rescanned = true;
+		watch_rescan(c->watch);
+	} else if (state == 0 && elog_published(c->elog) == elog_size(c->elog)) {
+		core_stop(c, EX_OK);
+		return;
+	} else if (state == 2) {
+		c->once_rescanned = false;
+	}
+	if (state != 1)
+		c->once_waiting_since = 0;
+	else if (c->once_waiting_since == 0)
+		c->once_waiting_since = now;
+	else if (now - c->once_waiting_since >= c->once_wait_ms) {
+		core_stop(c, EX_TEMPFAIL);
+		return;
+	}
+	if (c->once_timer == 0)
+		c->once_timer = loop_timer(c->loop, 100, on_once_timer, c);
+}

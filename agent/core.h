@@ -1,0 +1,191 @@
+/*
+ * core.h - what the files of the daemon's core share: the core, its jobs, and
+ * the order in which a job goes through them.
+ *
+ *	claimed  -> render.c   inspect, pages, compose, read back
+ *	rendered -> sealing.c  reserve a token, field, hash, sign
+ *	signed   -> sealing.c  time stamp, attach, fill the hole, judge
+ *	sealed   -> outcome.c  publish
+ *	archived -> outcome.c  log
+ *	logged   -> outcome.c  deliver, remove the sender's copy, clean
+ *	refused, held -> outcome.c
+ *
+ * job_step() looks at what is there and starts the next thing; whatever ends
+ * calls job_step() again.  So start-up is: find the jobs, step each.  Every
+ * failure goes through job_trouble(), which decides by its class.
+ */
+#ifndef SEALROOM_CORE_H
+#define SEALROOM_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/lib/err.h"
+#include "agent/lib/log.h"
+#include "agent/lib/loop.h"
+#include "agent/lib/taskmsg.h"
+#include "rules/conf.h"
+#include "seal/evidence/log.h"
+#include "agent/archive.h"
+#include "agent/children.h"
+#include "agent/spool.h"
+
+struct watch_set;
+struct control;
+
+struct core {
+	struct loop *loop;
+	struct conf *conf;
+	struct spool spool;
+	struct archive *archive;
+	struct elog *elog;
+	struct children *children;
+	struct watch_set *watch;
+	struct control *control;
+	struct job *jobs;
+	uint32_t njobs;
+	uint32_t workers;          /* pages read at once */
+	uint32_t pages_running;
+	uint32_t claims_running;
+	uint64_t commit_timer, publish_timer;
+	bool noting;               /* a NOTE is under way */
+	bool log_ready;            /* anti-rollback record compared, key known, start entry written */
+	bool stopping;
+	int exit_code;
+	bool once, once_rescanned;
+	uint64_t once_wait_ms, once_waiting_since;
+	uint64_t once_timer;
+	int signal_fd;
+	int64_t started_us;
+	char *conf_text;           /* effective settings, kept with the log */
+	struct log_limit space_said;
+	bool space_low;
+};
+
+/* Where a job of state claimed or signed stands; the state itself is on disk. */
+struct job {
+	struct core *core;
+	struct job *next;
+	struct claim claim;
+	const struct conf_folder *folder; /* NULL: no longer in the settings */
+	enum spool_state state;
+	int dir;                   /* stays valid over renames of the job's directory */
+	bool busy;                 /* a task or a token works for it */
+	bool dead;                 /* to be freed at the next turn */
+	uint64_t task;             /* handle of the one task, 0: none */
+	uint64_t timer;            /* retry */
+	uint64_t backoff_ms;
+	struct err why;            /* what it waits for; ERR_OK: nothing */
+	struct err failed_once;    /* crash or time-out of a child: once more, with doubled limits */
+	struct token_peer *token;  /* reserved */
+
+	struct inspect_result inspect; /* kind DOC_NONE: not known yet */
+	struct compose_result *plan;
+	bool planned;
+	uint8_t *page_state;       /* PAGE_* per page */
+	uint32_t pages_done, pages_running, page_next;
+	uint32_t page_failures;
+	int out;                   /* output of the running task; -1 */
+	int side;               /* a second one, where a task reads the first; -1 */
+
+	uint32_t attempt;
+	uint32_t hole;
+	uint64_t sign_range[4];
+	int64_t seal_time_us;
+	uint8_t digest[HASH_LEN];
+	uint64_t nonce;
+	int64_t stamp_sent_us;
+	uint64_t stamp_since_ms;   /* first request to the TSA in this run */
+	bool stamp_alarmed;
+	struct judge_result *judged;
+	struct sigs_result sigs;
+
+	bool settled;              /* held, and all who must know do */
+	bool log_wait;             /* its entry is queued for the next commit */
+	uint64_t log_index;
+};
+
+enum { PAGE_TODO, PAGE_RUNNING, PAGE_DONE };
+
+/* core.c */
+struct job *job_add(struct core *, const struct claim *, enum spool_state, int dir);
+void job_free(struct job *);
+struct job *job_find(struct core *, const char *prefix, bool *ret_many);
+void job_step(struct job *);
+/* Steps it from the loop, not from here. */
+void job_step_soon(struct job *, uint64_t ms);
+/* Decides by the class of e: back-off, refuse, hold, or alarm. */
+void job_trouble(struct job *, const struct err *e);
+int job_move(struct job *, enum spool_state to, struct err *);
+/* Runs one task for this job. Its output is an unlinked file; the limits are doubled at a second try. */
+struct job_task {
+	uint32_t kind;
+	const struct buf *params;
+	int in;
+	int *out;                  /* where its output is made: &j->out or &j->side; NULL: none */
+	uint32_t as_mib, cpu_s, deadline_ms;
+	int (*page)(void *ctx, uint32_t page);
+};
+int job_task(struct job *, const struct job_task *, task_cb *, struct err *);
+/* For callbacks: NULL when the outcome is good, else job_trouble() was called. */
+bool job_task_ok(struct job *, const struct task_outcome *);
+void core_stop(struct core *, int exit_code);
+void core_idle_check(struct core *);
+const char *job_waits_for(const struct job *); /* word for status, "" when it moves */
+
+/* render.c */
+void render_step(struct job *);
+void render_pump(struct core *);         /* gives free cores to pages, one job after the other */
+void render_forget(struct job *);        /* frees what rendering held */
+int plan_load(struct job *, struct err *);
+uint32_t render_pages_done(const struct job *);
+
+/* sealing.c */
+void sealing_step_rendered(struct job *);
+void sealing_step_signed(struct job *);
+
+/* outcome.c */
+void outcome_publish(struct job *);
+void outcome_log(struct job *);
+void outcome_deliver(struct job *);
+void outcome_clean(struct job *);
+void outcome_refuse(struct job *, const struct err *why);
+void outcome_hold(struct job *, const struct err *why, const struct compose_result *plan);
+void outcome_refused_step(struct job *);
+void outcome_held_step(struct job *);
+/* A person's decision on a held job. */
+struct decision {
+	char rule[MSG_NAME_MAX];
+	bool at;
+	uint32_t page;
+	int32_t x, y;
+	bool again;
+	char reject[ERR_TEXT_MAX];
+	char who[MSG_NAME_MAX];
+	uint32_t uid;
+};
+int outcome_release(struct job *, const struct decision *, struct err *);
+int decision_get(struct job *, struct decision *ret, struct err *); /* 1, 0: none, -code */
+
+/* jobjson.c */
+int jobjson_build(struct job *, char **ret_text, struct err *);
+
+/* logbook.c: entries, commits, checkpoints */
+int logbook_open(struct core *, struct err *);    /* before the children */
+void logbook_key_ready(struct core *);            /* the log's sealroom-seal said READY */
+void logbook_job(struct core *, struct job *, struct entry *); /* fills what every entry of a job has */
+int logbook_append(struct core *, struct entry *, uint64_t *ret_index, struct err *);
+/* Queued entries become durable at the next turn; then all jobs with log_wait are stepped. */
+void logbook_commit_soon(struct core *);
+void logbook_stop(struct core *, const char *reason);
+/* The log can not be trusted or written: never sign, stop. */
+void logbook_fatal(struct core *, const struct err *);
+
+/* recover.c */
+int recover_jobs(struct core *, struct err *);
+
+/* claiming.c: from the hot folder to claimed */
+struct watch_file;
+void claiming_on_quiet(void *ctx, const struct watch_file *);
+
+#endif

@@ -1,0 +1,101 @@
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/path.h"
+
+#include "agent/sealing.h"
+
+static json_t *
+j_hash(const uint8_t h[HASH_LEN])
+{
+	char hex[HASH_HEX];
+
+	hash_hex(h, hex);
+	return json_string(hex);
+}
+
+static json_t *
+j_time(int64_t us)
+{
+	char t[CLOCK_ISO_MAX];
+
+	clock_iso_us(us, t);
+	return json_string(t);
+}
+
+static json_t *
+j_source(const struct job *j)
+{
+	char shown[3 * SPOOL_NAME_MAX], escaped[3 * SPOOL_NAME_MAX];
+
+	path_display(j->claim.name, shown, sizeof(shown));
+	path_escape(j->claim.name, escaped, sizeof(escaped));
+	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:I}", "name", shown, "name_escaped", escaped, "type",
+	    doc_kind_name(j->inspect.kind), "size", (json_int_t)j->claim.size, "sha256", j_hash(j->claim.hash),
+	    "mtime", j_time(j->claim.mtime_ns / 1000), "owner_uid", (json_int_t)j->claim.owner);
+}
+
+static double
+mm(int32_t mpt)
+{
+	return (double)(mpt * 254LL / 72) / 10000.0;
+}
+
+static json_t *
+j_place(const struct compose_result *p)
+{
+	const struct box *b = &p->place_box;
+
+	if (p->place != PLACE_BOX)
+		return json_pack("{s:b}", "visible", 0);
+	return json_pack("{s:b, s:i, s:f, s:f, s:f, s:f}", "visible", 1, "page", (int)p->place_page + 1, "x_mm",
+	    mm(b->x0), "y_mm", mm(b->y0), "width_mm", mm(b->x1 - b->x0), "height_mm", mm(b->y1 - b->y0));
+}
+
+static json_t *
+j_values(const struct compose_result *p)
+{
+	json_t *o = json_object();
+
+	for (uint32_t i = 0; i < p->nvalues; i++)
+		json_object_set_new(o, p->values[i].key, json_string(p->values[i].value));
+	return o;
+}
+
+static json_t *
+j_seal(const struct job *j, const struct prep *p)
+{
+	const struct judged_sig *s = &j->judged->sigs[0];
+	json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:I, s:I}", "name", j->plan->seal, "token", p->token,
+	    "signer", s->signer, "certificate_sha256", j_hash(p->cert_hash), "level", level_name(s->level),
+	    "qualified", s->qualified, "time_claimed", j_time(p->time_us), "attempt", (json_int_t)j->attempt,
+	    "log_size_inside", (json_int_t)p->log_size);
+
+	if (o != NULL && s->gen_time_us != 0) {
+		json_object_set_new(o, "time_stamp", j_time(s->gen_time_us));
+		json_object_set_new(o, "time_stamp_sha256", j_hash(s->token_hash));
+		json_object_set_new(o, "time_stamp_signer", json_string(s->tsa_signer));
+	}
+	return o;
+}
+
+int
+jobjson_build(struct job *j, char **ret_text, struct err *e)
+{
+	struct prep p;
+	json_t *o;
+	int r;
+
+	if ((r = prep_get(j, &p, e)) < 0)
+		return r;
+	o = json_pack("{s:i, s:s, s:s, s:o, s:s, s:o, s:s, s:o, s:i, s:o, s:o, s:o}", "v", 1, "id", j->claim.id,
+	    "folder", j->claim.folder, "source", j_source(j), "salt", j->claim.salt, "received",
+	    j_time(j->claim.received_us), "rule", j->plan->rule, "rule_sha256", j_hash(j->plan->rule_hash), "pages",
+	    (int)j->plan->pages, "values", j_values(j->plan), "place", j_place(j->plan), "seal", j_seal(j, &p));
+	if (o != NULL)
+		*ret_text = json_dumps(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+	json_decref(o);
+	return o == NULL || *ret_text == NULL ? err_set(e, ERR_MEM, "job.json") : 0;
+}

@@ -1,0 +1,319 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/io.h"
+#include "agent/lib/proc.h"
+#include "seal/evidence/entry.h"
+
+#include "agent/core.h"
+
+#define PUBLISH_MS 1000
+#define PUBLISH_ENTRIES 256
+
+static void
+entry_host(struct entry *x)
+{
+	if (gethostname(x->host, sizeof(x->host) - 1) < 0)
+		x->host[0] = '\0';
+	snprintf(x->software, sizeof(x->software), "sealroom/%s", build_version);
+	snprintf(x->build, sizeof(x->build), "%s", build_id);
+}
+
+void
+logbook_job(struct core *c, struct job *j, struct entry *x)
+{
+	uint8_t salt[ENTRY_SALT_LEN];
+	bool plain = j->folder != NULL && j->folder->log_names_plain;
+
+	(void)c;
+	memcpy(x->job, j->claim.id, ID_MAX);
+	snprintf(x->folder, sizeof(x->folder), "%s", j->claim.folder);
+	if (x->type != ENTRY_JOB && x->type != ENTRY_REJECT && x->type != ENTRY_HOLD)
+		return;
+	claim_salt(&j->claim, salt);
+	x->has_source = true;
+	entry_name_set(&x->source, j->claim.name, salt, plain);
+	x->source_size = j->claim.size;
+	memcpy(x->source_hash, j->claim.hash, HASH_LEN);
+	x->source_mtime_us = j->claim.mtime_ns / 1000;
+	x->source_owner = j->claim.owner;
+	x->received_us = j->claim.received_us;
+	x->has_operator = true;
+	x->operator_uid = j->claim.owner;
+}
+
+/* The log can not be trusted or written any more: nothing is signed on top of it. */
+void
+logbook_fatal(struct core *c, const struct err *e)
+{
+	log_line(LOG_ALERT, "evidence log: %s: %s; nothing is sealed until this is settled", err_word(e->code), e->text);
+	if (e->code == ERR_LOG_ROLLBACK)
+		log_line(LOG_ALERT, "evidence log: restore the missing part from a copy; the anti-rollback record is in %s",
+		    c->conf->evidence.anchor);
+	core_stop(c, e->code == ERR_LOG_ROLLBACK ? EXIT_LOG_ROLLBACK : EXIT_FAILURE);
+}
+
+int
+logbook_append(struct core *c, struct entry *x, uint64_t *ret_index, struct err *e)
+{
+	entry_host(x);
+	return elog_append(c->elog, x, ret_index, e);
+}
+
+/* --- checkpoints ----------------------------------------------------------------------- */
+
+static void on_publish(void *ctx);
+
+static void
+publish_later(struct core *c, uint64_t ms)
+{
+	if (c->publish_timer == 0)
+		c->publish_timer = loop_timer(c->loop, ms, on_publish, c);
+}
+
+static void
+on_noted(void *ctx, const struct err *why, const char *checkpoint)
+{
+	struct core *c = ctx;
+	struct err e = { 0 };
+
+	c->noting = false;
+	if (why != NULL) {
+		if (why->code == ERR_LOG_ROLLBACK || why->code == ERR_LOG)
+			logbook_fatal(c, why);
+		else if (c->stopping)
+			loop_stop(c->loop);
+		else
+			publish_later(c, PUBLISH_MS);
+		return;
+	}
+	if (elog_publish(c->elog, checkpoint, &e) < 0) {
+		if (err_class(e.code) == ERR_CLASS_STOP)
+			logbook_fatal(c, &e);
+		else
+			publish_later(c, PUBLISH_MS);
+		return;
+	}
+	if (elog_published(c->elog) < elog_size(c->elog))
+		publish_later(c, PUBLISH_MS);
+	else if (c->stopping)
+		loop_stop(c->loop);
+	else
+		core_idle_check(c);
+}
+
+static void
+on_publish(void *ctx)
+{
+	struct core *c = ctx;
+	struct err e = { 0 };
+	uint8_t root[HASH_LEN];
+	uint64_t size = elog_size(c->elog);
+
+	c->publish_timer = 0;
+	if (c->noting || size == elog_published(c->elog))
+		return;
+	if (elog_integrate(c->elog, &e) < 0 || elog_root(c->elog, size, root, &e) < 0) {
+		if (err_class(e.code) == ERR_CLASS_STOP) {
+			logbook_fatal(c, &e);
+			return;
+		}
+		log_err(LOG_WARNING, "evidence log: tiles wait", &e);
+		publish_later(c, 10 * PUBLISH_MS);
+		return;
+	}
+	c->noting = true;
+	if (children_note(c->children, c->conf->evidence.origin, size, root, on_noted, c) < 0) {
+		c->noting = false;
+		publish_later(c, PUBLISH_MS);
+	}
+}
+
+/* --- commits --------------------------------------------------------------------------- */
+
+static int
+commit_now(struct core *c, struct err *e)
+{
+	int r = elog_commit(c->elog, e);
+
+	if (r == 0)
+		publish_later(c, elog_size(c->elog) - elog_published(c->elog) >= PUBLISH_ENTRIES ? 0 : PUBLISH_MS);
+	return r;
+}
+
+static void
+on_commit(void *ctx)
+{
+	struct core *c = ctx;
+	struct err e = { 0 };
+
+	c->commit_timer = 0;
+	if (commit_now(c, &e) < 0) {
+		if (err_class(e.code) == ERR_CLASS_STOP) {
+			logbook_fatal(c, &e);
+			return;
+		}
+		log_err(LOG_WARNING, "evidence log: entries wait", &e);
+		c->commit_timer = loop_timer(c->loop, 5000, on_commit, c);
+		return;
+	}
+	for (struct job *j = c->jobs; j != NULL; j = j->next)
+		if (j->log_wait) {
+			j->log_wait = j->busy = false;
+			job_step_soon(j, 0);
+		}
+}
+
+void
+logbook_commit_soon(struct core *c)
+{
+	if (c->commit_timer == 0)
+		c->commit_timer = loop_timer(c->loop, 0, on_commit, c);
+}
+
+/* --- start and stop -------------------------------------------------------------------- */
+
+int
+logbook_open(struct core *c, struct err *e)
+{
+	return elog_open(&c->elog, archive_dir(c->archive), c->conf->evidence.origin, false, e);
+}
+
+static int
+read_boot_id(char *dst, size_t size)
+{
+	struct err e;
+	AUTO_BUF b;
+
+	buf_init(&b, 64);
+	if (io_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &b, &e) < 0 || b.len < 36 || size < 37)
+		return -1;
+	memcpy(dst, b.data, 36);
+	dst[36] = '\0';
+	return 0;
+}
+
+static int
+append_config(struct core *c, struct err *e)
+{
+	struct entry x = { .type = ENTRY_CONFIG };
+	char hex[HASH_HEX], name[96], line[96];
+	uint64_t at;
+	int r;
+
+	hash_hex(c->conf->hash, hex);
+	snprintf(line, sizeof(line), "config sha256:%s", hex);
+	/* in force already: nothing to say */
+	if ((r = elog_find_last(c->elog, ENTRY_CONFIG, NULL, NULL, &at, e)) < 0)
+		return r;
+	if (r == 1) {
+		AUTO_BUF b;
+
+		buf_init(&b, ENTRY_MAX);
+		if ((r = elog_entry(c->elog, at, &b, e)) < 0)
+			return r;
+		if (entry_has_line(b.data, b.len, line))
+			return 0;
+	}
+	memcpy(x.config_hash, c->conf->hash, HASH_LEN);
+	snprintf(name, sizeof(name), "config/%s.conf", hex);
+	if ((r = elog_keep(c->elog, name, c->conf_text, strlen(c->conf_text), &x.files[0], e)) < 0)
+		return r;
+	x.nfiles = 1;
+	return logbook_append(c, &x, &at, e);
+}
+
+static int
+append_start(struct core *c, const struct elog_anchor *a, struct err *e)
+{
+	struct entry x = { .type = ENTRY_START };
+	uint64_t at;
+	int r;
+
+	x.disk_size = elog_size(c->elog);
+	if (x.disk_size > 0 && (r = elog_root(c->elog, x.disk_size, x.disk_root, e)) < 0)
+		return r;
+	x.has_anchor = a->has;
+	x.anchor_size = a->size;
+	memcpy(x.anchor_root, a->root, HASH_LEN);
+	memcpy(x.config_hash, c->conf->hash, HASH_LEN);
+	if (read_boot_id(x.boot, sizeof(x.boot)) < 0)
+		x.boot[0] = '\0';
+	return logbook_append(c, &x, &at, e);
+}
+
+/* The key of the log itself, when the log is new. */
+static int
+append_key(struct core *c, const char *vkey, struct err *e)
+{
+	struct entry x = { .type = ENTRY_KEY };
+	uint64_t at;
+	int r;
+
+	if ((r = elog_find(c->elog, ENTRY_KEY, NULL, NULL, 0, &at, e)) != 0)
+		return r < 0 ? r : 0;
+	snprintf(x.key_role, sizeof(x.key_role), "log");
+	snprintf(x.key_name, sizeof(x.key_name), "%s", c->conf->evidence.origin);
+	hash_bytes(vkey, strlen(vkey), x.key_hash);
+	return logbook_append(c, &x, &at, e);
+}
+
+static int
+begin(struct core *c, const struct ready_seal *facts, struct err *e)
+{
+	struct elog_anchor a = { .has = facts->log_has_record != 0, .size = facts->log_size, .note = facts->log_note };
+	int r;
+
+	memcpy(a.root, facts->log_root, HASH_LEN);
+	if ((r = elog_trust(c->elog, facts->vkey, e)) < 0 || (r = elog_recover(c->elog, &a, e)) < 0)
+		return r;
+	if (c->log_ready) /* the log's key process came back: the record was compared again, that is all */
+		return 0;
+	if ((r = append_start(c, &a, e)) < 0 || (r = append_key(c, facts->vkey, e)) < 0 ||
+	    (r = append_config(c, e)) < 0 || (r = commit_now(c, e)) < 0)
+		return r;
+	c->log_ready = true;
+	return 0;
+}
+
+void
+logbook_key_ready(struct core *c)
+{
+	const struct ready_seal *facts = children_log_facts(c->children);
+	struct err e = { 0 };
+
+	if (facts == NULL)
+		return;
+	if (c->log_ready) {
+		publish_later(c, 0);
+		return;
+	}
+	if (begin(c, facts, &e) < 0) {
+		logbook_fatal(c, &e);
+		return;
+	}
+	for (struct job *j = c->jobs; j != NULL; j = j->next)
+		job_step_soon(j, 0);
+}
+
+/* Last words. Their checkpoint follows; core_stop() waits for it. */
+void
+logbook_stop(struct core *c, const char *reason)
+{
+	struct entry x = { .type = ENTRY_STOP };
+	struct err e = { 0 };
+	uint64_t at;
+
+	snprintf(x.reason, sizeof(x.reason), "%s", reason);
+	if (logbook_append(c, &x, &at, &e) < 0 || elog_commit(c->elog, &e) < 0) {
+		log_err(LOG_WARNING, "evidence log: stop is not written", &e);
+		return;
+	}
+	loop_timer_del(c->loop, c->publish_timer);
+	c->publish_timer = 0;
+	publish_later(c, 0);
+}

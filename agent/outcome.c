@@ -1,0 +1,854 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/io.h"
+#include "agent/lib/path.h"
+#include "rules/pagefile.h"
+#include "seal/evidence/entry.h"
+
+#include "agent/deliver.h"
+#include "agent/events.h"
+#include "agent/outcome.h"
+#include "agent/sealing.h"
+#include "agent/watch.h"
+
+#define PICTURE_MIB 1024
+
+/* --- records --------------------------------------------------------------------------- */
+
+int
+verdict_put(struct job *j, const struct verdict_record *v, struct err *e)
+{
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, 256);
+	buf_put_u32(&b, v->level);
+	buf_put(&b, v->tst, HASH_LEN);
+	buf_put_u64(&b, (uint64_t)v->gen_time_us);
+	buf_put_u64(&b, (uint64_t)v->sealed_us);
+	buf_put(&b, v->pdfa, sizeof(v->pdfa));
+	if ((r = io_unlink(j->dir, "verdict", e)) < 0)
+		return r;
+	return record_put(j->dir, "verdict", b.data, b.len, e);
+}
+
+int
+verdict_get(struct job *j, struct verdict_record *ret, struct err *e)
+{
+	struct verdict_record v;
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, 256);
+	if ((r = record_get(j->dir, "verdict", &b, e)) < 0)
+		return r;
+	v.level = buf_get_u32(&b);
+	buf_get(&b, v.tst, HASH_LEN);
+	v.gen_time_us = (int64_t)buf_get_u64(&b);
+	v.sealed_us = (int64_t)buf_get_u64(&b);
+	buf_get(&b, v.pdfa, sizeof(v.pdfa));
+	if (!buf_finished(&b))
+		return err_set(e, ERR_IO, "record verdict is damaged");
+	*ret = v;
+	return 0;
+}
+
+static int
+question_put(struct job *j, const char *record, const struct question_record *q, const struct compose_result *plan,
+    struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+	json_t *o = json_pack("{s:i, s:i, s:s, s:s, s:i, s:s, s:s, s:s}", "v", 1, "n", (int)q->n, "code",
+	    err_word(q->why.code), "text", q->why.text, "page", (int)q->why.page, "word", q->word, "say", q->say,
+	    "rule", q->rule);
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; plan != NULL && i < plan->ncandidates; i++) {
+		const struct box *b = &plan->candidates[i].box;
+
+		json_array_append_new(list, json_pack("{s:i, s:[i, i, i, i]}", "page",
+		    (int)plan->candidates[i].page + 1, "box_mpt", b->x0, b->y0, b->x1, b->y1));
+	}
+	if (o != NULL && json_object_set_new(o, "candidates", list) == 0)
+		text = json_dumps(o, JSON_INDENT(1));
+	json_decref(o);
+	if (text == NULL)
+		return err_set(e, ERR_MEM, "question");
+	return io_replace(j->dir, record, text, strlen(text), 0600, e);
+}
+
+int
+question_get(int dir, const char *record, struct question_record *ret, struct err *e)
+{
+	const char *code, *text, *word, *say, *rule;
+	int n, page, r;
+	AUTO_BUF b;
+	json_t *o;
+
+	buf_init(&b, 64 * 1024);
+	memset(ret, 0, sizeof(*ret));
+	if ((r = record_get(dir, record, &b, e)) < 0)
+		return r;
+	o = json_loadb((const char *)b.data, b.len, 0, NULL);
+	if (o == NULL || json_unpack(o, "{s:i, s:s, s:s, s:i, s:s, s:s, s:s}", "n", &n, "code", &code, "text", &text,
+	        "page", &page, "word", &word, "say", &say, "rule", &rule) < 0 || n < 1 || page < 0) {
+		json_decref(o);
+		return err_set(e, ERR_IO, "record %s is damaged", record);
+	}
+	ret->n = (uint32_t)n;
+	ret->why.code = err_code_by_word(code);
+	ret->why.page = (uint32_t)page;
+	snprintf(ret->why.text, sizeof(ret->why.text), "%s", text);
+	snprintf(ret->word, sizeof(ret->word), "%s", word);
+	snprintf(ret->say, sizeof(ret->say), "%s", say);
+	snprintf(ret->rule, sizeof(ret->rule), "%s", rule);
+	json_decref(o);
+	return 0;
+}
+
+/* --- publish, log ---------------------------------------------------------------------- */
+
+static const char *
+original_name(const struct job *j)
+{
+	static const char *const names[DOC_KIND_COUNT] = { "original.bin", "original.tif", "original.jpg",
+		"original.png", "original.pdf" };
+
+	return names[j->inspect.kind < DOC_KIND_COUNT ? j->inspect.kind : 0];
+}
+
+struct triple {
+	struct archive_file file[3];
+	int fd[3];
+};
+
+static void
+triple_done(struct triple *t)
+{
+	for (int i = 0; i < 3; i++)
+		io_close(&t->fd[i]);
+}
+
+static int
+triple_open(struct job *j, struct triple *t, struct err *e)
+{
+	static const char *const spool[3] = { "job.json", "source", "sealed.pdf" };
+	const char *const names[3] = { "job.json", original_name(j), "sealed.pdf" };
+
+	memset(t, 0, sizeof(*t));
+	t->fd[0] = t->fd[1] = t->fd[2] = -1;
+	for (int i = 0; i < 3; i++) {
+		if ((t->fd[i] = openat(j->dir, spool[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
+			return err_sys(e, ERR_IO, "%s of job %s", spool[i], j->claim.id);
+		t->file[i].name = names[i];
+		t->file[i].fd = t->fd[i];
+	}
+	return 0;
+}
+
+void
+outcome_publish(struct job *j)
+{
+	struct err e = { 0 };
+	struct triple t;
+	int r;
+
+	if ((r = plan_load(j, &e)) == 0) {
+		if ((r = triple_open(j, &t, &e)) == 0)
+			r = archive_publish(j->core->archive, j->claim.id, j->claim.received_us, t.file, 3, &e);
+		triple_done(&t);
+	}
+	if (r == 0)
+		r = job_move(j, SPOOL_ARCHIVED, &e);
+	if (r < 0)
+		job_trouble(j, &e);
+	else
+		job_step(j);
+}
+
+/* The name the result is meant to have: the rule's, or the source's with .pdf. */
+static void
+wanted_name(const struct job *j, char *dst, size_t size)
+{
+	const char *dot = strrchr(j->claim.name, '.');
+	int stem = dot != NULL && dot != j->claim.name ? (int)(dot - j->claim.name) : (int)strlen(j->claim.name);
+
+	if (j->plan->name[0] != '\0')
+		snprintf(dst, size, "%s", j->plan->name);
+	else
+		snprintf(dst, size, "%.*s.pdf", stem, j->claim.name);
+}
+
+static int
+entry_files(struct job *j, struct entry *x, struct err *e)
+{
+	struct triple t;
+	int r = triple_open(j, &t, e);
+
+	for (uint32_t i = 0; r == 0 && i < 3; i++) {
+		struct entry_file *f = &x->files[i];
+
+		snprintf(f->name, sizeof(f->name), "%s", t.file[i].name);
+		if ((r = io_size(t.fd[i], &f->size, e)) == 0)
+			r = hash_fd(t.fd[i], 0, f->size, f->hash, e);
+	}
+	triple_done(&t);
+	x->nfiles = 3;
+	return r;
+}
+
+static int
+entry_engine(struct job *j, struct entry *x, struct err *e)
+{
+	struct ready_scan s;
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, 1024);
+	if ((r = record_get(j->dir, "engine", &b, e)) < 0)
+		return r;
+	if (ready_scan_get(&b, &s, e) < 0)
+		return err_set(e, ERR_IO, "record engine is damaged");
+	snprintf(x->ocr, sizeof(x->ocr), "%s", s.engine);
+	memcpy(x->ocr_hash, s.data_hash, HASH_LEN);
+	return 0;
+}
+
+static int
+entry_job(struct job *j, struct entry *x, struct err *e)
+{
+	struct verdict_record v;
+	struct prep p;
+	uint8_t salt[ENTRY_SALT_LEN];
+	char name[MSG_TEXT_MAX];
+	AUTO_BUF attempt;
+	int r;
+
+	buf_init(&attempt, 16);
+	if ((r = plan_load(j, e)) < 0 || (r = verdict_get(j, &v, e)) < 0 || (r = prep_get(j, &p, e)) < 0 ||
+	    (r = entry_engine(j, x, e)) < 0 || (r = entry_files(j, x, e)) < 0 ||
+	    (r = record_get(j->dir, "attempt", &attempt, e)) < 0)
+		return r;
+	logbook_job(j->core, j, x);
+	claim_salt(&j->claim, salt);
+	wanted_name(j, name, sizeof(name));
+	entry_name_set(&x->sealed, name, salt, j->folder != NULL && j->folder->log_names_plain);
+	x->has_sealed = true;
+	x->sealed_size = x->files[2].size;
+	memcpy(x->sealed_hash, x->files[2].hash, HASH_LEN);
+	memcpy(x->rule, j->plan->rule, sizeof(x->rule));
+	memcpy(x->rule_hash, j->plan->rule_hash, HASH_LEN);
+	x->level = v.level;
+	memcpy(x->pdfa, v.pdfa, sizeof(x->pdfa));
+	memcpy(x->tst, v.tst, HASH_LEN);
+	x->sealed_us = v.sealed_us;
+	x->pages = j->plan->pages;
+	x->attempts = buf_get_u32(&attempt);
+	memcpy(x->token, p.token, sizeof(x->token));
+	memcpy(x->seal_cert, p.cert_hash, HASH_LEN);
+	archive_path(j->claim.id, j->claim.received_us, x->path);
+	return 0;
+}
+
+/* Queues the entry and waits for the commit; 1 when it is in the log already. */
+static int
+log_once(struct job *j, struct entry *x, const char *line, int (*fill)(struct job *, struct entry *, struct err *),
+    struct err *e)
+{
+	int r;
+
+	if ((r = elog_find(j->core->elog, x->type, j->claim.id, line, j->claim.log_size, &j->log_index, e)) != 0)
+		return r;
+	if ((r = fill(j, x, e)) < 0 || (r = logbook_append(j->core, x, &j->log_index, e)) < 0)
+		return r;
+	j->log_wait = j->busy = true;
+	logbook_commit_soon(j->core);
+	return 0;
+}
+
+static int
+event(struct job *j, const char *type, json_t *body, struct err *e)
+{
+	char shown[3 * SPOOL_NAME_MAX];
+	int r;
+
+	path_display(j->claim.name, shown, sizeof(shown));
+	if (body == NULL)
+		return err_set(e, ERR_MEM, "event");
+	json_object_set_new(body, "folder", json_string(j->claim.folder));
+	json_object_set_new(body, "source", json_string(shown));
+	r = events_put(&j->core->spool, j->log_index, type, j->claim.id, body, e);
+	json_decref(body);
+	return r;
+}
+
+static int
+event_job(struct job *j, struct err *e)
+{
+	char path[ARCHIVE_PATH_MAX], name[MSG_TEXT_MAX];
+	struct verdict_record v;
+	int r;
+
+	if ((r = plan_load(j, e)) < 0 || (r = verdict_get(j, &v, e)) < 0)
+		return r;
+	archive_path(j->claim.id, j->claim.received_us, path);
+	wanted_name(j, name, sizeof(name));
+	return event(j, "job", json_pack("{s:s, s:s, s:s, s:i, s:s}", "result", name, "archive", path, "rule",
+	    j->plan->rule, "pages", (int)j->plan->pages, "level", level_name(v.level)), e);
+}
+
+void
+outcome_log(struct job *j)
+{
+	struct entry x = { .type = ENTRY_JOB };
+	struct err e = { 0 };
+	int r = log_once(j, &x, NULL, entry_job, &e);
+
+	if (r == 1 && ((r = event_job(j, &e)) < 0 || (r = seen_put(&j->core->spool, &j->claim, &e)) < 0 ||
+	        (r = job_move(j, SPOOL_LOGGED, &e)) < 0))
+		r = -(int)e.code;
+	if (r < 0)
+		job_trouble(j, &e);
+	else if (j->state == SPOOL_LOGGED)
+		job_step(j);
+}
+
+/* --- deliver, release, clean ----------------------------------------------------------- */
+
+static int
+deliver_start(struct job *j, enum deliver_kind kind, const struct question_record *q, deliver_cb *cb, struct err *e)
+{
+	struct deliver_req req = { .kind = kind, .folder = j->folder, .job_dir = j->dir, .claim = &j->claim };
+	struct deliver *d;
+	int r;
+
+	if (j->folder == NULL)
+		return err_set(e, ERR_CONF, "folder %s is not in the settings any more", j->claim.folder);
+	if ((req.hot = watch_dir(j->core->watch, j->folder)) < 0)
+		return err_set(e, ERR_IO, "folder %s is not there", j->folder->path);
+	if (kind == DELIVER_RESULT)
+		req.wanted = j->plan->name;
+	if (q != NULL) {
+		req.why = &q->why;
+		req.word = q->word;
+		req.say = q->say;
+	}
+	j->busy = true;
+	if ((r = deliver_begin(&d, j->core->loop, &req, cb, j, e)) < 0)
+		j->busy = false;
+	return r;
+}
+
+static void
+on_source_gone(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	if (why != NULL) {
+		job_trouble(j, why);
+		return;
+	}
+	if (job_move(j, SPOOL_RELEASED, &e) < 0)
+		job_trouble(j, &e);
+	else
+		job_step(j);
+}
+
+static void
+on_result_there(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	if (why != NULL)
+		job_trouble(j, why);
+	else if (deliver_start(j, DELIVER_RELEASE, NULL, on_source_gone, &e) < 0)
+		job_trouble(j, &e);
+}
+
+void
+outcome_deliver(struct job *j)
+{
+	struct err e = { 0 };
+
+	if (plan_load(j, &e) < 0 || deliver_start(j, DELIVER_RESULT, NULL, on_result_there, &e) < 0)
+		job_trouble(j, &e);
+}
+
+static void
+bury(struct job *j)
+{
+	j->dead = true;
+	loop_timer_del(j->core->loop, j->timer);
+	j->timer = 0;
+	job_step_soon(j, 0);
+}
+
+void
+outcome_clean(struct job *j)
+{
+	struct spool *s = &j->core->spool;
+	struct err e = { 0 };
+
+	if (io_remove_tree(s->dir[SPOOL_RELEASED], j->claim.id, &e) < 0 ||
+	    io_sync(s->dir[SPOOL_RELEASED], &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	log_line(LOG_INFO, "job %s done", j->claim.id);
+	bury(j);
+}
+
+/* --- refused --------------------------------------------------------------------------- */
+
+void
+outcome_refuse(struct job *j, const struct err *why)
+{
+	struct question_record q = { .n = 1, .why = *why };
+	struct err e = { 0 };
+
+	if (why->code == ERR_DOC_REFUSED)
+		snprintf(q.say, sizeof(q.say), "%s", why->text);
+	if (question_put(j, "reason", &q, NULL, &e) < 0 || job_move(j, SPOOL_REFUSED, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	log_line(LOG_WARNING, "job %s refused: %s: %s", j->claim.id, err_word(why->code), why->text);
+	job_step_soon(j, 0);
+}
+
+static void
+entry_reason(const struct question_record *q, struct entry *x)
+{
+	snprintf(x->reason, sizeof(x->reason), "%s", err_word(q->why.code));
+	snprintf(x->text, sizeof(x->text), "%s", q->why.text);
+}
+
+static int
+entry_reject(struct job *j, struct entry *x, struct err *e)
+{
+	struct question_record q;
+	int r;
+
+	if ((r = question_get(j->dir, "reason", &q, e)) < 0)
+		return r;
+	logbook_job(j->core, j, x);
+	entry_reason(&q, x);
+	return 0;
+}
+
+static void
+on_refused_released(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct spool *s = &j->core->spool;
+	struct err e = { 0 };
+
+	j->busy = false;
+	if (why != NULL) {
+		job_trouble(j, why);
+		return;
+	}
+	/* page results are worth nothing any more; the bytes and the reason stay */
+	if (io_remove_tree(j->dir, "pages", &e) < 0 ||
+	    io_move(s->dir[SPOOL_REFUSED], j->claim.id, s->quarantine, j->claim.id, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	bury(j);
+}
+
+static void
+on_refused_there(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	if (why != NULL)
+		job_trouble(j, why);
+	else if (deliver_start(j, DELIVER_RELEASE, NULL, on_refused_released, &e) < 0)
+		job_trouble(j, &e);
+}
+
+static int
+event_question(struct job *j, const char *type, const struct question_record *q, struct err *e)
+{
+	return event(j, type, json_pack("{s:s, s:s, s:i, s:i}", "reason", err_word(q->why.code), "text", q->why.text,
+	    "page", (int)q->why.page, "question", (int)q->n), e);
+}
+
+void
+outcome_refused_step(struct job *j)
+{
+	struct entry x = { .type = ENTRY_REJECT };
+	struct question_record q;
+	struct err e = { 0 };
+	int r = log_once(j, &x, NULL, entry_reject, &e);
+
+	if (r == 0)
+		return;
+	if (r == 1 && ((r = question_get(j->dir, "reason", &q, &e)) < 0 || (r = event_question(j, "reject", &q, &e)) < 0 ||
+	        (r = deliver_start(j, DELIVER_REFUSED, &q, on_refused_there, &e)) < 0))
+		r = -(int)e.code;
+	if (r < 0)
+		job_trouble(j, &e);
+}
+
+/* --- held ------------------------------------------------------------------------------ */
+
+static int
+decision_n(struct job *j, struct decision *d, uint32_t *ret_n, struct err *e);
+
+static const char *
+rule_say(const struct job *j, const char *rule_name)
+{
+	const struct conf_rule *rule = conf_rule(j->core->conf, rule_name);
+
+	if (rule == NULL || !rule->hold || j->folder == NULL)
+		return "";
+	return strcmp(j->folder->language, "de") == 0 ? rule->hold_de : rule->hold_en;
+}
+
+/* Moves the job to held with its question; what an earlier question left goes first. */
+static int
+hold_now(struct job *j, const struct question_record *q, const struct compose_result *plan, struct err *e)
+{
+	int r;
+
+	if ((r = question_put(j, "question", q, plan, e)) < 0 || (r = io_unlink(j->dir, "delivered-held", e)) < 0 ||
+	    (r = io_unlink(j->dir, "picture.png", e)) < 0)
+		return r;
+	if (j->side >= 0 && (r = io_put_fd(j->dir, "picture.png", j->side, e)) < 0)
+		return r;
+	io_close(&j->side);
+	if ((r = io_unlink(j->dir, "decision", e)) < 0)
+		return r;
+	return job_move(j, SPOOL_HELD, e);
+}
+
+static void
+hold_with(struct job *j, const struct err *why)
+{
+	struct compose_result *plan = j->plan != NULL && j->plan->hold != 0 ? j->plan : NULL;
+	struct question_record q, old;
+	struct decision d;
+	struct err e = { 0 };
+	uint32_t n = 0;
+	int r;
+
+	memset(&q, 0, sizeof(q));
+	q.why = *why;
+	if (plan != NULL) {
+		snprintf(q.word, sizeof(q.word), "%s", plan->hold_word);
+		snprintf(q.rule, sizeof(q.rule), "%s", plan->rule);
+		snprintf(q.say, sizeof(q.say), "%s", rule_say(j, plan->rule));
+	}
+	if (io_exists(j->dir, "question") && question_get(j->dir, "question", &old, &e) == 0)
+		n = old.n;
+	if ((r = decision_n(j, &d, &n, &e)) >= 0) {
+		q.n = n + 1;
+		r = hold_now(j, &q, plan, &e);
+	}
+	if (r < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	render_forget(j);
+	log_line(LOG_NOTICE, "job %s held: %s: %s", j->claim.id, err_word(why->code), why->text);
+	job_step_soon(j, 0);
+}
+
+/* With or without a picture: a person must see the question. */
+static void
+on_picture(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err why = j->why;
+
+	j->busy = false;
+	j->task = 0;
+	if (o->err != NULL) {
+		log_err(LOG_WARNING, "picture for a held document", o->err);
+		io_close(&j->side);
+	}
+	hold_with(j, &why);
+}
+
+static int
+picture_start(struct job *j, const struct compose_result *plan, struct err *e)
+{
+	struct job_task t = { .kind = TASK_PICTURE, .out = &j->side, .as_mib = PICTURE_MIB, .cpu_s = 60,
+		.deadline_ms = 90000 };
+	uint32_t page = plan != NULL && plan->ncandidates > 0 ? plan->candidates[0].page : 0;
+	struct picture_params p = { .kind = j->inspect.kind, .page = page };
+	struct pagefile head;
+	char name[24];
+	AUTO_FD source = openat(j->dir, "source", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_FD pf = -1;
+	AUTO_BUF b;
+	int r;
+
+	snprintf(name, sizeof(name), "pages/%u", page);
+	if (source < 0 || (pf = openat(j->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
+		return err_sys(e, ERR_IO, "page result");
+	if ((r = pagefile_head(pf, &head, e)) < 0)
+		return r;
+	p.rotate = head.rotate;
+	pagefile_view(&head, &p.width_mpt, &p.height_mpt);
+	for (uint32_t i = 0; plan != NULL && i < plan->ncandidates; i++)
+		if (plan->candidates[i].page == page) {
+			p.marks[p.nmarks].mark = MARK_CANDIDATE;
+			p.marks[p.nmarks++].box = plan->candidates[i].box;
+		}
+	buf_init(&b, WIRE_PAYLOAD);
+	picture_params_put(&b, &p);
+	t.params = &b;
+	t.in = source;
+	return job_task(j, &t, on_picture, e);
+}
+
+void
+outcome_hold(struct job *j, const struct err *why, const struct compose_result *plan)
+{
+	struct err e = { 0 };
+
+	j->why = *why;
+	io_close(&j->side);
+	/* before the pages were read there is nothing to show */
+	if (j->page_state == NULL || picture_start(j, plan, &e) < 0)
+		hold_with(j, why);
+}
+
+static int
+entry_hold(struct job *j, struct entry *x, struct err *e)
+{
+	struct question_record q;
+	int r;
+
+	if ((r = question_get(j->dir, "question", &q, e)) < 0)
+		return r;
+	logbook_job(j->core, j, x);
+	entry_reason(&q, x);
+	x->question = q.n;
+	return 0;
+}
+
+static void
+on_held_released(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+
+	j->busy = false;
+	if (why != NULL) {
+		job_trouble(j, why);
+		return;
+	}
+	j->settled = true; /* nothing more until a person decides */
+	core_idle_check(j->core);
+}
+
+static void
+on_held_there(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	if (why != NULL)
+		job_trouble(j, why);
+	else if (deliver_start(j, DELIVER_RELEASE, NULL, on_held_released, &e) < 0)
+		job_trouble(j, &e);
+}
+
+static void decided_step(struct job *, uint32_t n);
+
+void
+outcome_held_step(struct job *j)
+{
+	struct entry x = { .type = ENTRY_HOLD };
+	struct question_record q;
+	struct decision d;
+	struct err e = { 0 };
+	char line[32];
+	uint32_t n;
+	int r;
+
+	if ((r = question_get(j->dir, "question", &q, &e)) == 0 && (r = decision_n(j, &d, &n, &e)) == 1) {
+		decided_step(j, q.n);
+		return;
+	}
+	if (r == 0 && j->settled)
+		return;
+	if (r == 0) {
+		snprintf(line, sizeof(line), "question %u", q.n);
+		if ((r = log_once(j, &x, line, entry_hold, &e)) == 0)
+			return;
+	}
+	if (r == 1 && ((r = event_question(j, "hold", &q, &e)) < 0 ||
+	        (r = deliver_start(j, DELIVER_HELD, &q, on_held_there, &e)) < 0))
+		r = -(int)e.code;
+	if (r < 0)
+		job_trouble(j, &e);
+}
+
+/* --- a person's decision --------------------------------------------------------------- */
+
+static int
+decision_n(struct job *j, struct decision *d, uint32_t *ret_n, struct err *e)
+{
+	const char *rule, *reject, *who;
+	int n, at, again, page, x, y, uid, r;
+	AUTO_BUF b;
+	json_t *o;
+
+	memset(d, 0, sizeof(*d));
+	if (!io_exists(j->dir, "decision"))
+		return 0;
+	buf_init(&b, 64 * 1024);
+	if ((r = record_get(j->dir, "decision", &b, e)) < 0)
+		return r;
+	o = json_loadb((const char *)b.data, b.len, 0, NULL);
+	if (o == NULL || json_unpack(o, "{s:i, s:s, s:b, s:i, s:i, s:i, s:b, s:s, s:s, s:i}", "n", &n, "rule", &rule,
+	        "at", &at, "page", &page, "x_mpt", &x, "y_mpt", &y, "again", &again, "reject", &reject, "who", &who,
+	        "uid", &uid) < 0) {
+		json_decref(o);
+		return err_set(e, ERR_IO, "record decision is damaged");
+	}
+	*ret_n = (uint32_t)n;
+	*d = (struct decision){ .at = at, .page = (uint32_t)page, .x = x, .y = y, .again = again, .uid = (uint32_t)uid };
+	snprintf(d->rule, sizeof(d->rule), "%s", rule);
+	snprintf(d->reject, sizeof(d->reject), "%s", reject);
+	snprintf(d->who, sizeof(d->who), "%s", who);
+	json_decref(o);
+	return 1;
+}
+
+int
+decision_get(struct job *j, struct decision *ret, struct err *e)
+{
+	uint32_t n;
+
+	return decision_n(j, ret, &n, e);
+}
+
+int
+outcome_release(struct job *j, const struct decision *d, struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+	struct question_record q;
+	json_t *o;
+	int r;
+
+	if (j->state != SPOOL_HELD || io_exists(j->dir, "decision"))
+		return err_set(e, ERR_USAGE, "job %s is not held", j->claim.id);
+	if (!j->settled)
+		return err_set(e, ERR_USAGE, "job %s is just being handed out; try again in a moment", j->claim.id);
+	if (d->rule[0] != '\0' && conf_rule(j->core->conf, d->rule) == NULL)
+		return err_set(e, ERR_USAGE, "there is no rule %s", d->rule);
+	if (j->inspect.pages != 0 && d->at && d->page >= j->inspect.pages)
+		return err_set(e, ERR_USAGE, "the document has %u pages", j->inspect.pages);
+	if ((r = question_get(j->dir, "question", &q, e)) < 0)
+		return r;
+	o = json_pack("{s:i, s:s, s:b, s:i, s:i, s:i, s:b, s:s, s:s, s:i}", "n", (int)q.n, "rule", d->rule, "at", d->at,
+	    "page", (int)d->page, "x_mpt", d->x, "y_mpt", d->y, "again", d->again, "reject", d->reject, "who", d->who,
+	    "uid", (int)d->uid);
+	if (o != NULL)
+		text = json_dumps(o, JSON_INDENT(1));
+	json_decref(o);
+	if (text == NULL)
+		return err_set(e, ERR_MEM, "decision");
+	if ((r = record_put(j->dir, "decision", text, strlen(text), e)) < 0)
+		return r;
+	j->settled = false;
+	job_step_soon(j, 0);
+	return 0;
+}
+
+static void
+decision_text(const struct decision *d, char *dst, size_t size)
+{
+	if (d->reject[0] != '\0')
+		snprintf(dst, size, "reject: %s", d->reject);
+	else if (d->at)
+		snprintf(dst, size, "at page %u, %d, %d mpt", d->page + 1, d->x, d->y);
+	else if (d->rule[0] != '\0')
+		snprintf(dst, size, "rule %s", d->rule);
+	else
+		snprintf(dst, size, "again");
+}
+
+static int
+entry_release(struct job *j, struct entry *x, struct err *e)
+{
+	uint8_t salt[ENTRY_SALT_LEN];
+	struct decision d;
+	uint32_t n = 0;
+	int r;
+
+	if ((r = decision_n(j, &d, &n, e)) < 0)
+		return r;
+	logbook_job(j->core, j, x);
+	decision_text(&d, x->text, sizeof(x->text));
+	x->question = n;
+	x->has_operator = true;
+	x->operator_uid = d.uid;
+	claim_salt(&j->claim, salt);
+	entry_name_set(&x->operator, d.who, salt, j->folder != NULL && j->folder->log_names_plain);
+	return 0;
+}
+
+static void
+on_unheld(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct decision d;
+	struct err e = { 0 }, reject = { 0 };
+
+	j->busy = false;
+	if (why != NULL) {
+		job_trouble(j, why);
+		return;
+	}
+	if (decision_get(j, &d, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	if (d.reject[0] != '\0') {
+		err_set(&reject, ERR_DOC_REFUSED, "%s", d.reject);
+		outcome_refuse(j, &reject);
+		return;
+	}
+	if (job_move(j, SPOOL_CLAIMED, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	job_step(j);
+}
+
+/* Log the decision, take back what lies in held/, go on from claimed or to refused. */
+static void
+decided_step(struct job *j, uint32_t n)
+{
+	struct entry x = { .type = ENTRY_RELEASE };
+	struct err e = { 0 };
+	char line[32];
+	int r;
+
+	snprintf(line, sizeof(line), "question %u", n);
+	if ((r = log_once(j, &x, line, entry_release, &e)) == 0)
+		return;
+	if (r == 1)
+		r = deliver_start(j, DELIVER_UNHOLD, NULL, on_unheld, &e);
+	if (r < 0)
+		job_trouble(j, &e);
+}

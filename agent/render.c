@@ -1,0 +1,524 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/hash.h"
+#include "agent/lib/io.h"
+#include "agent/lib/path.h"
+#include "rules/pagefile.h"
+
+#include "agent/core.h"
+
+#define INSPECT_MIB 1024
+#define COMPOSE_MIB 512
+
+/* --- what is remembered on disk ------------------------------------------------------- */
+
+static int
+inspect_load(struct job *j, struct err *e)
+{
+	AUTO_BUF b;
+	int r;
+
+	if (j->inspect.kind != DOC_NONE || !io_exists(j->dir, "inspect"))
+		return 0;
+	buf_init(&b, 256);
+	if ((r = record_get(j->dir, "inspect", &b, e)) < 0)
+		return r;
+	return inspect_result_get(&b, &j->inspect, e) < 0 ? err_set(e, ERR_IO, "record inspect is damaged") : 0;
+}
+
+int
+plan_load(struct job *j, struct err *e)
+{
+	AUTO_BUF b;
+	int r;
+
+	if (j->planned)
+		return 0;
+	if ((r = inspect_load(j, e)) < 0)
+		return r;
+	buf_init(&b, WIRE_PAYLOAD);
+	if (j->plan == NULL && (j->plan = calloc(1, sizeof(*j->plan))) == NULL)
+		return err_set(e, ERR_MEM, "plan");
+	if ((r = record_get(j->dir, "plan", &b, e)) < 0)
+		return r;
+	if (compose_result_get(&b, j->plan, e) < 0)
+		return err_set(e, ERR_IO, "record plan is damaged");
+	j->planned = true;
+	return 0;
+}
+
+void
+render_forget(struct job *j)
+{
+	free(j->page_state);
+	j->page_state = NULL;
+	j->pages_done = j->page_next = 0;
+}
+
+uint32_t
+render_pages_done(const struct job *j)
+{
+	return j->state == SPOOL_CLAIMED ? j->pages_done : j->inspect.pages;
+}
+
+static int
+open_source(struct job *j, struct err *e)
+{
+	int fd = openat(j->dir, "source", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? err_sys(e, ERR_IO, "source of job %s", j->claim.id) : fd;
+}
+
+/* --- inspect --------------------------------------------------------------------------- */
+
+static void
+on_inspected(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	AUTO_BUF b;
+
+	buf_init(&b, 256);
+	if (!job_task_ok(j, o))
+		return;
+	if (inspect_result_get(o->result, &j->inspect, &e) == 0) {
+		inspect_result_put(&b, &j->inspect);
+		if (record_put(j->dir, "inspect", b.data, b.len, &e) == 0) {
+			job_step(j);
+			return;
+		}
+		j->inspect.kind = DOC_NONE;
+	}
+	job_trouble(j, &e);
+}
+
+static int
+inspect_start(struct job *j, struct err *e)
+{
+	struct job_task t = { .kind = TASK_INSPECT, .as_mib = INSPECT_MIB, .cpu_s = 60, .deadline_ms = 90000 };
+	AUTO_FD source = open_source(j, e);
+
+	if (source < 0)
+		return source;
+	t.in = source;
+	return job_task(j, &t, on_inspected, e);
+}
+
+/* --- pages ----------------------------------------------------------------------------- */
+
+static const struct ready_scan *
+engine(struct core *c)
+{
+	struct peer_status s;
+
+	for (uint32_t i = 0; i < children_count(c->children); i++) {
+		children_status(c->children, i, &s);
+		if (s.scan != NULL)
+			return s.scan;
+	}
+	return NULL;
+}
+
+/* Same source, page, settings and engine give the same key; anything else makes a cached page worthless. */
+static void
+page_key(struct job *j, uint32_t page, const struct ready_scan *eng, uint8_t key[HASH_LEN])
+{
+	const struct conf_scan *s = &j->core->conf->scan;
+	AUTO_BUF b;
+
+	buf_init(&b, 8192);
+	buf_put(&b, j->claim.hash, HASH_LEN);
+	buf_put_u32(&b, page);
+	buf_put(&b, eng->data_hash, HASH_LEN);
+	buf_put_str(&b, eng->engine);
+	for (size_t i = 0; i < s->languages.n; i++)
+		buf_put_str(&b, s->languages.v[i]);
+	hash_bytes(b.data, b.len, key);
+}
+
+static void
+page_name(uint32_t page, char name[24])
+{
+	snprintf(name, 24, "pages/%u", page);
+}
+
+/* Pages that an earlier run finished are used again when whole. */
+static int
+pages_prepare(struct job *j, const struct ready_scan *eng, struct err *e)
+{
+	uint8_t key[HASH_LEN];
+	struct err ignored;
+	char name[24];
+
+	if (j->page_state != NULL)
+		return 0;
+	if (mkdirat(j->dir, "pages", 0700) < 0 && errno != EEXIST)
+		return err_sys(e, ERR_IO, "pages of job %s", j->claim.id);
+	if ((j->page_state = calloc(j->inspect.pages, 1)) == NULL)
+		return err_set(e, ERR_MEM, "page table");
+	j->pages_done = j->page_next = 0;
+	for (uint32_t i = 0; i < j->inspect.pages; i++) {
+		AUTO_FD fd = -1;
+
+		page_name(i, name);
+		if ((fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
+			continue;
+		page_key(j, i, eng, key);
+		if (pagefile_check(fd, key, &ignored) == 0) {
+			j->page_state[i] = PAGE_DONE;
+			j->pages_done++;
+		} else {
+			unlinkat(j->dir, name, 0);
+		}
+	}
+	return 0;
+}
+
+/* One page of one job under way; outlives neither. */
+struct page_run {
+	struct job *job;
+	uint32_t page;
+	int out;
+	uint64_t task;
+	struct page_run *next;
+};
+
+static struct page_run *page_runs;
+
+static void
+page_run_end(struct page_run *p)
+{
+	struct core *c = p->job->core;
+
+	for (struct page_run **pp = &page_runs; *pp != NULL; pp = &(*pp)->next)
+		if (*pp == p) {
+			*pp = p->next;
+			break;
+		}
+	c->pages_running--;
+	p->job->pages_running--;
+	io_close(&p->out);
+	free(p);
+}
+
+/* The file is checked like bytes from anywhere else, then gets its name; no sync: it is a cache. */
+static int
+page_keep(struct page_run *p, struct err *e)
+{
+	const struct ready_scan *eng = engine(p->job->core);
+	uint8_t key[HASH_LEN];
+	char name[24], proc[40];
+
+	if (eng == NULL)
+		return err_set(e, ERR_CHILD, "sealroom-scan ended");
+	page_key(p->job, p->page, eng, key);
+	if (pagefile_check(p->out, key, e) < 0)
+		return err_set(e, ERR_DOC_CRASH, "page %u came back damaged", p->page + 1);
+	page_name(p->page, name);
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", p->out);
+	if (unlinkat(p->job->dir, name, 0) < 0 && errno != ENOENT)
+		return err_sys(e, ERR_IO, "page %u", p->page + 1);
+	if (linkat(AT_FDCWD, proc, p->job->dir, name, AT_SYMLINK_FOLLOW) < 0)
+		return err_sys(e, ERR_IO, "page %u", p->page + 1);
+	return 0;
+}
+
+static void
+on_page(void *ctx, const struct task_outcome *o)
+{
+	struct page_run *p = ctx;
+	struct job *j = p->job;
+	struct core *c = j->core;
+	struct err e = { 0 };
+	struct page_result res;
+	uint32_t page = p->page;
+	int r = 0;
+
+	if (o->err != NULL) {
+		e = *o->err;
+		r = -1;
+	} else if (page_result_get(o->result, &res, &e) < 0) {
+		r = err_set(&e, ERR_DOC_CRASH, "page %u: its answer is damaged", page + 1);
+	} else {
+		r = page_keep(p, &e);
+	}
+	page_run_end(p);
+	j->page_state[page] = r == 0 ? PAGE_DONE : PAGE_TODO;
+	if (r == 0) {
+		j->pages_done++;
+	} else if (j->why.code == ERR_OK) {
+		if (e.page == 0)
+			e.page = page + 1;
+		j->why = e;
+	}
+	if (j->pages_running == 0 || r == 0) {
+		/* trouble is acted on when no page of this job is under way any more */
+		if (j->pages_running == 0 && j->why.code != ERR_OK) {
+			e = j->why;
+			memset(&j->why, 0, sizeof(j->why));
+			j->page_next = 0;
+			job_trouble(j, &e);
+		} else if (j->pages_done == j->inspect.pages) {
+			job_step(j);
+		}
+	}
+	render_pump(c);
+}
+
+static int
+page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct err *e)
+{
+	const struct conf_scan *s = &j->core->conf->scan;
+	uint32_t twice = j->failed_once.code != ERR_OK ? 2 : 1;
+	struct page_params params = { .kind = j->inspect.kind, .page = page };
+	struct task_req req = { .kind = TASK_PAGE, .fsize = UINT64_MAX };
+	struct page_run *p = calloc(1, sizeof(*p));
+	AUTO_FD source = open_source(j, e);
+	AUTO_BUF b;
+
+	buf_init(&b, 256);
+	if (p == NULL || source < 0 || (p->out = io_tmpfile(j->dir, e)) < 0) {
+		free(p);
+		return e->code == ERR_OK ? err_set(e, ERR_MEM, "page") : -(int)e->code;
+	}
+	page_key(j, page, eng, params.key);
+	page_params_put(&b, &params);
+	req.params = &b;
+	req.in = source;
+	req.out = p->out;
+	req.as_mib = (uint32_t)(s->page_memory >> 20) * twice;
+	req.cpu_s = (uint32_t)(s->page_ms / 1000 + 1) * twice;
+	req.deadline_ms = (uint32_t)s->page_ms * twice;
+	p->job = j;
+	p->page = page;
+	p->next = page_runs;
+	page_runs = p;
+	j->page_state[page] = PAGE_RUNNING;
+	j->pages_running++;
+	j->core->pages_running++;
+	p->task = children_task(j->core->children, &req, on_page, p);
+	return 0;
+}
+
+static bool
+wants_page(const struct job *j)
+{
+	/* after a crash the pages go one at a time, so that it is clear which one it is */
+	return j->state == SPOOL_CLAIMED && j->page_state != NULL && j->timer == 0 && j->why.code == ERR_OK &&
+	    j->page_next < j->inspect.pages && (j->failed_once.code == ERR_OK || j->pages_running == 0);
+}
+
+void
+render_pump(struct core *c)
+{
+	const struct ready_scan *eng = engine(c);
+	struct err e = { 0 };
+	bool any = true;
+
+	/* one page a job and round: a long document does not stop a short one */
+	while (any && eng != NULL && !c->stopping && c->pages_running < c->workers) {
+		any = false;
+		for (struct job *j = c->jobs; j != NULL && c->pages_running < c->workers; j = j->next) {
+			while (wants_page(j) && j->page_state[j->page_next] != PAGE_TODO)
+				j->page_next++;
+			if (!wants_page(j))
+				continue;
+			if (page_start(j, j->page_next, eng, &e) < 0) {
+				job_trouble(j, &e);
+				return;
+			}
+			j->page_next++;
+			any = true;
+		}
+	}
+}
+
+/* --- compose, and a second child that reads back -------------------------------------- */
+
+static int
+give_page(void *ctx, uint32_t page)
+{
+	struct job *j = ctx;
+	char name[24];
+
+	if (page >= j->inspect.pages)
+		return -1;
+	page_name(page, name);
+	return openat(j->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* Record `engine`: who read the pages, for the log. */
+static int
+engine_put(struct job *j, struct err *e)
+{
+	const struct ready_scan *eng = engine(j->core);
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, 1024);
+	if (eng == NULL)
+		return err_set(e, ERR_CHILD, "sealroom-scan ended");
+	ready_scan_put(&b, eng);
+	if ((r = io_unlink(j->dir, "engine", e)) < 0)
+		return r;
+	return record_put(j->dir, "engine", b.data, b.len, e);
+}
+
+/* plan and doc.pdf stand; the job is rendered. */
+static int
+render_done(struct job *j, struct err *e)
+{
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, WIRE_PAYLOAD);
+	compose_result_put(&b, j->plan);
+	/* leftovers of an earlier run in this state were never referred to */
+	if ((r = io_unlink(j->dir, "plan", e)) < 0 || (r = io_unlink(j->dir, "doc.pdf", e)) < 0)
+		return r;
+	if (!buf_ok(&b))
+		return err_set(e, ERR_MEM, "plan");
+	if ((r = engine_put(j, e)) < 0 || (r = record_put(j->dir, "plan", b.data, b.len, e)) < 0 ||
+	    (r = io_put_fd(j->dir, "doc.pdf", j->out, e)) < 0)
+		return r;
+	io_close(&j->out);
+	j->planned = true;
+	return job_move(j, SPOOL_RENDERED, e);
+}
+
+static void
+on_read_back(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	struct sigs_result s;
+	int r;
+
+	io_close(&j->side);
+	if (!job_task_ok(j, o))
+		return;
+	if ((r = sigs_result_get(o->result, &s, &e)) == 0 &&
+	    (s.pages != j->inspect.pages || s.warnings != 0 || s.nsigs != 0))
+		r = err_set(&e, ERR_DOC_CRASH, "the PDF made from it reads back with %u pages and %u warnings", s.pages,
+		    s.warnings);
+	if (r == 0)
+		r = render_done(j, &e);
+	if (r < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	render_forget(j);
+	job_step(j);
+}
+
+static int
+read_back_start(struct job *j, struct err *e)
+{
+	struct job_task t = { .kind = TASK_SIGS, .in = j->out, .out = &j->side, .as_mib = INSPECT_MIB, .cpu_s = 60,
+		.deadline_ms = 90000 };
+
+	return job_task(j, &t, on_read_back, e);
+}
+
+static void
+on_composed(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	uint64_t size;
+	int r;
+
+	if (!job_task_ok(j, o))
+		return;
+	if (j->plan == NULL && (j->plan = calloc(1, sizeof(*j->plan))) == NULL) {
+		err_set(&e, ERR_MEM, "plan");
+		job_trouble(j, &e);
+		return;
+	}
+	if ((r = compose_result_get(o->result, j->plan, &e)) < 0)
+		err_set(&e, ERR_DOC_CRASH, "composing came back damaged");
+	if (r == 0 && j->plan->hold != 0) {
+		err_set(&e, (enum err_code)j->plan->hold, "%s", j->plan->hold_text);
+		e.page = j->plan->ncandidates > 0 ? j->plan->candidates[0].page + 1 : 0;
+		outcome_hold(j, &e, j->plan);
+		return;
+	}
+	if (r == 0 && (r = io_size(j->out, &size, &e)) == 0 && size != j->plan->len)
+		r = err_set(&e, ERR_DOC_CRASH, "composing wrote another length than it said");
+	if (r == 0 && conf_seal(j->core->conf, j->plan->seal) == NULL)
+		r = err_set(&e, ERR_CONF, "seal %s is not in the settings any more", j->plan->seal);
+	if (r == 0)
+		r = read_back_start(j, &e);
+	if (r < 0)
+		job_trouble(j, &e);
+}
+
+static int
+compose_start(struct job *j, struct err *e)
+{
+	struct job_task t = { .kind = TASK_COMPOSE, .out = &j->out, .as_mib = COMPOSE_MIB, .page = give_page,
+		.cpu_s = 120 + j->inspect.pages / 10, .deadline_ms = 180000 + j->inspect.pages * 100 };
+	struct compose_params p;
+	struct decision d;
+	AUTO_FD source = -1;
+	AUTO_BUF b;
+	int r;
+
+	memset(&p, 0, sizeof(p));
+	buf_init(&b, WIRE_PAYLOAD);
+	memcpy(p.id, j->claim.id, ID_MAX);
+	snprintf(p.folder, sizeof(p.folder), "%s", j->claim.folder);
+	path_display(j->claim.name, p.name, sizeof(p.name));
+	memcpy(p.source_hash, j->claim.hash, HASH_LEN);
+	p.received_us = j->claim.received_us;
+	p.kind = j->inspect.kind;
+	p.pages = j->inspect.pages;
+	if ((r = decision_get(j, &d, e)) < 0)
+		return r;
+	if (r == 1) {
+		memcpy(p.force_rule, d.rule, sizeof(p.force_rule));
+		p.force_at = d.at;
+		p.force_page = d.page;
+		p.force_x = d.x;
+		p.force_y = d.y;
+	}
+	compose_params_put(&b, &p);
+	if ((source = open_source(j, e)) < 0)
+		return source;
+	t.params = &b;
+	t.in = source;
+	return job_task(j, &t, on_composed, e);
+}
+
+void
+render_step(struct job *j)
+{
+	const struct ready_scan *eng = engine(j->core);
+	struct err e = { 0 };
+	int r;
+
+	if (j->folder == NULL) {
+		err_set(&e, ERR_CONF, "folder %s is not in the settings any more", j->claim.folder);
+		job_trouble(j, &e);
+		return;
+	}
+	if ((r = inspect_load(j, &e)) == 0) {
+		memset(&j->why, 0, sizeof(j->why));
+		if (j->inspect.kind == DOC_NONE)
+			r = inspect_start(j, &e);
+		else if (eng == NULL)
+			job_step_soon(j, 200); /* the reader is being started; its own trouble shows in status */
+		else if ((r = pages_prepare(j, eng, &e)) == 0 && j->pages_done == j->inspect.pages)
+			r = compose_start(j, &e);
+		else if (r == 0)
+			render_pump(j->core);
+	}
+	if (r < 0)
+		job_trouble(j, &e);
+}

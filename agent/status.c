@@ -1,0 +1,238 @@
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/path.h"
+#include "agent/lib/proc.h"
+
+#include "agent/outcome.h"
+#include "agent/status.h"
+#include "agent/watch.h"
+
+static json_t *
+j_iso(int64_t us)
+{
+	char t[CLOCK_ISO_MAX];
+
+	clock_iso(us, t);
+	return json_string(t);
+}
+
+/* What a job does, for people. */
+static const char *
+step_of(const struct job *j)
+{
+	if (j->why.code != ERR_OK && j->state != SPOOL_HELD)
+		return "waiting";
+	switch (j->state) {
+	case SPOOL_CLAIMED:
+		return j->inspect.kind == DOC_NONE ? "inspecting" :
+		    j->pages_done < j->inspect.pages ? "reading" : "composing";
+	case SPOOL_RENDERED:
+		return "sealing";
+	case SPOOL_SIGNED:
+		return "time-stamping";
+	case SPOOL_SEALED:
+		return "archiving";
+	case SPOOL_ARCHIVED:
+		return "logging";
+	case SPOOL_LOGGED:
+	case SPOOL_RELEASED:
+		return "delivering";
+	case SPOOL_REFUSED:
+		return "refusing";
+	case SPOOL_HELD:
+		return "held";
+	default:
+		return "";
+	}
+}
+
+static json_t *
+j_job(struct job *j)
+{
+	char shown[3 * SPOOL_NAME_MAX];
+	struct question_record q = { .why = j->why };
+	struct err ignored;
+	json_t *o;
+
+	path_display(j->claim.name, shown, sizeof(shown));
+	if (j->state == SPOOL_HELD && question_get(j->dir, "question", &q, &ignored) < 0)
+		q.why = j->why;
+	o = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:i, s:i}", "id", j->claim.id, "state",
+	    spool_state_name(j->state), "folder", j->claim.folder, "name", shown, "received",
+	    j_iso(j->claim.received_us), "step", step_of(j), "done", (int)render_pages_done(j), "of",
+	    (int)j->inspect.pages);
+	if (o != NULL && q.why.code != ERR_OK) {
+		json_object_set_new(o, "why", json_string(err_word(q.why.code)));
+		json_object_set_new(o, "text", json_string(q.why.text));
+	}
+	return o;
+}
+
+static void
+add_why(json_t *o, const struct err *why)
+{
+	if (o == NULL || why->code == ERR_OK)
+		return;
+	json_object_set_new(o, "why", json_string(err_word(why->code)));
+	json_object_set_new(o, "text", json_string(why->text));
+}
+
+static json_t *
+j_token(const struct peer_status *s)
+{
+	json_t *o = json_pack("{s:s, s:b, s:b, s:i}", "name", s->name, "ready", s->ready, "stopped", s->stopped,
+	    "restarts", (int)s->restarts);
+
+	if (o != NULL && s->seal != NULL) {
+		json_object_set_new(o, "serial", json_string(s->seal->token_serial));
+		json_object_set_new(o, "label", json_string(s->seal->token_label));
+		json_object_set_new(o, "subject", json_string(s->seal->subject));
+		json_object_set_new(o, "not_after", j_iso(s->seal->not_after_us));
+		json_object_set_new(o, "signatures", json_integer((json_int_t)s->seal->signatures));
+	}
+	add_why(o, &s->why);
+	return o;
+}
+
+static void
+add_peers(struct core *c, json_t *o)
+{
+	static const char *const roles[ROLE_COUNT] = { [ROLE_SCAN] = "scan", [ROLE_VERIFY] = "verify",
+		[ROLE_FETCH] = "fetch", [ROLE_SEAL] = "log-key" };
+	json_t *tokens = json_array(), *peers = json_array();
+	struct peer_status s;
+
+	for (uint32_t i = 0; i < children_count(c->children); i++) {
+		children_status(c->children, i, &s);
+		if (s.role == ROLE_SEAL && strcmp(s.name, "log") != 0) {
+			json_array_append_new(tokens, j_token(&s));
+		} else {
+			json_t *p = json_pack("{s:s, s:b, s:i}", "role", roles[s.role], "ready", s.ready, "restarts",
+			    (int)s.restarts);
+
+			add_why(p, &s.why);
+			json_array_append_new(peers, p);
+		}
+	}
+	json_object_set_new(o, "tokens", tokens);
+	json_object_set_new(o, "peers", peers);
+}
+
+static json_t *
+j_log(struct core *c)
+{
+	char hex[HASH_HEX] = "";
+	uint8_t root[HASH_LEN];
+	struct err e;
+	uint64_t size = elog_size(c->elog);
+
+	if (size > 0 && elog_root(c->elog, size, root, &e) == 0)
+		hash_hex(root, hex);
+	return json_pack("{s:s, s:I, s:s, s:I}", "origin", c->conf->evidence.origin, "size", (json_int_t)size, "root",
+	    hex, "checkpoint", (json_int_t)elog_published(c->elog));
+}
+
+static json_t *
+j_space(struct core *c)
+{
+	uint64_t spool = 0, archive = 0;
+	struct err e;
+
+	if (spool_space(c->spool.state, &spool, &e) < 0 || spool_space(archive_dir(c->archive), &archive, &e) < 0)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I}", "spool", (json_int_t)spool, "archive", (json_int_t)archive, "floor",
+	    (json_int_t)c->conf->space_floor);
+}
+
+static json_t *
+op_status(void *ctx, const json_t *request, struct err *e)
+{
+	struct core *c = ctx;
+	json_t *jobs = json_array();
+	json_t *o;
+
+	(void)request;
+	for (struct job *j = c->jobs; j != NULL; j = j->next)
+		if (!j->dead)
+			json_array_append_new(jobs, j_job(j));
+	o = json_pack("{s:s, s:s, s:i, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "version", build_version, "build", build_id,
+	    "pid", (int)getpid(), "started", j_iso(c->started_us), "state",
+	    c->stopping ? "stopping" : c->log_ready ? "running" : "starting", "folders", watch_json(c->watch), "paused",
+	    c->space_low ? "no-space" : "", "jobs", jobs, "log", j_log(c), "space", j_space(c));
+	if (o == NULL) {
+		err_set(e, ERR_MEM, "status");
+		return NULL;
+	}
+	add_peers(c, o);
+	return o;
+}
+
+static int
+read_decision(const json_t *request, struct decision *d, struct err *e)
+{
+	const json_t *at = json_object_get(request, "at");
+	const char *rule = json_string_value(json_object_get(request, "rule"));
+	const char *reject = json_string_value(json_object_get(request, "reject"));
+	int page;
+
+	memset(d, 0, sizeof(*d));
+	if ((rule != NULL) + (at != NULL) + (reject != NULL) + json_is_true(json_object_get(request, "again")) != 1)
+		return err_set(e, ERR_USAGE, "one of rule, at, again and reject");
+	if (at != NULL) {
+		if (json_unpack((json_t *)(uintptr_t)at, "{s:i, s:i, s:i}", "page", &page, "x_mpt", &d->x, "y_mpt",
+		        &d->y) < 0 || page < 1 || d->x < 0 || d->y < 0)
+			return err_set(e, ERR_USAGE, "at needs page, x_mpt and y_mpt");
+		d->at = true;
+		d->page = (uint32_t)page - 1;
+	}
+	if ((rule != NULL && strlen(rule) >= sizeof(d->rule)) ||
+	    (reject != NULL && (strlen(reject) >= sizeof(d->reject) || *reject == '\0')))
+		return err_set(e, ERR_USAGE, "rule or text is too long or empty");
+	d->again = rule == NULL && at == NULL && reject == NULL;
+	snprintf(d->rule, sizeof(d->rule), "%s", rule == NULL ? "" : rule);
+	snprintf(d->reject, sizeof(d->reject), "%s", reject == NULL ? "" : reject);
+	return 0;
+}
+
+static json_t *
+op_release(void *ctx, const json_t *request, struct err *e)
+{
+	struct core *c = ctx;
+	const char *prefix = json_string_value(json_object_get(request, "job"));
+	struct decision d;
+	bool many = false;
+	struct job *j = prefix == NULL ? NULL : job_find(c, prefix, &many);
+
+	if (j == NULL) {
+		err_set(e, ERR_USAGE, many ? "more than one job begins so" : "no such job; give at least 8 characters of its id");
+		return NULL;
+	}
+	if (read_decision(request, &d, e) < 0)
+		return NULL;
+	if (outcome_release(j, &d, e) < 0)
+		return NULL;
+	return json_pack("{s:s, s:s}", "job", j->claim.id, "state", spool_state_name(j->state));
+}
+
+/* The mark is looked at every two seconds anyway; the answer only says that the name is right. */
+static json_t *
+op_token_cleared(void *ctx, const json_t *request, struct err *e)
+{
+	struct core *c = ctx;
+	const char *name = json_string_value(json_object_get(request, "token"));
+
+	if (name == NULL || conf_token(c->conf, name) == NULL) {
+		err_set(e, ERR_USAGE, "no such token");
+		return NULL;
+	}
+	return json_pack("{s:s}", "token", name);
+}
+
+const struct control_op status_ops[] = {
+	{ "status", op_status },
+	{ "release", op_release },
+	{ "token-cleared", op_token_cleared },
+	{ NULL, NULL },
+};
