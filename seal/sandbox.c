@@ -20,7 +20,7 @@
 	__NR_gettimeofday, __NR_rt_sigprocmask, __NR_rt_sigaction, __NR_rt_sigreturn, __NR_getpid, __NR_gettid, \
 	__NR_restart_syscall, __NR_sched_yield, __NR_exit, __NR_exit_group
 
-static const int log_calls[] = { CALLS_COMMON, __NR_renameat2, __NR_unlinkat, __NR_fchmod, -1 };
+static const int log_calls[] = { CALLS_COMMON, __NR_renameat, __NR_renameat2, __NR_unlinkat, __NR_fchmod, -1 };
 
 static const int token_calls[] = { CALLS_COMMON, __NR_lseek, __NR_getdents64, __NR_ftruncate, __NR_access,
 	__NR_faccessat, __NR_faccessat2, __NR_stat, __NR_lstat, __NR_open, __NR_nanosleep, __NR_getuid, __NR_geteuid, __NR_getgid,
