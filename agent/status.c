@@ -147,13 +147,14 @@ j_space(struct core *c)
 }
 
 static json_t *
-op_status(void *ctx, const json_t *request, struct err *e)
+op_status(void *ctx, const json_t *request, uid_t uid, struct err *e)
 {
 	struct core *c = ctx;
 	json_t *jobs = json_array();
 	json_t *o;
 
 	(void)request;
+	(void)uid;
 	for (struct job *j = c->jobs; j != NULL; j = j->next)
 		if (!j->dead)
 			json_array_append_new(jobs, j_job(j));
@@ -197,7 +198,7 @@ read_decision(const json_t *request, struct decision *d, struct err *e)
 }
 
 static json_t *
-op_release(void *ctx, const json_t *request, struct err *e)
+op_release(void *ctx, const json_t *request, uid_t uid, struct err *e)
 {
 	struct core *c = ctx;
 	const char *prefix = json_string_value(json_object_get(request, "job"));
@@ -211,6 +212,7 @@ op_release(void *ctx, const json_t *request, struct err *e)
 	}
 	if (read_decision(request, &d, e) < 0)
 		return NULL;
+	d.uid = uid;
 	if (outcome_release(j, &d, e) < 0)
 		return NULL;
 	return json_pack("{s:s, s:s}", "job", j->claim.id, "state", spool_state_name(j->state));
@@ -218,11 +220,12 @@ op_release(void *ctx, const json_t *request, struct err *e)
 
 /* The mark is looked at every two seconds anyway; the answer only says that the name is right. */
 static json_t *
-op_token_cleared(void *ctx, const json_t *request, struct err *e)
+op_token_cleared(void *ctx, const json_t *request, uid_t uid, struct err *e)
 {
 	struct core *c = ctx;
 	const char *name = json_string_value(json_object_get(request, "token"));
 
+	(void)uid;
 	if (name == NULL || conf_token(c->conf, name) == NULL) {
 		err_set(e, ERR_USAGE, "no such token");
 		return NULL;
