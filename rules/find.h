@@ -1,0 +1,28 @@
+/*
+ * find.h - the value of a find: the text behind (or below) a phrase, cut by its
+ * regular expression.
+ *
+ * The text is what follows on the phrase's line.  Is nothing there: what stands
+ * beside it at the same height, else the start of the next line, else what
+ * stands below.  Text that is there and does not fit is not passed over:
+ * the next occurrence is asked.  Exact occurrences come before misread ones,
+ * earlier phrases before later ones.
+ */
+#ifndef SEALROOM_FIND_H
+#define SEALROOM_FIND_H
+
+#include "rules/match.h"
+
+struct found {
+	bool value_found;
+	char value[MSG_TEXT_MAX];
+	char text[MSG_TEXT_MAX]; /* the text it was taken from, or the last that did not fit */
+	const char *after;       /* the phrase */
+	struct match match;      /* its occurrence; valid if 'after' is set */
+};
+
+/* Adds the occurrences of the phrases to *seen. */
+int find_value(struct doc_tokens *, const struct conf_find *, uint32_t typos, struct matches *seen,
+    struct found *ret, struct err *);
+
+#endif
