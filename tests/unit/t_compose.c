@@ -4,7 +4,7 @@
 
 #include "agent/lib/io.h"
 #include "tests/unit/judge.h"
-#include "tests/unit/pages.h"
+#include "tests/unit/basefile.h"
 #include "tests/unit/test.h"
 
 static const struct word words[] = {

@@ -3,7 +3,7 @@
 
 #include "scan/textlayer.h"
 #include "tests/unit/judge.h"
-#include "tests/unit/pages.h"
+#include "tests/unit/basefile.h"
 #include "tests/unit/test.h"
 
 #define NEAR 1.0 /* pt */
