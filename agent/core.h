@@ -4,7 +4,7 @@
  *
  *	claimed  -> render.c   inspect, pages, compose, read back
  *	rendered -> sealing.c  reserve a token, field, hash, sign
- *	signed   -> sealing.c  time stamp, attach, fill the hole, judge
+ *	signed   -> stamping.c time stamp, attach, fill the hole, judge
  *	sealed   -> outcome.c  publish
  *	archived -> outcome.c  log
  *	logged   -> outcome.c  deliver, remove the sender's copy, clean
@@ -140,7 +140,7 @@ void render_forget(struct job *);        /* frees what rendering held */
 int plan_load(struct job *, struct err *);
 uint32_t render_pages_done(const struct job *);
 
-/* sealing.c */
+/* sealing.c: rendered; stamping.c: signed */
 void sealing_step_rendered(struct job *);
 void sealing_step_signed(struct job *);
 

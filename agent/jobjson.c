@@ -88,7 +88,7 @@ jobjson_build(struct job *j, char **ret_text, struct err *e)
 	json_t *o;
 	int r;
 
-	if ((r = prep_get(j, &p, e)) < 0)
+	if ((r = prep_get(j, "prep", &p, e)) < 0)
 		return r;
 	o = json_pack("{s:i, s:s, s:s, s:o, s:s, s:o, s:s, s:o, s:i, s:o, s:o, s:o}", "v", 1, "id", j->claim.id,
 	    "folder", j->claim.folder, "source", j_source(j), "salt", j->claim.salt, "received",

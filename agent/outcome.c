@@ -231,7 +231,7 @@ entry_job(struct job *j, struct entry *x, struct err *e)
 	int r;
 
 	buf_init(&attempt, 16);
-	if ((r = plan_load(j, e)) < 0 || (r = verdict_get(j, &v, e)) < 0 || (r = prep_get(j, &p, e)) < 0 ||
+	if ((r = plan_load(j, e)) < 0 || (r = verdict_get(j, &v, e)) < 0 || (r = prep_get(j, "prep", &p, e)) < 0 ||
 	    (r = entry_engine(j, x, e)) < 0 || (r = entry_files(j, x, e)) < 0 ||
 	    (r = record_get(j->dir, "attempt", &attempt, e)) < 0)
 		return r;

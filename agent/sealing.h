@@ -26,9 +26,29 @@ struct tst {
 	size_t cms_len;
 };
 
-int prep_get(struct job *, struct prep *, struct err *);
-/* 1, 0: there is none, -code */
-int tst_get(struct job *, struct tst *, struct err *);
+/* record: "prep", or "dtsprep" for the revision that carries a time stamp of its own. */
+int prep_put(struct job *, const char *record, const struct prep *, struct err *);
+int prep_get(struct job *, const char *record, struct prep *, struct err *);
+
+/* Record `sig`: the CMS as the token's process gave it; *ret_cms points into b, which is the caller's. */
+int sig_put(struct job *, const uint8_t *cms, size_t len, const uint8_t imprint[HASH_LEN], struct err *);
+int sig_get(struct job *, struct buf *b, uint8_t imprint[HASH_LEN], const uint8_t **ret_cms, size_t *ret_len,
+    struct err *);
+
+/* record: "tst", or "dts". 1, 0: there is none, -code. */
+int tst_put(struct job *, const char *record, const struct attach_result *, struct err *);
+int tst_get(struct job *, const char *record, struct tst *, struct err *);
 void tst_done(struct tst *);
+
+/* state/tsa: the largest token seen from a TSA, so that the next hole fits. */
+uint32_t token_seen(struct core *, const char *tsa);
+int token_note(struct core *, const char *tsa, uint32_t len, struct err *);
+
+/* ByteRange is the whole file less the hole, and the hole is "<000...0>" (ISO 32000-1, 12.8.1). */
+int check_range(int fd, const uint64_t range[4], uint64_t doc_len, uint64_t size, uint32_t hole, struct err *);
+int hash_ranges(int fd, const uint64_t range[4], uint8_t out[HASH_LEN], struct err *);
+
+/* The settings of the job's seal, with its plan loaded; NULL with *e set. */
+const struct conf_seal *seal_of(struct job *, struct err *);
 
 #endif

@@ -1,0 +1,494 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "agent/lib/clock.h"
+#include "agent/lib/io.h"
+
+#include "agent/outcome.h"
+#include "agent/sealing.h"
+
+#define DOCUMENT_MIB 1024
+#define HOLE_SPARE 1024
+
+/*
+ * signed -> sealed.  The time stamp over the signature goes into the hole with
+ * it.  A token that turns out too large for the hole is asked for once more,
+ * now over a revision of its own (DocTimeStamp): the same signature, level B-T
+ * all the same, and the token of the seal is never asked again.
+ *
+ *	tst                          fits: prepared.pdf + tst
+ *	stamped.pdf, dtsprep, dts    does not: prepared.pdf + sig, then the revision + dts
+ */
+
+static bool
+second_revision(const struct job *j)
+{
+	return io_exists(j->dir, "dtsprep");
+}
+
+static int
+answer_read(struct job *j, uint64_t len, struct err *e)
+{
+	uint64_t size;
+	int r;
+
+	if ((r = io_size(j->out, &size, e)) < 0)
+		return r;
+	if (size != len || size == 0 || size > SIGS_CMS_MAX)
+		return err_set(e, ERR_TSA_ANSWER, "the time-stamp answer has a wrong length");
+	return 0;
+}
+
+static void
+on_attached(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	const struct conf_seal *seal;
+	struct attach_result a;
+
+	io_close(&j->side);
+	if (!job_task_ok(j, o))
+		return;
+	if ((seal = seal_of(j, &e)) == NULL || attach_result_get(o->result, &a, &e) < 0 ||
+	    tst_put(j, second_revision(j) ? "dts" : "tst", &a, &e) < 0 || token_note(j->core, seal->tsa->name, a.token_len, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	job_step(j);
+}
+
+/* What the time stamp is about: the signature value, or the bytes of the second revision (then no CMS). */
+static int
+stamp_over(struct job *j, struct buf *b, uint8_t imprint[HASH_LEN], const uint8_t **ret_cms, size_t *ret_len,
+    struct err *e)
+{
+	struct prep p;
+	int r;
+
+	if (!second_revision(j))
+		return sig_get(j, b, imprint, ret_cms, ret_len, e);
+	if ((r = prep_get(j, "dtsprep", &p, e)) < 0)
+		return r;
+	memcpy(imprint, p.digest, HASH_LEN);
+	*ret_cms = NULL;
+	*ret_len = 0;
+	return 0;
+}
+
+static int
+attach_start(struct job *j, const struct conf_seal *seal, struct err *e)
+{
+	struct job_task t = { .kind = TASK_ATTACH, .in = -1, .as_mib = 256, .cpu_s = 10, .deadline_ms = 20000 };
+	struct attach_params p;
+	int64_t now = clock_wall_us(), skew = (int64_t)seal->tsa->skew_ms * 1000;
+	AUTO_BUF sig;
+	AUTO_BUF b;
+	int r;
+
+	memset(&p, 0, sizeof(p));
+	buf_init(&b, WIRE_PAYLOAD);
+	buf_init(&sig, 0);
+	if ((r = stamp_over(j, &sig, p.imprint, &p.cms, &p.cms_len, e)) < 0)
+		return r;
+	snprintf(p.tsa, sizeof(p.tsa), "%s", seal->tsa->name);
+	snprintf(p.policy, sizeof(p.policy), "%s", seal->tsa->policy);
+	p.nonce = j->nonce;
+	p.window_from_us = j->stamp_sent_us - skew;
+	p.window_to_us = now + skew;
+	attach_params_put(&b, &p);
+	j->side = take_fd(&j->out);
+	t.in = j->side;
+	t.params = &b;
+	return job_task(j, &t, on_attached, e);
+}
+
+static void
+on_stamped(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	const struct conf_seal *seal;
+	struct stamp_result s;
+
+	if (!job_task_ok(j, o))
+		return;
+	if ((seal = seal_of(j, &e)) == NULL || stamp_result_get(o->result, &s, &e) < 0 ||
+	    answer_read(j, s.len, &e) < 0 || attach_start(j, seal, &e) < 0)
+		job_trouble(j, &e);
+}
+
+/* A TSA that stays away is said out loud once; the job waits, nothing is sealed below its level. */
+static void
+stamp_patience(struct job *j)
+{
+	uint64_t now = clock_ms();
+
+	if (j->stamp_since_ms == 0)
+		j->stamp_since_ms = now;
+	if (!j->stamp_alarmed && now - j->stamp_since_ms > j->core->conf->tsa_max_wait_ms) {
+		j->stamp_alarmed = true;
+		log_line(LOG_ALERT, "job %s has waited for its time stamp for %llu min: %s", j->claim.id,
+		    (unsigned long long)(now - j->stamp_since_ms) / 60000, j->why.text);
+	}
+}
+
+static int
+stamp_start(struct job *j, const struct conf_seal *seal, struct err *e)
+{
+	struct job_task t = { .kind = TASK_STAMP, .in = -1, .out = &j->out, .as_mib = 512, .cpu_s = 20 };
+	struct stamp_params p;
+	const uint8_t *cms;
+	size_t len;
+	AUTO_BUF sig;
+	AUTO_BUF b;
+	int r;
+
+	memset(&p, 0, sizeof(p));
+	buf_init(&b, 4096);
+	buf_init(&sig, 0);
+	stamp_patience(j);
+	if ((r = stamp_over(j, &sig, p.imprint, &cms, &len, e)) < 0)
+		return r;
+	/* 63 bits and never 0, so that the nonce is a positive INTEGER of at most 8 bytes */
+	if (getrandom(&j->nonce, sizeof(j->nonce), 0) != sizeof(j->nonce))
+		return err_sys(e, ERR_IO, "random nonce");
+	j->nonce = (j->nonce >> 1) | 1ULL << 62;
+	snprintf(p.tsa, sizeof(p.tsa), "%s", seal->tsa->name);
+	p.nonce = j->nonce;
+	stamp_params_put(&b, &p);
+	j->stamp_sent_us = clock_wall_us();
+	t.params = &b;
+	t.deadline_ms = (uint32_t)(seal->tsa->timeout_ms * seal->tsa->url.n + 5000);
+	return job_task(j, &t, on_stamped, e);
+}
+
+/* --- fill the hole, judge -------------------------------------------------------------- */
+
+/* j->out = the file with this CMS or token in its hole. */
+static int
+fill(struct job *j, const char *file, const struct prep *p, const uint8_t *cms, size_t len, struct err *e)
+{
+	uint64_t size;
+	AUTO_FD prepared = openat(j->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_FREE char *hex = malloc(2 * len + 1);
+	int r;
+
+	if (prepared < 0)
+		return err_sys(e, ERR_IO, "%s", file);
+	if (len > p->hole)
+		return err_set(e, ERR_SIG, "%zu bytes do not fit into a hole of %u", len, p->hole);
+	if (hex == NULL)
+		return err_set(e, ERR_MEM, "signature");
+	io_close(&j->out);
+	if ((j->out = io_tmpfile(j->dir, e)) < 0)
+		return j->out;
+	hex_encode(cms, len, hex);
+	if ((r = io_size(prepared, &size, e)) < 0 || (r = io_copy(prepared, 0, size, j->out, NULL, e)) < 0)
+		return r;
+	return io_pwrite_full(j->out, hex, 2 * len, p->range[1] + 1, e);
+}
+
+static int
+sealed_done(struct job *j, struct err *e)
+{
+	const struct judged_sig *s = &j->judged->sigs[0];
+	struct verdict_record v = { .level = s->level, .gen_time_us = s->gen_time_us, .sealed_us = clock_wall_us() };
+	AUTO_FREE char *text = NULL;
+	int r;
+
+	memcpy(v.tst, s->token_hash, HASH_LEN);
+	if (j->sigs.pdfa_part != 0)
+		snprintf(v.pdfa, sizeof(v.pdfa), "%u%c", j->sigs.pdfa_part % 10, j->sigs.pdfa_conformance | 0x20);
+	if ((r = jobjson_build(j, &text, e)) < 0)
+		return r;
+	if ((r = verdict_put(j, &v, e)) < 0 || (r = io_unlink(j->dir, "sealed.pdf", e)) < 0 || (r = io_unlink(j->dir, "job.json", e)) < 0 ||
+	    (r = io_put_fd(j->dir, "sealed.pdf", j->out, e)) < 0 ||
+	    (r = record_put(j->dir, "job.json", text, strlen(text), e)) < 0)
+		return r;
+	io_close(&j->out);
+	return job_move(j, SPOOL_SEALED, e);
+}
+
+/* The verdict must be about exactly this seal, at the level its settings name. */
+static int
+check_verdict(struct job *j, const struct conf_seal *seal, const struct prep *p, struct err *e)
+{
+	const struct judged_sig *s = &j->judged->sigs[0];
+
+	if (j->judged->nsigs < 1 || j->sigs.nsigs != j->judged->nsigs)
+		return err_set(e, ERR_SIG, "our own check finds no signature");
+	if (j->judged->verdict != VERDICT_PROVEN || s->verdict != VERDICT_PROVEN)
+		return err_set(e, ERR_SIG, "our own check refuses it: %s", s->nreasons > 0 ? s->reasons[0] : "no reason");
+	if (s->level < seal->level)
+		return err_set(e, ERR_SIG, "our own check finds level %s instead of %s", level_name(s->level),
+		    level_name(seal->level));
+	if (!j->judged->sigs[j->judged->nsigs - 1].covers_file)
+		return err_set(e, ERR_SIG, "our own check finds bytes that the signature does not cover");
+	if (memcmp(s->cert_hash, p->cert_hash, HASH_LEN) != 0)
+		return err_set(e, ERR_SIG, "our own check finds another certificate");
+	return 0;
+}
+
+static void
+on_judged(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	const struct conf_seal *seal;
+	struct prep p;
+
+	io_close(&j->side);
+	if (!job_task_ok(j, o))
+		return;
+	if (j->judged == NULL && (j->judged = calloc(1, sizeof(*j->judged))) == NULL)
+		err_set(&e, ERR_MEM, "verdict");
+	else if ((seal = seal_of(j, &e)) != NULL && prep_get(j, "prep", &p, &e) == 0 &&
+	    judge_result_get(o->result, j->judged, &e) == 0 && check_verdict(j, seal, &p, &e) == 0 &&
+	    sealed_done(j, &e) == 0) {
+		job_step(j);
+		return;
+	}
+	job_trouble(j, &e);
+}
+
+/* Both parts inside the file; compared without a sum that could wrap. */
+static bool
+range_inside(const uint64_t r[4], uint64_t len)
+{
+	return r[0] <= len && r[1] <= len - r[0] && r[2] <= len && r[3] <= len - r[2];
+}
+
+/* Reads one record of the list, and hashes the bytes it speaks of: a child only names ranges. */
+static int
+judge_one(struct job *j, struct buf *list, const struct prep *prep, uint64_t len, uint8_t hash[HASH_LEN],
+    struct err *e)
+{
+	struct sig_info s;
+	uint64_t range[4];
+
+	if (sig_info_get(list, &s, e) < 0)
+		return err_set(e, ERR_DOC_CRASH, "the list of signatures is damaged");
+	memcpy(range, s.range, sizeof(range));
+	sig_info_done(&s);
+	if (!range_inside(range, len))
+		return err_set(e, ERR_DOC_CRASH, "a ByteRange lies outside the file");
+	if (hash_ranges(j->out, range, hash, e) < 0)
+		return -(int)e->code;
+	if (prep != NULL && (memcmp(range, prep->range, sizeof(range)) != 0 || memcmp(hash, prep->digest, HASH_LEN) != 0))
+		return err_set(e, ERR_SIG, "our own check finds another ByteRange than was signed");
+	return 0;
+}
+
+static int
+judge_params_make(struct job *j, struct judge_params *p, struct err *e)
+{
+	struct prep prep;
+	uint64_t size;
+	AUTO_FREE void *data = NULL;
+	struct buf list;
+	int r;
+
+	if ((r = io_size(j->out, &p->file_len, e)) < 0 || (r = io_size(j->side, &size, e)) < 0 ||
+	    (r = prep_get(j, "prep", &prep, e)) < 0)
+		return r;
+	if (size > 2 * SIGS_CMS_MAX || (data = malloc((size_t)size + 1)) == NULL)
+		return err_set(e, ERR_DOC_CRASH, "the list of signatures is too long");
+	if ((r = io_pread_full(j->side, data, (size_t)size, 0, e)) < 0)
+		return r;
+	buf_view(&list, data, (size_t)size);
+	p->now_us = clock_wall_us();
+	p->nsigs = j->sigs.nsigs;
+	for (uint32_t i = 0; i < p->nsigs; i++)
+		if ((r = judge_one(j, &list, i == 0 ? &prep : NULL, p->file_len, p->range_hash[i], e)) < 0)
+			return r;
+	return 0;
+}
+
+static int
+judge_start(struct job *j, struct err *e)
+{
+	struct job_task t = { .kind = TASK_JUDGE, .in = j->side, .as_mib = 256, .cpu_s = 10, .deadline_ms = 20000 };
+	AUTO_FREE struct judge_params *p = calloc(1, sizeof(*p));
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, WIRE_PAYLOAD);
+	if (p == NULL)
+		return err_set(e, ERR_MEM, "verdict");
+	if ((r = judge_params_make(j, p, e)) < 0)
+		return r;
+	judge_params_put(&b, p);
+	t.params = &b;
+	return job_task(j, &t, on_judged, e);
+}
+
+static void
+on_listed(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	int r;
+
+	if (!job_task_ok(j, o))
+		return;
+	if ((r = sigs_result_get(o->result, &j->sigs, &e)) == 0 &&
+	    (j->sigs.warnings != 0 || j->sigs.nsigs == 0 || j->sigs.pages != j->plan->pages))
+		r = err_set(&e, ERR_SIG, "our own check finds %u signatures, %u pages, %u warnings", j->sigs.nsigs,
+		    j->sigs.pages, j->sigs.warnings);
+	if (r == 0)
+		r = judge_start(j, &e);
+	if (r < 0)
+		job_trouble(j, &e);
+}
+
+/* Fills the hole and has the result judged. */
+static int
+finish(struct job *j, const char *file, const char *record, const uint8_t *cms, size_t len, struct err *e)
+{
+	struct job_task t = { .kind = TASK_SIGS, .out = &j->side, .as_mib = DOCUMENT_MIB, .cpu_s = 60,
+		.deadline_ms = 90000 };
+	struct prep p;
+	int r;
+
+	if ((r = prep_get(j, record, &p, e)) < 0 || (r = fill(j, file, &p, cms, len, e)) < 0)
+		return r;
+	t.in = j->out;
+	return job_task(j, &t, on_listed, e);
+}
+
+/* --- the second revision --------------------------------------------------------------- */
+
+/* j->out is prepared.pdf + sig, j->side the update: stamped.pdf and its record. */
+static int
+revision_put(struct job *j, const struct field_result *f, struct err *e)
+{
+	uint64_t doc, update;
+	struct prep p;
+	int r;
+
+	if ((r = io_size(j->out, &doc, e)) < 0 || (r = io_size(j->side, &update, e)) < 0)
+		return r;
+	if (f->doc_len != doc || f->update_len != update)
+		return err_set(e, ERR_DOC_CRASH, "the update has another length than said");
+	if (lseek(j->out, 0, SEEK_END) < 0)
+		return err_sys(e, ERR_IO, "stamped.pdf");
+	memset(&p, 0, sizeof(p));
+	memcpy(p.range, f->range, sizeof(p.range));
+	p.hole = j->hole;
+	p.time_us = j->seal_time_us;
+	if ((r = io_copy(j->side, 0, update, j->out, NULL, e)) < 0 ||
+	    (r = check_range(j->out, p.range, doc, doc + update, p.hole, e)) < 0 ||
+	    (r = hash_ranges(j->out, p.range, p.digest, e)) < 0 || (r = io_unlink(j->dir, "stamped.pdf", e)) < 0 ||
+	    (r = io_put_fd(j->dir, "stamped.pdf", j->out, e)) < 0)
+		return r;
+	return prep_put(j, "dtsprep", &p, e);
+}
+
+static void
+on_revision(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	struct field_result f;
+
+	if (!job_task_ok(j, o))
+		return;
+	if (field_result_get(o->result, &f, &e) < 0 || revision_put(j, &f, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	job_step(j);
+}
+
+static int
+revision_start(struct job *j, const struct conf_seal *seal, struct err *e)
+{
+	struct job_task t = { .kind = TASK_FINISH, .out = &j->side, .as_mib = DOCUMENT_MIB, .cpu_s = 60,
+		.deadline_ms = 90000 };
+	AUTO_FREE struct field_params *f = calloc(1, sizeof(*f));
+	uint8_t imprint[HASH_LEN];
+	const uint8_t *cms;
+	size_t len;
+	struct prep p;
+	AUTO_BUF sig;
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, WIRE_PAYLOAD);
+	buf_init(&sig, 0);
+	if (f == NULL)
+		return err_set(e, ERR_MEM, "time-stamp revision");
+	if ((r = prep_get(j, "prep", &p, e)) < 0 || (r = sig_get(j, &sig, imprint, &cms, &len, e)) < 0 ||
+	    (r = fill(j, "prepared.pdf", &p, cms, len, e)) < 0)
+		return r;
+	memcpy(f->id, j->claim.id, ID_MAX);
+	j->seal_time_us = f->time_us = clock_wall_us();
+	j->hole = f->hole = (token_seen(j->core, seal->tsa->name) + HOLE_SPARE + 1023) / 1024 * 1024;
+	field_params_put(&b, f);
+	t.params = &b;
+	t.in = j->out;
+	return job_task(j, &t, on_revision, e);
+}
+
+/* --- the step --------------------------------------------------------------------------- */
+
+static int
+step_b_b(struct job *j, struct err *e)
+{
+	uint8_t imprint[HASH_LEN];
+	const uint8_t *cms;
+	size_t len;
+	AUTO_BUF sig;
+	int r;
+
+	buf_init(&sig, 0);
+	if ((r = sig_get(j, &sig, imprint, &cms, &len, e)) < 0)
+		return r;
+	return finish(j, "prepared.pdf", "prep", cms, len, e);
+}
+
+static int
+step_b_t(struct job *j, const struct conf_seal *seal, struct err *e)
+{
+	struct tst t = { 0 };
+	struct prep p;
+	int r;
+
+	if ((r = prep_get(j, "prep", &p, e)) < 0 || (r = tst_get(j, "tst", &t, e)) < 0)
+		return r;
+	if (r == 0)
+		return stamp_start(j, seal, e);
+	if (t.cms_len <= p.hole) {
+		r = finish(j, "prepared.pdf", "prep", t.cms, t.cms_len, e);
+		tst_done(&t);
+		return r;
+	}
+	tst_done(&t);
+	if (!second_revision(j))
+		return revision_start(j, seal, e);
+	if ((r = tst_get(j, "dts", &t, e)) < 0)
+		return r;
+	r = r == 0 ? stamp_start(j, seal, e) : finish(j, "stamped.pdf", "dtsprep", t.cms, t.cms_len, e);
+	tst_done(&t);
+	return r;
+}
+
+void
+sealing_step_signed(struct job *j)
+{
+	struct err e = { 0 };
+	const struct conf_seal *seal = seal_of(j, &e);
+	int r = -1;
+
+	if (seal != NULL) {
+		memset(&j->why, 0, sizeof(j->why));
+		r = seal->level >= LEVEL_B_T ? step_b_t(j, seal, &e) : step_b_b(j, &e);
+	}
+	if (r < 0)
+		job_trouble(j, &e);
+}
