@@ -38,22 +38,30 @@ name_time(int64_t us, const char *format, char *dst, size_t size)
 #pragma GCC diagnostic pop
 }
 
-static void
-append(char *dst, size_t size, size_t *len, const char *text, size_t n)
-{
-	size_t room = size - 1 - *len;
+struct output {
+	char *dst;
+	size_t size, len;
+	bool full; /* something was cut: nothing may follow it */
+};
 
-	if (n > room)
+static void
+append(struct output *o, const char *text, size_t n)
+{
+	size_t room = o->full ? 0 : o->size - 1 - o->len;
+
+	if (n > room) {
+		o->full = true;
 		for (n = room; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80; n--)
 			;
-	memcpy(dst + *len, text, n);
-	*len += n;
-	dst[*len] = '\0';
+	}
+	memcpy(o->dst + o->len, text, n);
+	o->len += n;
+	o->dst[o->len] = '\0';
 }
 
 /* p stands behind "{"; returns behind "}". */
 static const char *
-variable_expand(const char *p, name_lookup *lookup, void *ctx, char *dst, size_t size, size_t *len, struct err *e)
+variable_expand(const char *p, name_lookup *lookup, void *ctx, struct output *o, struct err *e)
 {
 	char name[VARIABLE_MAX], format[VARIABLE_MAX];
 	size_t whole = strcspn(p, "}"), n = strcspn(p, ":}");
@@ -69,26 +77,26 @@ variable_expand(const char *p, name_lookup *lookup, void *ctx, char *dst, size_t
 		err_set(e, ERR_CONF, "there is no value for {%s}", name);
 		return NULL;
 	}
-	append(dst, size, len, value, strlen(value));
+	append(o, value, strlen(value));
 	return p + whole + 1;
 }
 
 int
 name_expand(const char *tmpl, name_lookup *lookup, void *ctx, char *dst, size_t size, struct err *e)
 {
-	size_t len = 0;
+	struct output o = { .dst = dst, .size = size };
 	const char *p = tmpl;
 
 	dst[0] = '\0';
 	while (*p != '\0') {
 		size_t n = strcspn(p, "{");
 
-		append(dst, size, &len, p, n);
+		append(&o, p, n);
 		p += n;
 		if (p[0] == '{' && p[1] == '{') {
-			append(dst, size, &len, "{", 1);
+			append(&o, "{", 1);
 			p += 2;
-		} else if (*p == '{' && (p = variable_expand(p + 1, lookup, ctx, dst, size, &len, e)) == NULL) {
+		} else if (*p == '{' && (p = variable_expand(p + 1, lookup, ctx, &o, e)) == NULL) {
 			return -(int)e->code;
 		}
 	}
