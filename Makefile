@@ -71,6 +71,7 @@ $O/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $Q,@echo '  CC   $<')
 	$Q$(CC) $(ALL_CFLAGS) -DSEALROOM_LIBEXEC='"$(LIBEXEC)"' $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+$O/seal/evidence/layout.o: seal/evidence/archive-readme.txt
 $O/build_id.o: $O/build_id.c
 	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -84,7 +85,7 @@ $O/librules.a: $(RULES:%.c=$O/%.o)
 define program
 $O/$1: $$($1_SRC:%.c=$O/%.o) $$($1_GEN) $O/librules.a $O/libagent.a
 	$$(if $$Q,@echo '  LINK $1')
-	$$Q$$(CC) $$(ALL_CFLAGS) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $$($1_PKG)) -ldl
+	$$Q$$(CC) $$(ALL_CFLAGS) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(shell pkg-config --libs $$($1_PKG)) -ldl -lm
 endef
 $(foreach b,$(BIN),$(eval $(call program,$b)))
 
@@ -106,7 +107,7 @@ $O/tests/%: tests/unit/%.c $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-s
 	@mkdir -p $(@D)
 	$(if $Q,@echo '  TEST $<')
 	$Q$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -MF $@.d -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
-	  $(shell pkg-config --libs $(ALLPKG)) -ldl
+	  $(shell pkg-config --libs $(ALLPKG)) -ldl -lm
 unit: $(UNIT)
 
 -include tests/tests.mk
