@@ -97,7 +97,6 @@ enum task_kind_id {
 	TASK_PICTURE,
 	TASK_ATTACH = 32, /* verify */
 	TASK_JUDGE,
-	TASK_CHECKPOINT,
 	TASK_STAMP = 64,  /* fetch */
 	TASK_PROBE,
 };
