@@ -167,6 +167,8 @@ read_trailer(struct revision *r, struct err *e)
 		return err_set(e, ERR_DOC_BAD, "the PDF's trailer has no Size");
 	next = size > seen ? size : seen;
 	r->root = qpdf_get_root(r->q);
+	if (revision_check(r, e) < 0)
+		return -(int)e->code;
 	if (!qpdf_oh_is_dictionary(r->q, r->root) ||
 	    !revision_number(r, r->root, &r->trailer.root, &r->trailer.root_gen))
 		return err_set(e, ERR_DOC_BAD, "the PDF has no catalog");
@@ -202,8 +204,11 @@ revision_open(struct revision *r, int fd, struct err *e)
 void
 revision_done(struct revision *r)
 {
-	if (r->q != NULL)
+	if (r->q != NULL) {
+		if (qpdf_has_error(r->q)) /* one that is left would be printed */
+			qpdf_get_error(r->q);
 		qpdf_cleanup(&r->q);
+	}
 	if (r->map != NULL)
 		munmap(r->map, r->len);
 	memset(r, 0, sizeof(*r));
