@@ -162,8 +162,10 @@ tile_file(const struct tiles *t, unsigned level, uint64_t n, unsigned width, str
 		tiles_path(level, n, TILE_WIDTH, path);
 		fd = path_open(t->dir, path, O_RDONLY | O_NONBLOCK);
 	}
-	if (fd < 0 && errno == ENOENT)
+	if (fd < 0 && errno == ENOENT) {
+		tiles_path(level, n, width, path);
 		return err_set(e, ERR_LOG, "log/%s is missing", path);
+	}
 	return fd < 0 ? err_sys(e, ERR_IO, "log/%s", path) : fd;
 }
 

@@ -1,0 +1,535 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/lib/buf.h"
+#include "agent/lib/clock.h"
+#include "agent/lib/io.h"
+#include "agent/lib/path.h"
+#include "seal/evidence/layout.h"
+#include "agent/archive.h"
+
+#define MANIFEST "manifest-sha256.txt"
+#define MANIFEST_MAX ((size_t)64 * 1024 * 1024)
+#define NAME_LEN_MAX 40
+#define LINE_HASH (2 * HASH_LEN + 2) /* "<hash>  " before the path */
+
+struct archive {
+	int dir;
+	int fresh;                 /* .new/, locked */
+	char day[ARCHIVE_DAY_MAX]; /* of the manifest below; "": none */
+	struct buf manifest;
+};
+
+void
+archive_day(int64_t received_us, char day[ARCHIVE_DAY_MAX])
+{
+	char iso[CLOCK_ISO_MAX];
+
+	clock_iso(received_us, iso);
+	snprintf(day, ARCHIVE_DAY_MAX, "%.4s/%.2s/%.2s", iso, iso + 5, iso + 8);
+}
+
+void
+archive_path(const char *job, int64_t received_us, char path[ARCHIVE_PATH_MAX])
+{
+	char day[ARCHIVE_DAY_MAX];
+
+	archive_day(received_us, day);
+	snprintf(path, ARCHIVE_PATH_MAX, "%s/%.26s", day, job);
+}
+
+/* --- opening --------------------------------------------------------------------------- */
+
+/* Nothing but what an interrupted first start leaves behind. */
+static int
+archive_blank(int dir, struct err *e)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *de;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int r = 0;
+
+	if (d == NULL) {
+		io_close(&fd);
+		return err_sys(e, ERR_IO, "archive");
+	}
+	while (r == 0 && (de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.' && strcmp(de->d_name, "README.txt") != 0 && strcmp(de->d_name, "lost+found") != 0)
+			r = err_set(e, ERR_ARCHIVE, "archive: it is not empty, and has no file FORMAT");
+	closedir(d);
+	return r;
+}
+
+static int
+archive_format(int dir, struct err *e)
+{
+	AUTO_BUF b = { 0 };
+	int r;
+
+	if (!io_exists(dir, "FORMAT")) {
+		if ((r = archive_blank(dir, e)) < 0 ||
+		    (r = io_replace(dir, "README.txt", layout_readme, strlen(layout_readme), 0444, e)) < 0)
+			return r;
+		return io_put(dir, "FORMAT", LAYOUT_FORMAT, strlen(LAYOUT_FORMAT), 0444, e);
+	}
+	buf_init(&b, 256);
+	if ((r = io_read_file(dir, "FORMAT", &b, e)) < 0)
+		return r;
+	if (b.len != strlen(LAYOUT_FORMAT) || memcmp(b.data, LAYOUT_FORMAT, b.len) != 0)
+		return err_set(e, ERR_ARCHIVE, "archive: its FORMAT is not %.*s", (int)strlen(LAYOUT_FORMAT) - 1,
+		    LAYOUT_FORMAT);
+	return 0;
+}
+
+/* .new/ is ours alone, and whatever lies there was never published. */
+static int
+archive_fresh(struct archive *a, struct err *e)
+{
+	struct dirent *de;
+	DIR *d;
+	int fd, r;
+
+	if ((r = io_mkdir_p(a->dir, ".new", 0700, e)) < 0 || (a->fresh = r = io_open_dir(a->dir, ".new", e)) < 0)
+		return r;
+	if (flock(a->fresh, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? err_set(e, ERR_LOCKED, "another process writes this archive") :
+		                              err_sys(e, ERR_IO, "locking the archive");
+	if ((fd = openat(a->fresh, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || (d = fdopendir(fd)) == NULL) {
+		io_close(&fd);
+		return err_sys(e, ERR_IO, "archive: .new");
+	}
+	r = 0;
+	while (r == 0 && (de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.')
+			r = io_remove_tree(a->fresh, de->d_name, e);
+	closedir(d);
+	return r;
+}
+
+int
+archive_open(struct archive **ret, const char *path, struct err *e)
+{
+	struct archive *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (a == NULL)
+		return err_set(e, ERR_MEM, "archive");
+	a->fresh = -1;
+	buf_init(&a->manifest, MANIFEST_MAX);
+	r = a->dir = io_open_dir(AT_FDCWD, path, e);
+	if (r < 0 || (r = archive_format(a->dir, e)) < 0 || (r = archive_fresh(a, e)) < 0) {
+		archive_free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+void
+archive_free(struct archive *a)
+{
+	if (a == NULL)
+		return;
+	buf_done(&a->manifest);
+	io_close(&a->fresh);
+	io_close(&a->dir);
+	free(a);
+}
+
+int
+archive_dir(const struct archive *a)
+{
+	return a->dir;
+}
+
+/* --- the manifest of a day ------------------------------------------------------------- */
+
+struct names {
+	char (*v)[NAME_LEN_MAX];
+	size_t n, cap;
+};
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* Everything in a directory but dot files and the manifest, in order. */
+static int
+names_read(int dir, struct names *l, struct err *e)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+	void *p;
+
+	if (d == NULL) {
+		io_close(&fd);
+		return err_sys(e, ERR_IO, "archive: listing a directory");
+	}
+	while ((de = readdir(d)) != NULL) {
+		if (de->d_name[0] == '.' || strcmp(de->d_name, MANIFEST) == 0 || strlen(de->d_name) >= NAME_LEN_MAX)
+			continue;
+		if (l->n == l->cap) {
+			l->cap = l->cap == 0 ? 64 : 2 * l->cap;
+			if ((p = reallocarray(l->v, l->cap, sizeof(*l->v))) == NULL) {
+				closedir(d);
+				return err_set(e, ERR_MEM, "archive");
+			}
+			l->v = p;
+		}
+		memcpy(l->v[l->n++], de->d_name, strlen(de->d_name) + 1);
+	}
+	closedir(d);
+	if (l->n > 0)
+		qsort(l->v, l->n, sizeof(*l->v), by_name);
+	return 0;
+}
+
+static int
+manifest_job(int day, const char *job, struct buf *out, struct err *e)
+{
+	struct names files = { 0 };
+	uint8_t hash[HASH_LEN];
+	char hex[HASH_HEX];
+	AUTO_FD dir = -1;
+	int r;
+
+	if ((dir = io_open_dir(day, job, e)) < 0)
+		return errno == ENOTDIR ? 0 : dir; /* a stray file is none of ours */
+	r = names_read(dir, &files, e);
+	for (size_t i = 0; r == 0 && i < files.n; i++) {
+		AUTO_FD fd = openat(dir, files.v[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+		if (fd < 0)
+			r = err_sys(e, ERR_IO, "archive: %s/%s", job, files.v[i]);
+		else if ((r = hash_fd(fd, 0, UINT64_MAX, hash, e)) == 0) {
+			hash_hex(hash, hex);
+			buf_printf(out, "%s  %s/%s\n", hex, job, files.v[i]);
+		}
+	}
+	free(files.v);
+	return r;
+}
+
+static int
+manifest_write(struct archive *a, const char *day, struct err *e)
+{
+	AUTO_FD dir = -1;
+
+	if (!buf_ok(&a->manifest)) {
+		a->day[0] = '\0';
+		return err_set(e, ERR_ARCHIVE, "archive: the manifest of %s is too large", day);
+	}
+	if ((dir = path_open(a->dir, day, O_RDONLY | O_DIRECTORY)) < 0)
+		return err_sys(e, ERR_IO, "archive: %s", day);
+	return io_replace(dir, MANIFEST, a->manifest.data, a->manifest.len, 0440, e);
+}
+
+int
+archive_manifest(struct archive *a, const char *day, struct err *e)
+{
+	struct names jobs = { 0 };
+	AUTO_FD dir = -1;
+	int r;
+
+	a->day[0] = '\0';
+	buf_clear(&a->manifest);
+	if ((dir = path_open(a->dir, day, O_RDONLY | O_DIRECTORY)) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "archive: %s", day);
+	r = names_read(dir, &jobs, e);
+	for (size_t i = 0; r == 0 && i < jobs.n; i++)
+		r = manifest_job(dir, jobs.v[i], &a->manifest, e);
+	free(jobs.v);
+	if (r < 0 || (r = manifest_write(a, day, e)) < 0)
+		return r;
+	snprintf(a->day, sizeof(a->day), "%s", day);
+	return 0;
+}
+
+/* Offset of the first line whose path is not before this one. */
+static size_t
+manifest_find(const struct buf *b, const char *path)
+{
+	const char *p = (const char *)b->data, *end = p + b->len, *lf;
+	size_t n = strlen(path);
+
+	for (; p < end && (lf = memchr(p, '\n', (size_t)(end - p))) != NULL; p = lf + 1) {
+		size_t len = (size_t)(lf - p) - LINE_HASH;
+		int c = memcmp(p + LINE_HASH, path, len < n ? len : n);
+
+		if (c > 0 || (c == 0 && len >= n))
+			break;
+	}
+	return b->len == 0 ? 0 : (size_t)(p - (const char *)b->data);
+}
+
+/* Is the text lines of "<hash>  <path>"? */
+static bool
+manifest_shape(const struct buf *b)
+{
+	const char *p = (const char *)b->data, *end = p + b->len, *lf;
+
+	for (; b->len > 0 && p < end; p = lf + 1) {
+		lf = memchr(p, '\n', (size_t)(end - p));
+		if (lf == NULL || lf - p <= LINE_HASH + ID_LEN || memcmp(p + LINE_HASH - 2, "  ", 2) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The day's manifest in memory: what stands on disk, else made from what is there. */
+static int
+manifest_load(struct archive *a, const char *day, struct err *e)
+{
+	AUTO_FD dir = -1;
+	int r;
+
+	if (strcmp(a->day, day) == 0)
+		return 0;
+	a->day[0] = '\0';
+	buf_clear(&a->manifest);
+	if ((dir = path_open(a->dir, day, O_RDONLY | O_DIRECTORY)) < 0)
+		return err_sys(e, ERR_IO, "archive: %s", day);
+	if (!io_exists(dir, MANIFEST))
+		return archive_manifest(a, day, e);
+	if ((r = io_read_file(dir, MANIFEST, &a->manifest, e)) < 0)
+		return r;
+	if (!manifest_shape(&a->manifest))
+		return archive_manifest(a, day, e);
+	snprintf(a->day, sizeof(a->day), "%s", day);
+	return 0;
+}
+
+/* Puts the job's lines where they belong; lines that are there already stay. */
+static int
+manifest_add(struct archive *a, const char *job, const char *day, const struct archive_file *files, size_t n,
+    struct err *e)
+{
+	char path[ID_LEN + 1 + NAME_LEN_MAX], hex[HASH_HEX], line[LINE_HASH + sizeof(path) + 1];
+	struct buf *b = &a->manifest;
+	int r;
+
+	if ((r = manifest_load(a, day, e)) < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		size_t at, len;
+
+		snprintf(path, sizeof(path), "%s/%s", job, files[i].name);
+		hash_hex(files[i].hash, hex);
+		len = (size_t)snprintf(line, sizeof(line), "%s  %s\n", hex, path);
+		at = manifest_find(b, path);
+		if (b->len - at >= len && memcmp(b->data + at, line, len) == 0)
+			continue;
+		buf_put(b, line, len);
+		if (!buf_ok(b))
+			break;
+		memmove(b->data + at + len, b->data + at, b->len - len - at);
+		memcpy(b->data + at, line, len);
+	}
+	return manifest_write(a, day, e);
+}
+
+/* --- publishing ------------------------------------------------------------------------ */
+
+static bool
+name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 0 && n < NAME_LEN_MAX && name[0] != '.' && name[0] != '-' &&
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == n;
+}
+
+/* Writes one file, synced, out of the page cache; fills in size and hash. */
+static int
+file_write(int dir, struct archive_file *f, struct err *e)
+{
+	AUTO_FD fd = openat(dir, f->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct hash *h;
+	int r;
+
+	if (fd < 0)
+		return err_sys(e, ERR_IO, "archive: %s", f->name);
+	f->size = f->len;
+	if (f->fd >= 0 && (r = io_size(f->fd, &f->size, e)) < 0)
+		return r;
+	h = hash_open();
+	if (f->fd >= 0) {
+		r = io_copy(f->fd, 0, f->size, fd, h, e);
+	} else {
+		hash_add(h, f->bytes, f->len);
+		r = io_write_full(fd, f->bytes, f->len, e);
+	}
+	hash_final(h, f->hash);
+	if (r < 0)
+		return r;
+	if (fchmod(fd, 0440) < 0)
+		return err_sys(e, ERR_IO, "archive: mode of %s", f->name);
+	if ((r = io_sync(fd, e)) < 0)
+		return r;
+	/* advice only: reading back from the cache would still find our own mistakes */
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (close(take_fd(&fd)) < 0)
+		return err_sys(e, ERR_IO, "archive: closing %s", f->name);
+	return 0;
+}
+
+/* 0: the file has these bytes; 1: it has others, or is missing; -code. */
+static int
+file_differs(int dir, const struct archive_file *f, struct err *e)
+{
+	AUTO_FD fd = openat(dir, f->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	uint8_t hash[HASH_LEN];
+	uint64_t size;
+	int r;
+
+	if (fd < 0)
+		return errno == ENOENT ? 1 : err_sys(e, ERR_IO, "archive: %s", f->name);
+	if ((r = io_size(fd, &size, e)) < 0 || (r = hash_fd(fd, 0, UINT64_MAX, hash, e)) < 0)
+		return r;
+	return size != f->size || memcmp(hash, f->hash, HASH_LEN) != 0;
+}
+
+/* .new/<job>/ complete, synced and read back. */
+static int
+fresh_build(struct archive *a, const char *job, struct archive_file *files, size_t n, struct err *e)
+{
+	AUTO_FD dir = -1;
+	int r;
+
+	if ((r = io_remove_tree(a->fresh, job, e)) < 0 || (r = io_mkdir_p(a->fresh, job, 0750, e)) < 0)
+		return r;
+	if ((dir = io_open_dir(a->fresh, job, e)) < 0)
+		return dir;
+	for (size_t i = 0; i < n; i++)
+		if ((r = file_write(dir, &files[i], e)) < 0)
+			return r;
+	if ((r = io_sync(dir, e)) < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if ((r = file_differs(dir, &files[i], e)) != 0)
+			return r < 0 ? r : err_set(e, ERR_IO, "archive: %s reads back with other bytes", files[i].name);
+	return 0;
+}
+
+/* The job is there already: are these its files, all of them, and nothing else? */
+static int
+compare_published(int day, const char *job, const struct archive_file *files, size_t n, struct err *e)
+{
+	struct names there = { 0 };
+	AUTO_FD dir = -1;
+	int r;
+
+	if ((dir = io_open_dir(day, job, e)) < 0)
+		return dir;
+	if ((r = names_read(dir, &there, e)) == 0 && there.n != n)
+		r = err_set(e, ERR_ARCHIVE, "archive: %s is there already, with %zu files instead of %zu", job, there.n, n);
+	free(there.v);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if ((r = file_differs(dir, &files[i], e)) > 0)
+			r = err_set(e, ERR_ARCHIVE, "archive: %s is there already, %s has other bytes", job, files[i].name);
+	return r;
+}
+
+/* Day, month, year, root: what was made or renamed there is durable after this. */
+static int
+sync_up(struct archive *a, const char *day, struct err *e)
+{
+	static const size_t len[] = { 10, 7, 4 };
+	char part[ARCHIVE_DAY_MAX];
+	int r;
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(part, sizeof(part), "%.*s", (int)len[i], day);
+		if ((r = io_sync_dir(a->dir, part, e)) < 0)
+			return r;
+	}
+	return io_sync(a->dir, e);
+}
+
+static int
+fresh_publish(struct archive *a, const char *job, const char *day, const struct archive_file *files, size_t n,
+    struct err *e)
+{
+	AUTO_FD dir = -1;
+	int r;
+
+	if ((r = io_mkdir_p(a->dir, day, 0750, e)) < 0)
+		return r;
+	if ((dir = path_open(a->dir, day, O_RDONLY | O_DIRECTORY)) < 0)
+		return err_sys(e, ERR_IO, "archive: %s", day);
+	if (renameat2(a->fresh, job, dir, job, RENAME_NOREPLACE) < 0) {
+		if (errno != EEXIST)
+			return err_sys(e, ERR_IO, "archive: publishing %s", job);
+		if ((r = compare_published(dir, job, files, n, e)) < 0)
+			return r;
+	}
+	return sync_up(a, day, e);
+}
+
+int
+archive_publish(struct archive *a, const char *job, int64_t received_us, struct archive_file *files, size_t nfiles,
+    struct err *e)
+{
+	char day[ARCHIVE_DAY_MAX];
+	struct err ignored;
+	int r;
+
+	if (!id_valid(job) || nfiles == 0 || nfiles > ARCHIVE_FILES_MAX)
+		return err_set(e, ERR_ARCHIVE, "archive: no job id, or no files");
+	for (size_t i = 0; i < nfiles; i++)
+		if (!name_ok(files[i].name))
+			return err_set(e, ERR_ARCHIVE, "archive: a file name that is not ours");
+	archive_day(received_us, day);
+	if ((r = fresh_build(a, job, files, nfiles, e)) == 0)
+		r = fresh_publish(a, job, day, files, nfiles, e);
+	/* what is left of it was not published; if even this fails, the next start removes it */
+	if (r < 0) {
+		io_remove_tree(a->fresh, job, &ignored);
+		return r;
+	}
+	if ((r = io_remove_tree(a->fresh, job, e)) < 0 || (r = io_sync(a->fresh, e)) < 0)
+		return r;
+	return manifest_add(a, job, day, files, nfiles, e);
+}
+
+int
+archive_has(struct archive *a, const char *job, int64_t received_us, struct err *e)
+{
+	char path[ARCHIVE_PATH_MAX];
+	AUTO_FD fd = -1;
+
+	archive_path(job, received_us, path);
+	if ((fd = path_open(a->dir, path, O_RDONLY | O_DIRECTORY)) >= 0)
+		return 1;
+	return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "archive: %s", path);
+}
+
+int
+archive_orphan(struct archive *a, const char *day, const char *job, struct err *e)
+{
+	AUTO_FD from = -1, to = -1;
+	int r;
+
+	if (!id_valid(job))
+		return err_set(e, ERR_ARCHIVE, "archive: not a job id");
+	if ((from = path_open(a->dir, day, O_RDONLY | O_DIRECTORY)) < 0)
+		return err_sys(e, ERR_IO, "archive: %s", day);
+	if ((r = io_mkdir_p(a->dir, ".orphans", 0700, e)) < 0)
+		return r;
+	if ((to = io_open_dir(a->dir, ".orphans", e)) < 0)
+		return to;
+	if ((r = io_move(from, job, to, job, e)) < 0)
+		return r;
+	return archive_manifest(a, day, e);
+}

@@ -1,0 +1,15 @@
+/*
+ * layout.h - the texts that come with every archive, and its format's name.
+ *
+ * Both are part of the format: an archive of this format has exactly these
+ * bytes, and audit compares them.  A release that must change a word of them
+ * changes the format's number and keeps the old text for old archives.
+ */
+#ifndef SEALROOM_LAYOUT_H
+#define SEALROOM_LAYOUT_H
+
+#define LAYOUT_FORMAT "sealroom-archive/1\n"
+
+extern const char layout_readme[]; /* README.txt, NUL-terminated */
+
+#endif
