@@ -19,7 +19,7 @@ entry_host(struct entry *x)
 {
 	if (gethostname(x->host, sizeof(x->host) - 1) < 0)
 		x->host[0] = '\0';
-	snprintf(x->software, sizeof(x->software), "sealroom/%s", build_version);
+	snprintf(x->software, sizeof(x->software), "%s", build_version);
 	snprintf(x->build, sizeof(x->build), "%s", build_id);
 }
 

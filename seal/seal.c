@@ -208,6 +208,7 @@ setup_token(struct seal *s, struct err *e)
 	if (login && (r = log_in(s, c, e)) < 0)
 		return r;
 	token_facts(s);
+	proc_die_with_parent();
 	if ((r = proc_drop_caps(e)) < 0 || (r = sandbox_token(c, token_every_time(s->token), e)) < 0)
 		return r;
 	return login ? self_test(s, e) : 0;

@@ -79,6 +79,12 @@ proc_program(const char *name, char *path, size_t size, struct err *e)
 	return err_sys(e, ERR_CONF, "program %s is neither beside this one nor in %s", name, SEALROOM_LIBEXEC);
 }
 
+void
+proc_die_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static bool
 env_passes(const char *kv)
 {
@@ -119,11 +125,14 @@ become(const char *path, char *const argv[], char *const env[], int sock)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL);
+	/* who ends a whole group means the core; we end when it hangs up, after the last checkpoint */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
 	if (dup2(sock, WIRE_FD) < 0 || close_range(WIRE_FD + 1, ~0u, 0) < 0)
 		_exit(EXIT_FAILURE);
 	if (sock == WIRE_FD)
 		fcntl(WIRE_FD, F_SETFD, 0);
-	if (proc_drop_caps(&e) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+	if (proc_drop_caps(&e) < 0)
 		_exit(EXIT_FAILURE);
 	execve(path, argv, env);
 	_exit(127);

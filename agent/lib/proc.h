@@ -28,6 +28,9 @@ void proc_start(const char *name, int keep_fd);
 /* Gives up every capability, for this process and all it may exec; sets no_new_privs. */
 int proc_drop_caps(struct err *);
 
+/* Killed at once when the core dies, also while a library hangs. Not during a login: its outcome would be lost. */
+void proc_die_with_parent(void);
+
 /* The directory that programs are looked for in: SEALROOM_LIBEXEC, else beside
  * the running program, else the built-in one (/usr/libexec/sealroom). */
 int proc_program(const char *name, char *path, size_t size, struct err *);

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -95,7 +94,7 @@ child_main(struct zygote *z, struct task *t, const struct confine *limits, const
 {
 	struct err e = { 0 };
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	proc_die_with_parent();
 	if (dup2(t->sock, WIRE_FD) < 0)
 		_exit(EXIT_FAILURE);
 	t->sock = WIRE_FD;
@@ -219,6 +218,7 @@ begin(struct zygote *z, struct err *e)
 	int r;
 
 	buf_init(&ready, WIRE_PAYLOAD);
+	proc_die_with_parent();
 	if ((r = hello(z->role, e)) < 0)
 		return r;
 	if ((r = wire_recv(WIRE_FD, ROLE_CORE, z->role->role, 0, &m, e)) <= 0)
