@@ -1,0 +1,18 @@
+/*
+ * page.h - TASK_PAGE: one page of the source into a page result file
+ * (rules/pagefile.h): its words and the image as it will stand in the PDF.
+ */
+#ifndef SEALROOM_SCAN_PAGE_H
+#define SEALROOM_SCAN_PAGE_H
+
+#include "agent/lib/task.h"
+#include "agent/lib/taskmsg.h"
+
+#include "scan/scan.h"
+
+/* in: the document; out: empty. */
+int page_make(const struct scan_state *, const struct page_params *, int in, int out, struct page_result *ret,
+    struct err *);
+task_run page_run;
+
+#endif

@@ -1,0 +1,248 @@
+#include <leptonica/allheaders.h>
+#include <math.h>
+
+#include "scan/prepare.h"
+
+#define SKEW_MIN 0.15      /* degrees: less is not worth the blur */
+#define SKEW_MAX 10.0
+#define SKEW_CONF 2.5      /* leptonica: "above 3 sure"; letters with few lines reach less */
+#define RULE_LENGTH 0.45   /* inch */
+#define RULE_WIDTH 0.045   /* inch; wider is a bar or a picture */
+#define TEXT_PARTS 6       /* fewer parts of the size of letters: blank */
+
+/* --- scaled, and in black and white ------------------------------------------------------------ */
+
+static int
+target_dpi(double dpi_x, double dpi_y)
+{
+	double dpi = fmax(dpi_x, dpi_y);
+
+	if (dpi > PREPARE_DPI * 1.05)
+		return PREPARE_DPI;
+	return (int)lround(dpi < PREPARE_DPI_MIN ? dpi * 2 : dpi);
+}
+
+/* Bitonal pages that shrink become grey on the way; a threshold makes them bitonal again. */
+static PIX *
+scale(PIX *pix, double sx, double sy)
+{
+	PIX *grey, *out;
+
+	if (fabs(sx - 1) < 0.005 && fabs(sy - 1) < 0.005)
+		return pixClone(pix);
+	if (pixGetDepth(pix) == 8 || sx > 1 || sy > 1)
+		return pixScale(pix, (l_float32)sx, (l_float32)sy);
+	grey = sx == sy ? pixScaleToGray(pix, (l_float32)sx) : NULL;
+	if (grey == NULL)
+		return pixScaleBinary(pix, (l_float32)sx, (l_float32)sy);
+	out = pixThresholdToBinary(grey, 160);
+	pixDestroy(&grey);
+	return out;
+}
+
+/* Half the size, black and white by local thresholds: for questions about the layout. */
+static PIX *
+make_small(PIX *pix)
+{
+	PIX *half, *out = NULL;
+
+	if (pixGetDepth(pix) == 1)
+		return pixReduceRankBinary2(pix, 2, NULL);
+	if ((half = pixScaleAreaMap2(pix)) == NULL)
+		return NULL;
+	if (pixSauvolaBinarizeTiled(half, 12, 0.35f, 1, 1, NULL, &out) != 0)
+		out = pixThresholdToBinary(half, 128); /* pages smaller than the window */
+	pixDestroy(&half);
+	return out;
+}
+
+/* Parts of the size of letters, from 5 to 40 points; specks and shadows are not. */
+static int
+count_letters(PIX *small, double dpi)
+{
+	BOXA *boxes = pixConnCompBB(small, 8);
+	double least = dpi * 2.2 / 72, most = dpi * 40 / 72;
+	int n = 0, all = boxes == NULL ? 0 : boxaGetCount(boxes);
+
+	for (int i = 0; i < all; i++) {
+		l_int32 x, y, w, h;
+
+		boxaGetBoxGeometry(boxes, i, &x, &y, &w, &h);
+		n += h >= least && h <= most && w >= least / 3 && w <= 3 * most && w + h >= 2 * least;
+	}
+	boxaDestroy(&boxes);
+	return n;
+}
+
+int
+prepare(struct prepared *w, struct Pix *pix, double dpi_x, double dpi_y, struct err *e)
+{
+	*w = (struct prepared){ .dpi = target_dpi(dpi_x, dpi_y) };
+	w->scale_x = w->dpi / dpi_x;
+	w->scale_y = w->dpi / dpi_y;
+	w->pix = scale(pix, w->scale_x, w->scale_y);
+	if (w->pix != NULL) {
+		w->scale_x = (double)pixGetWidth(w->pix) / pixGetWidth(pix);
+		w->scale_y = (double)pixGetHeight(w->pix) / pixGetHeight(pix);
+		w->small = make_small(w->pix);
+	}
+	pixDestroy(&pix);
+	if (w->small == NULL) {
+		prepare_done(w);
+		return err_set(e, ERR_MEM, "no memory for the page");
+	}
+	w->blank = count_letters(w->small, w->dpi / 2.0) < TEXT_PARTS;
+	return 0;
+}
+
+void
+prepare_done(struct prepared *w)
+{
+	pixDestroy(&w->pix);
+	pixDestroy(&w->small);
+}
+
+/* --- which way is up ---------------------------------------------------------------------------- */
+
+bool
+prepare_orientation(const struct prepared *w, uint32_t *ret_turn)
+{
+	l_float32 up = 0, left = 0;
+
+	*ret_turn = 0;
+	if (pixOrientDetect(w->small, &up, &left, 0, 0) != 0)
+		return false;
+	if (fabsf(up) > 8 && fabsf(up) > 2.5f * fabsf(left)) {
+		*ret_turn = up > 0 ? 0 : 180;
+		return true;
+	}
+	if (fabsf(left) > 8 && fabsf(left) > 2.5f * fabsf(up)) {
+		*ret_turn = left > 0 ? 90 : 270;
+		return true;
+	}
+	return false;
+}
+
+/* Black pixels on rows and columns of a coarse grid: the square with the most. */
+struct Pix *
+prepare_piece(const struct prepared *w, int side)
+{
+	int pw = pixGetWidth(w->pix), ph = pixGetHeight(w->pix), step = side / 3;
+	int bw = side < pw ? side : pw, bh = side < ph ? side : ph;
+	int best = -1, bx = 0, by = 0;
+	BOX *box;
+	PIX *out;
+
+	for (int y = 0; y + bh <= ph; y += step)
+		for (int x = 0; x + bw <= pw; x += step) {
+			l_int32 n = 0;
+
+			box = boxCreate(x / 2, y / 2, bw / 2, bh / 2);
+			pixCountPixelsInRect(w->small, box, &n, NULL);
+			boxDestroy(&box);
+			if (n > best) {
+				best = n;
+				bx = x;
+				by = y;
+			}
+		}
+	box = boxCreate(bx, by, bw, bh);
+	out = pixClipRectangle(w->pix, box, NULL);
+	boxDestroy(&box);
+	return out;
+}
+
+/* --- straightened --------------------------------------------------------------------------------- */
+
+static double
+find_angle(PIX *small)
+{
+	l_float32 angle = 0, conf = 0;
+
+	if (pixFindSkewSweepAndSearch(small, &angle, &conf, 4, 2, SKEW_MAX, 1.0, 0.01f) != 0)
+		return 0;
+	return conf < SKEW_CONF || fabsf(angle) < SKEW_MIN ? 0 : (double)angle;
+}
+
+static PIX *
+rotate(PIX *pix, double degrees)
+{
+	const l_float32 rad = (l_float32)(degrees * 3.14159265358979323846 / 180);
+
+	if (degrees == 0)
+		return pixCopy(NULL, pix);
+	return pixRotate(pix, rad, L_ROTATE_AREA_MAP, L_BRING_IN_WHITE, 0, 0);
+}
+
+/* Thin and tall parts of the half-size copy, as a mask of full size. */
+static PIX *
+find_rules(PIX *small, int dpi, int w, int h)
+{
+	int length = (int)(dpi / 2.0 * RULE_LENGTH), width = (int)(dpi / 2.0 * RULE_WIDTH);
+	PIX *tall = pixOpenBrick(NULL, small, 1, length), *wide, *thin = NULL, *mask = NULL;
+	l_int32 none = 1;
+
+	if (tall == NULL)
+		return NULL;
+	pixZero(tall, &none);
+	if (!none && (wide = pixOpenBrick(NULL, tall, width + 1, 1)) != NULL) {
+		thin = pixSubtract(NULL, tall, wide);
+		pixDestroy(&wide);
+	}
+	if (thin != NULL) {
+		PIX *grown = pixDilateBrick(NULL, thin, 3, 3);
+
+		mask = grown == NULL ? NULL : pixScaleBySamplingToSize(grown, w, h);
+		pixDestroy(&grown);
+	}
+	pixDestroy(&thin);
+	pixDestroy(&tall);
+	return mask;
+}
+
+int
+prepare_straight(const struct prepared *w, uint32_t turn, struct straight *ret, struct err *e)
+{
+	PIX *turned = pixRotateOrth(w->pix, (l_int32)turn / 90), *small = pixRotateOrth(w->small, (l_int32)turn / 90);
+	PIX *small_straight = NULL, *mask = NULL;
+	struct straight s = { 0 };
+
+	if (turned != NULL && small != NULL) {
+		s.w = pixGetWidth(turned);
+		s.h = pixGetHeight(turned);
+		s.angle = find_angle(small);
+		s.pix = rotate(turned, s.angle);
+		small_straight = rotate(small, s.angle);
+	}
+	if (s.pix != NULL && small_straight != NULL &&
+	    (mask = find_rules(small_straight, w->dpi, (int)s.w, (int)s.h)) != NULL)
+		pixSetMasked(s.pix, mask, pixGetDepth(s.pix) == 1 ? 0 : 255);
+	pixDestroy(&mask);
+	pixDestroy(&small_straight);
+	pixDestroy(&small);
+	pixDestroy(&turned);
+	if (s.pix == NULL)
+		return err_set(e, ERR_MEM, "no memory for the page");
+	*ret = s;
+	return 0;
+}
+
+/*
+ * The middle of the word goes back exactly; its box is the upright rectangle
+ * round the turned one, its baseline that of its middle.
+ */
+void
+prepare_map_back(const struct straight *s, double *x0, double *y0, double *x1, double *y1, double *base)
+{
+	double a = s->angle * 3.14159265358979323846 / 180, c = cos(a), d = sin(a);
+	double mx = (*x0 + *x1) / 2 - s->w / 2, my = (*y0 + *y1) / 2 - s->h / 2;
+	double w = *x1 - *x0, h = *y1 - *y0, below = *base - (*y0 + *y1) / 2;
+	double x = mx * c + my * d + s->w / 2, y = -mx * d + my * c + s->h / 2;
+	double bw = w * c + h * fabs(d), bh = h * c + w * fabs(d);
+
+	*x0 = x - bw / 2;
+	*x1 = x + bw / 2;
+	*y0 = y - bh / 2;
+	*y1 = y + bh / 2;
+	*base = y + below * c;
+}

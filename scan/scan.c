@@ -1,0 +1,178 @@
+/*
+ * sealroom-scan - opens documents, and nothing else.
+ *
+ * A zygote (agent/lib/task.h): reads the settings and, where asked, loads the
+ * recognition models once, then forks a child for each task.  A child gets a
+ * hostile document as a descriptor, and descriptors to write to; it opens
+ * nothing, connects to nothing, and has no key (design rule: who parses a
+ * document has no key, no network, no path).
+ */
+#include <fcntl.h>
+#include <qpdf/qpdf-c.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/lib/confine.h"
+#include "agent/lib/io.h"
+#include "agent/lib/log.h"
+#include "agent/lib/proc.h"
+#include "agent/lib/task.h"
+#include "agent/lib/taskmsg.h"
+#include "rules/conf.h"
+
+#include "scan/compose.h"
+#include "scan/field.h"
+#include "scan/finish.h"
+#include "scan/inspect.h"
+#include "scan/ocr.h"
+#include "scan/page.h"
+#include "scan/picture.h"
+#include "scan/scan.h"
+#include "scan/sigs.h"
+
+#define CHILDREN_MAX 64
+
+/* Memory, the descriptors that were given, one socket, the end. */
+#define CALLS_COMMON \
+	__NR_read, __NR_write, __NR_close, __NR_poll, __NR_sendmsg, __NR_recvmsg, __NR_brk, __NR_munmap, __NR_mremap, \
+	__NR_madvise, __NR_futex, __NR_getrandom, __NR_clock_gettime, __NR_rt_sigprocmask, __NR_rt_sigreturn, \
+	__NR_restart_syscall, __NR_exit, __NR_exit_group, __NR_fstat, __NR_newfstatat, __NR_pread64, __NR_lseek, __NR_dup2
+
+/* Fewer than 30, with mmap and mprotect, which agent/lib/confine.c adds (never executable). */
+static const int child_calls[] = { CALLS_COMMON, __NR_pwrite64, -1 };
+
+/* To fork, to watch, to reap; and what a child needs to give up the rest. */
+static const int zygote_calls[] = { CALLS_COMMON, __NR_pidfd_open, __NR_wait4, __NR_close_range, __NR_set_robust_list,
+	__NR_gettid, __NR_getpid, __NR_prctl, __NR_prlimit64, __NR_seccomp, __NR_landlock_create_ruleset,
+	__NR_landlock_restrict_self, __NR_pwrite64, -1 };
+
+static const struct confine scan_zygote = { .name = "scan", .syscalls = zygote_calls, .allow_fork = true,
+	.fsize_bytes = UINT64_MAX };
+static const struct confine scan_child = { .name = "scan task", .syscalls = child_calls };
+
+static int
+read_conf(int fd, struct scan_state *s, struct err *e)
+{
+	struct settings settings;
+	struct conf *conf = NULL;
+	int r;
+
+	if ((r = settings_read(fd, &settings, e)) < 0)
+		return r;
+	r = conf_parse(&conf, settings.conf, e);
+	settings_done(&settings);
+	s->conf = conf;
+	return r;
+}
+
+/*
+ * Pages are read again when anything changes that could read them otherwise:
+ * the models, and every source file of this program.
+ */
+static void
+data_hash(const struct scan_state *s, uint8_t out[HASH_LEN])
+{
+	uint8_t models[HASH_LEN] = { 0 };
+	struct hash *h = hash_open();
+
+	if (s->ocr != NULL)
+		ocr_data_hash(s->ocr, models);
+	hash_add(h, models, sizeof(models));
+	hash_add(h, build_id, strlen(build_id));
+	hash_final(h, out);
+}
+
+/*
+ * Standard input becomes /dev/null: it stands in for standard error in a child
+ * that reads a page, so that no document can write into the journal through
+ * what libraries print about it.
+ */
+static int
+prepare_null(struct err *e)
+{
+	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		return err_sys(e, ERR_IO, "/dev/null");
+	return 0;
+}
+
+static int
+setup(int settings, uint32_t flags, struct buf *ready, void **state, struct err *e)
+{
+	static struct scan_state s;
+	struct ready_scan facts = { 0 };
+	int r;
+
+	if ((r = prepare_null(e)) < 0 || (r = read_conf(settings, &s, e)) < 0)
+		return r;
+	if (flags & SETTINGS_OCR) {
+		if ((r = ocr_open(&s.ocr, &s.conf->scan.languages, e)) < 0)
+			return r;
+		ocr_name(s.ocr, s.engine_name, sizeof(s.engine_name));
+	}
+	memcpy(facts.engine, s.engine_name, sizeof(facts.engine));
+	data_hash(&s, facts.data_hash);
+	ready_scan_put(ready, &facts);
+	*state = &s;
+	return 0;
+}
+
+/* Libraries must not speak of the document; sanitizers must be able to. */
+static int
+quietly(struct task *t, task_run *run, struct err *e)
+{
+#ifndef SEALROOM_SANITIZE
+	if (dup2(STDIN_FILENO, STDERR_FILENO) < 0)
+		return err_sys(e, ERR_IO, "standard error");
+#endif
+	return run(t, e);
+}
+
+#define QUIET(name) \
+	static int name##_quietly(struct task *t, struct err *e) { return quietly(t, name, e); }
+QUIET(inspect_run)
+QUIET(page_run)
+QUIET(compose_run)
+QUIET(explain_run)
+QUIET(field_run)
+QUIET(finish_run)
+QUIET(sigs_run)
+QUIET(picture_run)
+
+static const struct task_kind kinds[] = {
+	{ TASK_INSPECT, "inspect", inspect_run_quietly },
+	{ TASK_PAGE, "page", page_run_quietly },
+	{ TASK_COMPOSE, "compose", compose_run_quietly },
+	{ TASK_EXPLAIN, "explain", explain_run_quietly },
+	{ TASK_FIELD, "field", field_run_quietly },
+	{ TASK_FINISH, "finish", finish_run_quietly },
+	{ TASK_SIGS, "sigs", sigs_run_quietly },
+	{ TASK_PICTURE, "picture", picture_run_quietly },
+};
+
+static const struct task_role scan_role = {
+	.program = "sealroom-scan",
+	.role = ROLE_SCAN,
+	.kinds = kinds,
+	.nkinds = sizeof(kinds) / sizeof(kinds[0]),
+	.setup = setup,
+	.zygote = &scan_zygote,
+	.child = &scan_child,
+	.max_children = CHILDREN_MAX,
+};
+
+int
+main(void)
+{
+	struct err e = { 0 };
+
+	proc_start("sealroom-scan", WIRE_FD);
+	if (task_serve(&scan_role, &e) < 0) {
+		log_err(LOG_ERR, "stopped", &e);
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
