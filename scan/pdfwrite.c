@@ -308,7 +308,8 @@ by_number(const void *a, const void *b)
 static void
 sort_entries(struct pdf *p)
 {
-	qsort(p->entries, p->nentries, sizeof(*p->entries), by_number);
+	if (p->nentries > 0) /* qsort() wants no NULL */
+		qsort(p->entries, p->nentries, sizeof(*p->entries), by_number);
 	for (size_t i = 1; i < p->nentries && p->err.code == ERR_OK; i++)
 		if (p->entries[i].number == p->entries[i - 1].number)
 			err_set(&p->err, ERR_IO, "pdf: object %" PRIu32 " written twice", p->entries[i].number);

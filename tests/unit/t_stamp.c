@@ -53,7 +53,7 @@ draw(const struct stamp *s, struct err *e)
 static int
 words_inside(const struct stamp *s)
 {
-	char *text = judge_text("pdftotext -bbox '%s' -", path);
+	char *text = judge_text("pdftotext -bbox '%s' - 2>/dev/null", path);
 	double x0, y0, x1, y1, w = (double)s->width / 1000, h = (double)s->height / 1000, m = MARGIN / 1000.0;
 	int n = 0;
 
