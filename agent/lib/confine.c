@@ -180,10 +180,10 @@ fill_filter(scmp_filter_ctx f, const struct confine *c)
 	/* the resolver and others try more families than they need, and go on without */
 	for (uint32_t fam = 0; r == 0 && c->socket_families != 0 && fam < 32; fam++)
 		r = seccomp_rule_add(f, c->socket_families & 1u << fam ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EAFNOSUPPORT),
-		    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, fam));
+		    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, fam, 0));
 	if (r == 0 && c->socket_families != 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-		    SCMP_A0(SCMP_CMP_GT, 31));
+		    SCMP_A0(SCMP_CMP_GT, 31, 0));
 	return r;
 }
 #endif
