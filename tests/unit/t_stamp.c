@@ -96,7 +96,7 @@ ink(int *outside, int *inside)
 
 static const char lines[][MSG_TEXT_MAX] = {
 	"Elektronisch gesiegelt",
-	"Stadt \xC3\x9C" "berlingen \xE2\x80\x93 Poststelle",
+	"Stadt \303\234berlingen \342\200\223 Poststelle",
 	"22.11.2026 10:34 \xE2\x82\xAC \xE2\x80\x9Ex\xE2\x80\x9C",
 	"0123456789abcdefghjkmnpqrs",
 };
