@@ -271,10 +271,7 @@ put_seal_entries(struct field *f)
 	put_optional(f->pdf, "/Name", fp->signer);
 	put_optional(f->pdf, "/Reason", fp->reason);
 	put_optional(f->pdf, "/Location", fp->location);
-	if (fp->checkpoint[0] != '\0') {
-		pdf_str(f->pdf, FIELD_CHECKPOINT_KEY);
-		pdf_bytes(f->pdf, fp->checkpoint, strlen(fp->checkpoint));
-	}
+	put_optional(f->pdf, FIELD_CHECKPOINT_KEY, fp->checkpoint);
 }
 
 static void

@@ -22,7 +22,7 @@
 #include "agent/lib/task.h"
 #include "agent/lib/taskmsg.h"
 
-/* The log's checkpoint, a byte string, in our signature dictionaries. */
+/* The log's checkpoint, as a text string, in our signature dictionaries. */
 #define FIELD_CHECKPOINT_KEY "/SealroomCheckpoint"
 #define FIELD_HOLE_MAX (1024u * 1024u)
 

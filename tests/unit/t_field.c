@@ -202,9 +202,8 @@ test_entries(void)
 	CHECK(strstr(text, "\"/Name\": \"u:Stadt \xC3\x9C" "berlingen\"") != NULL, "the signer's name reads back");
 	CHECK(strstr(text, "\"/M\": \"u:D:20251122093430Z\"") != NULL, "so does the time");
 	CHECK(strstr(text, "\"/SigFlags\": 3") != NULL && strstr(text, "\"/F\": 132") != NULL, "flags as PDF/A wants them");
-	/* read as PDFDocEncoding: E2 80 94 are three characters there */
-	CHECK(strstr(text, "\"" FIELD_CHECKPOINT_KEY "\": \"u:example.org/log\\n12\\nrooT=\\n\\n\xC3\xA2\xE2\x80\xA2\xEF\xAC\x82 "
-	    "example.org/log c2ln\\n\"") != NULL, "the checkpoint is there byte for byte");
+	CHECK(strstr(text, "\"" FIELD_CHECKPOINT_KEY "\": \"u:example.org/log\\n12\\nrooT=\\n\\n\xE2\x80\x94 "
+	    "example.org/log c2ln\\n\"") != NULL, "the checkpoint is there, character for character");
 	CHECK(strstr(text, "/Cert\"") == NULL && strstr(text, "DigestMethod") == NULL, "nothing PAdES forbids");
 	free(text);
 	CHECK(append(base, other, FIELD_SEAL, &fp, false, &f, &e) == 0 && judge("cmp '%s' '%s'", sealed, other) == 0,
