@@ -147,16 +147,13 @@ cert_valid_at(const X509 *cert, int64_t now_us, struct err *e)
 	int64_t from = asn1_time_us(X509_get0_notBefore(cert)), to = asn1_time_us(X509_get0_notAfter(cert));
 	char name[64], when[CLOCK_ISO_MAX];
 
+	if (now_us >= from && now_us <= to)
+		return 0;
 	short_name(cert, name, sizeof(name));
-	if (now_us < from) {
-		clock_iso(from, when);
+	clock_iso(now_us < from ? from : to, when);
+	if (now_us < from)
 		return err_set(e, ERR_CERT, "certificate '%s' is valid only from %s: check the clock", name, when);
-	}
-	if (now_us > to) {
-		clock_iso(to, when);
-		return err_set(e, ERR_CERT, "certificate '%s' expired on %s: get a new one, then restart", name, when);
-	}
-	return 0;
+	return err_set(e, ERR_CERT, "certificate '%s' expired on %s: get a new one, then restart", name, when);
 }
 
 static int
