@@ -219,7 +219,7 @@ static const struct conf_key place_keys[] = {
 	{ "size",      KEY_PAIR,   AT(place.width),    0, 500,  "",     "width and height of the seal", NULL },
 	{ "at",        KEY_OWN,    AT(place),          0, 0,    "",     "instead of near: \"top-left\", \"top-right\", \"bottom-left\", \"bottom-right\"", &own_at },
 	{ "margin",    KEY_PAIR,   AT(place.margin_x), 0, 500,  "10mm|10mm", "distance from the page's edges for at and corners", NULL },
-	{ "otherwise", KEY_OWN,    AT(place),          0, 0,    "hold", "when there is no such place: \"hold\", \"invisible\", \"corner\" (bottom right), \"corner:top-left\" ...", &own_else },
+	{ "otherwise", KEY_OWN,    AT(place),          0, 0,    "hold", "when there is no such place: \"hold\", \"invisible\", \"corner\" (bottom right) or one by name, as \"corner:top-left\"", &own_else },
 	{ 0 },
 };
 static const struct key_group place = { place_keys, AT(place.given), "invisible", AT(place.invisible) };
