@@ -283,16 +283,25 @@ on_restart(void *ctx)
 	peer_start(p);
 }
 
+static bool
+marked(const struct peer *p)
+{
+	struct stat st;
+	char path[MSG_NAME_MAX + 16];
+
+	if (p->token == NULL || p->c->opts.state_dir < 0)
+		return false;
+	snprintf(path, sizeof(path), "tokens/%s", p->name);
+	return fstatat(p->c->opts.state_dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+}
+
 /* A stopped token stays so until a person cleared its mark. */
 static void
 on_look_at_mark(void *ctx)
 {
 	struct peer *p = ctx;
-	struct stat st;
-	char path[MSG_NAME_MAX + 16];
 
-	snprintf(path, sizeof(path), "tokens/%s", p->name);
-	if (fstatat(p->c->opts.state_dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0) {
+	if (marked(p)) {
 		p->timer = loop_timer(p->c->loop, MARK_LOOK_MS, on_look_at_mark, p);
 		return;
 	}
@@ -304,12 +313,10 @@ on_look_at_mark(void *ctx)
 static void
 schedule_restart(struct peer *p)
 {
-	bool pin = p->why.code == ERR_PIN_BAD || p->why.code == ERR_PIN_STOPPED;
-
 	if (p->ready_at != 0 && clock_ms() - p->ready_at > STABLE_MS)
 		p->backoff = BACKOFF_FIRST_MS;
 	p->ready_at = 0;
-	if (pin && p->token != NULL && p->c->opts.state_dir >= 0) {
+	if ((p->why.code == ERR_PIN_BAD || p->why.code == ERR_PIN_STOPPED) && marked(p)) {
 		p->state = PEER_STOPPED;
 		p->timer = loop_timer(p->c->loop, MARK_LOOK_MS, on_look_at_mark, p);
 		return;
