@@ -156,21 +156,27 @@ message_open(const char *dir)
 		catalogues(found, sizeof(found));
 		dir = found;
 	}
-	setlocale(LC_ALL, "C.UTF-8"); /* in plain C gettext translates nothing */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	bindtextdomain(DOMAIN, dir);
 	bind_textdomain_codeset(DOMAIN, "UTF-8");
 }
 
+/*
+ * In the locale "C" gettext translates nothing, and there we stay: else
+ * strerror() would put the folder's language, or that of whoever started us,
+ * into logs and errors.
+ */
 const char *
 message_get(const char *language, const char *english)
 {
-	const char *now = getenv("LANGUAGE");
+	const char *r;
 
-	if (now == NULL || strcmp(now, language) != 0) {
-		setenv("LANGUAGE", language, 1);
-		_nl_msg_cat_cntr++;
-	}
-	return dgettext(DOMAIN, english);
+	setlocale(LC_MESSAGES, "C.UTF-8");
+	setenv("LANGUAGE", language, 1);
+	_nl_msg_cat_cntr++;
+	r = dgettext(DOMAIN, english);
+	setlocale(LC_MESSAGES, "C");
+	return r;
 }
 
 /* --- putting in what a sentence leaves open ---------------------------------------------- */
@@ -318,12 +324,16 @@ int
 message_file(struct buf *ret, enum message_kind kind, const char *language, const struct claim *c,
     const struct err *why, const char *word, const char *say, struct err *e)
 {
-	char name[3 * SPOOL_NAME_MAX], remark[MESSAGE_MAX], title[4 * SPOOL_NAME_MAX];
+	char name[3 * SPOOL_NAME_MAX], line[MESSAGE_MAX], remark[MESSAGE_MAX], title[4 * SPOOL_NAME_MAX];
 	const struct hole holes[] = { { "name", name }, { NULL, NULL } };
 	struct message m;
 
 	path_display(c->name, name, sizeof(name));
-	path_display(say != NULL ? say : "", remark, sizeof(remark));
+	snprintf(line, sizeof(line), "%s", say != NULL ? say : "");
+	for (char *p = line; *p; p++)
+		if (*p == '\n' || *p == '\r' || *p == '\t')
+			*p = ' ';
+	path_display(line, remark, sizeof(remark));
 	message_make(language, why, word, &m);
 	fill(message_get(language, kind == MESSAGE_HELD ? N_("{name} waits for a decision and is not sealed yet.") :
 	                                                  N_("{name} was not sealed.")),

@@ -8,7 +8,7 @@
  * languages are agent/po/<language>.po, compiled to locale/<language>/
  * LC_MESSAGES/sealroom.mo beside the programs of a build, below
  * /usr/share/locale when installed.  No locale of that language needs to be
- * installed: the process runs in C.UTF-8 and chooses by LANGUAGE (gettext(3),
+ * installed: message_get() goes to C.UTF-8 and chooses by LANGUAGE (gettext(3),
  * "The LANGUAGE variable").  An unknown language or a missing catalogue is
  * English.
  */
