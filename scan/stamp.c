@@ -38,7 +38,8 @@ put_op(struct buf *b, const char *op, const int64_t *v, size_t n)
 		put_milli(b, v[i]);
 	buf_printf(b, "%s\n", op);
 }
-#define OP(b, op, ...) put_op((b), (op), (const int64_t[]){ __VA_ARGS__ }, sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
+#define OP(b, op, ...) \
+	put_op((b), (op), (const int64_t[]){ __VA_ARGS__ }, sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
 
 /* A frame with rounded corners, its line wholly inside the box. */
 static void
