@@ -40,7 +40,7 @@ j_source(const struct job *j)
 static double
 mm(int32_t mpt)
 {
-	return (double)(mpt * 254LL / 72) / 10000.0;
+	return (double)((mpt * 254LL + 360) / 720) / 1000.0;
 }
 
 static json_t *
@@ -95,7 +95,7 @@ jobjson_build(struct job *j, char **ret_text, struct err *e)
 	    j_time(j->claim.received_us), "rule", j->plan->rule, "rule_sha256", j_hash(j->plan->rule_hash), "pages",
 	    (int)j->plan->pages, "values", j_values(j->plan), "place", j_place(j->plan), "seal", j_seal(j, &p));
 	if (o != NULL)
-		*ret_text = json_dumps(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+		*ret_text = json_dumps(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
 	json_decref(o);
 	return o == NULL || *ret_text == NULL ? err_set(e, ERR_MEM, "job.json") : 0;
 }

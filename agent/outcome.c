@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/lib/clock.h"
@@ -220,6 +221,20 @@ entry_engine(struct job *j, struct entry *x, struct err *e)
 	return 0;
 }
 
+/* Times that the file system remembers: when doc.pdf was put, when the archive's directory got its name. */
+static int
+entry_times(struct job *j, struct entry *x, struct err *e)
+{
+	struct stat doc, dir;
+
+	if (fstatat(j->dir, "doc.pdf", &doc, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fstatat(archive_dir(j->core->archive), x->path, &dir, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, ERR_IO, "times of job %s", j->claim.id);
+	x->ocr_us = (int64_t)doc.st_mtim.tv_sec * 1000000 + doc.st_mtim.tv_nsec / 1000;
+	x->archived_us = (int64_t)dir.st_ctim.tv_sec * 1000000 + dir.st_ctim.tv_nsec / 1000;
+	return 0;
+}
+
 static int
 entry_job(struct job *j, struct entry *x, struct err *e)
 {
@@ -253,7 +268,7 @@ entry_job(struct job *j, struct entry *x, struct err *e)
 	memcpy(x->token, p.token, sizeof(x->token));
 	memcpy(x->seal_cert, p.cert_hash, HASH_LEN);
 	archive_path(j->claim.id, j->claim.received_us, x->path);
-	return 0;
+	return entry_times(j, x, e);
 }
 
 /* Queues the entry and waits for the commit; 1 when it is in the log already. */
