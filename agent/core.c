@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "agent/lib/clock.h"
@@ -180,7 +181,7 @@ job_trouble(struct job *j, const struct err *e)
 		}
 		break; /* a document that passed before is not bad now: the trouble is ours */
 	case ERR_CLASS_HOLD:
-		if (j->state == SPOOL_CLAIMED) {
+		if (j->state == SPOOL_CLAIMED || (j->state == SPOOL_RENDERED && !io_exists(j->dir, "attempt"))) {
 			outcome_hold(j, e, NULL);
 			return;
 		}
@@ -223,12 +224,21 @@ job_waits_for(const struct job *j)
 
 /* --- tasks ----------------------------------------------------------------------------- */
 
+/* Children map what they read: their address space grows with it. */
+static uint32_t
+input_mib(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? (uint32_t)(st.st_size >> 20) : 0;
+}
+
 int
 job_task(struct job *j, const struct job_task *t, task_cb *cb, struct err *e)
 {
 	uint32_t twice = j->failed_once.code != ERR_OK ? 2 : 1;
 	struct task_req req = { .kind = t->kind, .params = t->params, .in = t->in, .out = -1,
-		.as_mib = t->as_mib * twice, .cpu_s = t->cpu_s * twice, .deadline_ms = t->deadline_ms * twice,
+		.as_mib = (t->as_mib + input_mib(t->in)) * twice, .cpu_s = t->cpu_s * twice, .deadline_ms = t->deadline_ms * twice,
 		.fsize = UINT64_MAX, .page = t->page };
 
 	if (t->out != NULL) {

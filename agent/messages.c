@@ -110,6 +110,9 @@ static const struct sentences table[] = {
 	  N_("The seal does not fit where it belongs: it would reach over the edge of the page."),
 	  N_("Please look at the picture beside this note. If the page was scanned too small or shifted, scan it "
 	     "again. Otherwise your administrator can choose another place."), NULL },
+	{ ERR_STAMP,
+	  N_("The seal's text cannot be drawn: it holds a character that its font does not have."),
+	  N_("Please show this note to your administrator; the reason below names the character."), NULL },
 	{ ERR_FIND_NONE,
 	  N_("Something that this document must contain was not found: \"{word}\"."),
 	  N_("Please check whether it stands on the page and can be read. If so, scan the document again; if not, ask "

@@ -13,7 +13,7 @@
 #include "agent/outcome.h"
 #include "agent/sealing.h"
 
-#define DOCUMENT_MIB 1024
+#define DOCUMENT_MIB 512
 #define HOLE_SPARE 1024
 #define TOKEN_POLL_MS 250
 

@@ -11,7 +11,7 @@
 #include "agent/outcome.h"
 #include "agent/sealing.h"
 
-#define DOCUMENT_MIB 1024
+#define DOCUMENT_MIB 512
 #define HOLE_SPARE 1024
 
 /*

@@ -52,7 +52,7 @@ want_glyphs(struct stampfont *f, const char *line, hb_set_t *want, struct err *e
 	while (r == 0 && unicode_next(&line, &c)) {
 		c = shown(c);
 		if (!hb_font_get_nominal_glyph(all, c, &glyph))
-			r = err_set(e, ERR_CONF, "stamp: the font has no sign for U+%04" PRIX32, c);
+			r = err_set(e, ERR_STAMP, "stamp: the font has no sign for U+%04" PRIX32, c);
 		hb_set_add(want, c);
 	}
 	hb_font_destroy(all);

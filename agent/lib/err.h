@@ -45,6 +45,7 @@ enum err_class {
 	X(ERR_ANCHOR_NONE,    HOLD,   "anchor-missing") \
 	X(ERR_ANCHOR_MANY,    HOLD,   "anchor-ambiguous") \
 	X(ERR_ANCHOR_PLACE,   HOLD,   "place-outside-page") \
+	X(ERR_STAMP,          HOLD,   "stamp-unfit") \
 	X(ERR_FIND_NONE,      HOLD,   "value-missing") \
 	X(ERR_CONF,           STOP,   "settings") \
 	X(ERR_USAGE,          STOP,   "usage") \

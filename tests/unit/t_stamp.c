@@ -127,7 +127,7 @@ static const struct {
 	{ "controls are blanks, bad bytes U+FFFD", 100000, 50000, true, 2, controls, 4, 0 },
 	{ "too small to be read", 30000, 10000, true, 4, lines, 0, -ERR_ANCHOR_PLACE },
 	{ "smaller than its own border", 1000, 1000, true, 1, lines, 0, -ERR_ANCHOR_PLACE },
-	{ "a sign the font has not", 175748, 68031, true, 2, sign_missing, 0, -ERR_CONF },
+	{ "a sign the font has not", 175748, 68031, true, 2, sign_missing, 0, -ERR_STAMP },
 };
 
 static void
@@ -155,7 +155,7 @@ test_names_sign(void)
 	struct stamp s = { .width = 100000, .height = 50000, .turn = { 1, 0, 0, 1 }, .nlines = 2, .lines = sign_missing };
 	struct err e = { 0 };
 
-	CHECK(draw(&s, &e) == -ERR_CONF && strstr(e.text, "U+4E00") != NULL, "a missing sign is named: %s", e.text);
+	CHECK(draw(&s, &e) == -ERR_STAMP && strstr(e.text, "U+4E00") != NULL, "a missing sign is named: %s", e.text);
 }
 
 static void
