@@ -15,7 +15,7 @@ static const struct {
 #undef X
 };
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 err_text(struct err *e, enum err_code code, const char *fmt, va_list ap)
 {
 	e->code = code;

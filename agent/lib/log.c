@@ -16,7 +16,7 @@ log_open(const char *name)
 	to_journal = !isatty(STDERR_FILENO);
 }
 
-static void
+__attribute__((format(printf, 2, 0))) static void
 log_write(int priority, const char *fmt, va_list ap)
 {
 	char line[1024], out[3 * sizeof(line) + 80];

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/lib/io.h"
@@ -43,6 +44,7 @@ proc_start(const char *name, int keep_fd)
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	setlocale(LC_ALL, "C.UTF-8");
+	tzset(); /* reads its file now: a confined child can not */
 }
 
 int
