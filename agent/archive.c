@@ -84,8 +84,7 @@ archive_format(int dir, struct err *e)
 	if ((r = io_read_file(dir, "FORMAT", &b, e)) < 0)
 		return r;
 	if (b.len != strlen(LAYOUT_FORMAT) || memcmp(b.data, LAYOUT_FORMAT, b.len) != 0)
-		return err_set(e, ERR_ARCHIVE, "archive: its FORMAT is not %.*s", (int)strlen(LAYOUT_FORMAT) - 1,
-		    LAYOUT_FORMAT);
+		return err_set(e, ERR_ARCHIVE, "archive: its FORMAT is not " LAYOUT_FORMAT_NAME);
 	return 0;
 }
 

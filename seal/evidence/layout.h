@@ -8,7 +8,8 @@
 #ifndef SEALROOM_LAYOUT_H
 #define SEALROOM_LAYOUT_H
 
-#define LAYOUT_FORMAT "sealroom-archive/1\n"
+#define LAYOUT_FORMAT_NAME "sealroom-archive/1"
+#define LAYOUT_FORMAT LAYOUT_FORMAT_NAME "\n"
 
 extern const char layout_readme[]; /* README.txt, NUL-terminated */
 

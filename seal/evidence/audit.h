@@ -1,0 +1,56 @@
+/*
+ * audit.h - is an archive what its log says?  Everything is computed again from
+ * the copied tree alone: no daemon, no spool, no settings.
+ *
+ *	audit_run(dir, &options, found, ctx, &result, &e)
+ *
+ * found() is called once for each thing that is wrong or can not be told, with
+ * the path it is about and one sentence.  The verdict is the worst of them:
+ * proven, disproven (something was changed, cut, exchanged, added or removed),
+ * or cannot tell (something could not be read or is newer than this program).
+ *
+ * What is compared:
+ *   README.txt, FORMAT       with the texts of the format
+ *   log/checkpoint           its signature; with checkpoints/<size>
+ *   checkpoints/             each signature; each root with the entries
+ *   log/tile/                every file with the entries, every file that a
+ *                            checkpoint needs, nothing else
+ *   journal                  its entries with those of the log, and that it
+ *                            reaches the end of the log
+ *   entries                  form, index, and the checkpoints they list
+ *   YYYY/MM/DD/              directories and job entries one to one; each file
+ *                            read and hashed; each manifest
+ *   config/ trust/           with the entries that name them
+ */
+#ifndef SEALROOM_AUDIT_H
+#define SEALROOM_AUDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/lib/err.h"
+#include "agent/lib/taskmsg.h"
+
+struct audit_options {
+	const char *vkey;  /* the log's key as the auditor knows it; NULL: the one in the tree */
+	const char *since; /* text of a checkpoint kept elsewhere; NULL: none */
+};
+
+struct audit_result {
+	uint32_t verdict;     /* enum verdict */
+	char origin[128];
+	uint64_t entries;     /* under the newest checkpoint */
+	uint64_t unpublished; /* in the journal above it */
+	uint64_t checkpoints;
+	uint64_t jobs;
+	uint64_t files;       /* read and hashed */
+	uint64_t bytes;
+	uint64_t findings;
+};
+
+typedef void audit_found(void *ctx, uint32_t verdict, const char *path, const char *sentence);
+
+/* -code only when the audit itself could not be made: no archive there, no memory. */
+int audit_run(int dir, const struct audit_options *, audit_found *, void *ctx, struct audit_result *ret, struct err *);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * auditint.h - shared by the two halves of an audit: the log (auditlog.c) and
+ * the documents (audit.c).
+ */
+#ifndef SEALROOM_AUDITINT_H
+#define SEALROOM_AUDITINT_H
+
+#include <stdbool.h>
+
+#include "agent/lib/buf.h"
+#include "agent/lib/hash.h"
+#include "seal/evidence/audit.h"
+#include "seal/evidence/entry.h"
+#include "seal/evidence/note.h"
+
+#define AUDIT_TEXT_MAX 65536
+
+struct audit_head { /* a file of checkpoints/, read and its signature checked */
+	uint64_t size;
+	uint8_t root[HASH_LEN];
+};
+
+#define AUDIT_DAY 10 /* "2026/11/22" */
+
+struct audit_job { /* a final entry */
+	char id[ID_MAX];
+	char day[AUDIT_DAY + 1]; /* "": nothing archived */
+	uint64_t index;
+	uint8_t lines[HASH_LEN]; /* SHA-256 of its lines in the day's manifest */
+};
+
+struct audit_name { /* a file of config/ or trust/ that an entry names */
+	char name[ENTRY_PATH_MAX];
+};
+
+struct audit {
+	int dir; /* of the archive */
+	const struct audit_options *opt;
+	audit_found *found;
+	void *ctx;
+	struct audit_result *res;
+	struct note_key key;
+	bool has_key;
+	struct audit_head *heads; /* ascending */
+	size_t nheads, heads_cap;
+	struct audit_job *jobs;
+	size_t njobs, jobs_cap;
+	struct audit_name *names;
+	size_t nnames, names_cap;
+	uint64_t size; /* entries under the newest checkpoint */
+	bool whole;    /* all of them could be read */
+};
+
+void audit_say(struct audit *, uint32_t verdict, const char *path, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* A failure to read: disproven when something is missing or malformed, else cannot tell. */
+void audit_say_err(struct audit *, const char *path, const struct err *);
+/* Room for one more element; NULL: no memory. */
+void *audit_grow(void *array, size_t n, size_t *cap, size_t size);
+/*
+ * Reads a file of the archive, at most out->max bytes, out emptied first.
+ * false: it could not be, and that was said.
+ */
+bool audit_read(struct audit *, const char *path, struct buf *out);
+bool audit_exists(struct audit *, const char *path);
+/* Names in a directory, sorted; those of temporary files are left out. *ret to be freed. 0: also when it is missing. */
+struct audit_list {
+	char (*v)[256];
+	size_t n, cap;
+};
+int audit_list(struct audit *, const char *path, struct audit_list *ret, struct err *);
+
+/* auditlog.c: key, checkpoints, entries, tiles, journal. */
+int audit_log(struct audit *, struct err *);
+/* The kept checkpoint of this size; NULL: none. */
+const struct audit_head *audit_head_of(const struct audit *, uint64_t size);
+/* audit.c: called for each entry of the log, in order. */
+int audit_entry(struct audit *, uint64_t index, const void *text, size_t len, struct err *);
+
+#endif

@@ -1,0 +1,252 @@
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "agent/lib/io.h"
+#include "seal/evidence/audit.h"
+#include "tests/unit/sample.h"
+#include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
+
+static char last[2048];
+
+static void
+found(void *ctx, uint32_t verdict, const char *path, const char *sentence)
+{
+	(void)ctx;
+	if (last[0] == '\0')
+		snprintf(last, sizeof(last), "%u: %s %s", verdict, path, sentence);
+}
+
+static uint32_t
+audit(int dir, const char *vkey, const char *since, struct audit_result *res)
+{
+	struct audit_options opt = { vkey, since };
+	struct audit_result own;
+	struct err e = { 0 };
+
+	last[0] = '\0';
+	if (res == NULL)
+		res = &own;
+	if (audit_run(dir, &opt, found, NULL, res, &e) < 0)
+		snprintf(last, sizeof(last), "%s", e.text);
+	return last[0] != '\0' && res->verdict == VERDICT_PROVEN ? VERDICT_UNKNOWN : res->verdict;
+}
+
+static int top;
+static const char *root;
+static int tried, missed;
+
+static void
+expect_found(const char *what, const char *path)
+{
+	tried++;
+	if (audit(top, NULL, NULL, NULL) == VERDICT_PROVEN) {
+		missed++;
+		printf("# not found: %s %s\n", what, path);
+	}
+}
+
+/* Every byte changed, once each; the file cut by one byte, emptied, grown, removed. */
+static int
+tamper_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	const char *name = path + strlen(root) + 1;
+	uint8_t *was, bent;
+	size_t n = (size_t)st->st_size;
+	char aside[80];
+	int fd;
+
+	(void)ftw;
+	if (type != FTW_F)
+		return 0;
+	snprintf(aside, sizeof(aside), "%s.aside", root);
+	chmod(path, 0600);
+	if ((was = malloc(n + 1)) == NULL || (fd = open(path, O_RDWR)) < 0 || pread(fd, was, n, 0) != (ssize_t)n)
+		exit(99);
+	for (size_t i = 0; i < n; i += n > 4096 ? 97 : 1) {
+		bent = was[i] ^ (uint8_t)(1u << i % 8);
+		if (pwrite(fd, &bent, 1, (off_t)i) != 1)
+			exit(99);
+		expect_found("a changed byte in", name);
+		if (pwrite(fd, &was[i], 1, (off_t)i) != 1)
+			exit(99);
+	}
+	if (ftruncate(fd, (off_t)n - 1) < 0)
+		exit(99);
+	expect_found("a byte less in", name);
+	if (ftruncate(fd, 0) < 0)
+		exit(99);
+	expect_found("nothing left in", name);
+	if (pwrite(fd, was, n, 0) != (ssize_t)n || pwrite(fd, "x", 1, (off_t)n) != 1)
+		exit(99);
+	expect_found("a byte more in", name);
+	if (ftruncate(fd, (off_t)n) < 0 || close(fd) < 0 || rename(path, aside) < 0)
+		exit(99);
+	expect_found("removed:", name);
+	if (rename(aside, path) < 0)
+		exit(99);
+	free(was);
+	return 0;
+}
+
+static void
+test_bytes(int dir, const char *path)
+{
+	struct audit_result res;
+
+	sample_small(path);
+	CHECK(audit(dir, NULL, NULL, &res) == VERDICT_PROVEN, "an archive nobody touched is proven (%s)", last);
+	CHECK(res.entries == 4 && res.jobs == 1 && res.files == 5 && res.checkpoints == 2 && res.unpublished == 0,
+	    "%llu entries, %llu jobs, %llu files, %llu checkpoints", (unsigned long long)res.entries,
+	    (unsigned long long)res.jobs, (unsigned long long)res.files, (unsigned long long)res.checkpoints);
+	top = dir;
+	root = path;
+	if (nftw(path, tamper_file, 16, FTW_PHYS) != 0)
+		exit(99);
+	CHECK(missed == 0 && tried > 4000, "%d changes, cuts and removals, each reported", tried);
+	CHECK(audit(dir, NULL, NULL, NULL) == VERDICT_PROVEN, "and all undone again (%s)", last);
+}
+
+static int
+run(const char *path, const char *cmd)
+{
+	char all[1024];
+
+	snprintf(all, sizeof(all), "W=%s && cd $W && { %s; } >/dev/null", path, cmd);
+	return system(all);
+}
+
+#define SWAP_PDF \
+	"cd 2026/11/22 && mv 01jd8k3v7m2q9x4t6w8z0b5c1f/sealed.pdf x && mv 01jd8k3v7m2q9x4t6w8z0b5c2g/sealed.pdf " \
+	"01jd8k3v7m2q9x4t6w8z0b5c1f && mv x 01jd8k3v7m2q9x4t6w8z0b5c2g/sealed.pdf"
+
+/* What a person with a shell would do. */
+static void
+test_hands(int dir, const char *path)
+{
+	static const struct {
+		const char *what, *cmd, *undo;
+		uint32_t want;
+	} cases[] = {
+		{ "two documents exchanged", "mv 2026/11/22/*1f x && mv 2026/11/22/*2g 2026/11/22/01jd8k3v7m2q9x4t6w8z0b5c1f && mv x "
+		                             "2026/11/22/01jd8k3v7m2q9x4t6w8z0b5c2g",
+		    "mv 2026/11/22/*1f x && mv 2026/11/22/*2g 2026/11/22/01jd8k3v7m2q9x4t6w8z0b5c1f && mv x "
+		    "2026/11/22/01jd8k3v7m2q9x4t6w8z0b5c2g",
+		    VERDICT_DISPROVEN },
+		{ "two sealed files exchanged", SWAP_PDF, SWAP_PDF, VERDICT_DISPROVEN },
+		{ "a document removed", "mv 2026/11/22/*1f $W.dir", "mv $W.dir 2026/11/22/01jd8k3v7m2q9x4t6w8z0b5c1f",
+		    VERDICT_DISPROVEN },
+		{ "a document added", "cp -r 2026/11/22/*1f 2026/11/22/01jd8k3v7m2q9x4t6w8z0b5c9z", "rm -r 2026/11/22/*9z",
+		    VERDICT_DISPROVEN },
+		{ "a document moved to another day", "mv 2026/11/22/*1f 2026/11/23", "mv 2026/11/23/*1f 2026/11/22",
+		    VERDICT_DISPROVEN },
+		{ "a file added to a document", "touch 2026/11/22/01jd8k3v7m2q9x4t6w8z0b5c1f/note.txt", "rm 2026/11/22/*/note.txt",
+		    VERDICT_DISPROVEN },
+		{ "a file renamed", "cd 2026/11/23/*3h && mv original.tif original.png", "cd 2026/11/23/*3h && mv original.png original.tif",
+		    VERDICT_DISPROVEN },
+		{ "a link instead of a file", "cd 2026/11/23/*3h && mv original.tif $W.t && ln -s $W.t original.tif",
+		    "cd 2026/11/23/*3h && mv $W.t original.tif", VERDICT_DISPROVEN },
+		{ "a day without manifest", "mv 2026/11/23/manifest-sha256.txt x", "mv x 2026/11/23/manifest-sha256.txt",
+		    VERDICT_DISPROVEN },
+		{ "a stray directory", "mkdir letters", "rmdir letters", VERDICT_DISPROVEN },
+		{ "a stray file in the log", "touch evidence/log/tile/0/001", "rm evidence/log/tile/0/001", VERDICT_DISPROVEN },
+		{ "a stray file in evidence", "touch evidence/x", "rm evidence/x", VERDICT_DISPROVEN },
+		{ "a certificate nobody logged", "echo x > evidence/trust/x.pem", "rm evidence/trust/x.pem", VERDICT_UNKNOWN },
+		{ "settings kept for an entry that never came",
+		    "echo x > evidence/config/73cb3858a687a8494ca3323053016282f3dad39d42cf62ca4e79dda2aac7d9ac.conf",
+		    "rm evidence/config/73cb*", VERDICT_PROVEN },
+		{ "a file that was being written", "touch evidence/checkpoints/.9.tmp", "rm evidence/checkpoints/.9.tmp",
+		    VERDICT_PROVEN },
+		{ "something put aside", "mkdir -p .orphans/x", "rm -r .orphans", VERDICT_UNKNOWN },
+		{ "a checkpoint of the log's middle removed", "mv evidence/checkpoints/3 x", "mv x evidence/checkpoints/3",
+		    VERDICT_DISPROVEN },
+		{ "two checkpoints exchanged", "cd evidence/checkpoints && mv 3 x && mv 5 3 && mv x 5",
+		    "cd evidence/checkpoints && mv 3 x && mv 5 3 && mv x 5", VERDICT_DISPROVEN },
+		{ "the head put back by one",
+		    "cp evidence/log/checkpoint x && cp -f evidence/checkpoints/7 evidence/log/checkpoint",
+		    "cp -f x evidence/log/checkpoint && rm -f x", VERDICT_DISPROVEN },
+		{ "all undone", "true", "true", VERDICT_PROVEN },
+	};
+
+	if (chmod(path, 0700) != 0)
+		exit(99);
+	sample_make(path, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (run(path, cases[i].cmd) != 0)
+			printf("# could not: %s\n", cases[i].cmd);
+		CHECK(audit(dir, NULL, NULL, NULL) == cases[i].want, "%s: %s", cases[i].what, last);
+		if (run(path, cases[i].undo) != 0)
+			printf("# could not: %s\n", cases[i].undo);
+	}
+}
+
+/* A log over several tiles, and the tail of it cut off so that all is consistent. */
+static void
+test_rollback(int dir, const char *path)
+{
+	char since[1024];
+	struct audit_result res;
+	struct archive *a;
+	struct elog *l;
+	struct err e = { 0 };
+	struct entry note = { .type = ENTRY_NOTE, .text = "one more" };
+
+	sample_make(path, 600);
+	CHECK(audit(dir, NULL, NULL, &res) == VERDICT_PROVEN && res.entries == 608, "a log over three tiles is proven (%s)", last);
+	CHECK(run(path, "mv evidence/checkpoints/103 x") == 0 && audit(dir, NULL, NULL, NULL) == VERDICT_DISPROVEN,
+	    "a checkpoint that is gone since long is missed: %s", last);
+	CHECK(run(path, "mv x evidence/checkpoints/103 && mv evidence/log/tile/1/000.p/2 x") == 0 &&
+	          audit(dir, NULL, NULL, NULL) == VERDICT_DISPROVEN,
+	    "so is a tile of the second level: %s", last);
+	CHECK(run(path, "mv x evidence/log/tile/1/000.p/2 && mv evidence/log/tile/entries/001 x") == 0 &&
+	          audit(dir, NULL, NULL, NULL) == VERDICT_DISPROVEN,
+	    "and a bundle: %s", last);
+	CHECK(run(path, "mv x evidence/log/tile/entries/001 && cp -a . $W.old") == 0, "a snapshot is taken");
+	if (archive_open(&a, path, &e) < 0)
+		sample_die(&e);
+	l = sample_log(a);
+	sample_append(l, &note);
+	if (elog_commit(l, &e) < 0)
+		sample_die(&e);
+	CHECK(audit(dir, NULL, NULL, &res) == VERDICT_PROVEN && res.unpublished == 1, "an entry not yet signed is no fault (%s)", last);
+	sample_publish(l);
+	elog_free(l);
+	archive_free(a);
+	snprintf(since, sizeof(since), "%s", sample_note);
+	CHECK(audit(dir, LOGKEY_VKEY "\n", since, NULL) == VERDICT_PROVEN, "the auditor's key and checkpoint fit (%s)", last);
+	CHECK(run(path, "rm -rf 2026 evidence FORMAT README.txt .new && cp -a $W.old/. . && rm -rf $W.old") == 0 &&
+	          audit(dir, NULL, NULL, NULL) == VERDICT_PROVEN,
+	    "the snapshot restored is consistent in itself (%s)", last);
+	CHECK(audit(dir, NULL, since, NULL) == VERDICT_DISPROVEN, "but not with a checkpoint kept elsewhere: %s", last);
+	CHECK(audit(dir, "sealroom.example/log+d7406bd7+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea", NULL, NULL) !=
+	          VERDICT_PROVEN,
+	    "another key of the auditor's is noticed: %s", last);
+	since[40] ^= 1;
+	CHECK(audit(dir, NULL, since, NULL) != VERDICT_PROVEN, "a damaged checkpoint of the auditor's proves nothing: %s", last);
+}
+
+static void
+test_none(int dir, const char *path)
+{
+	struct audit_options opt = { 0 };
+	struct audit_result res;
+	struct err e = { 0 };
+
+	(void)path;
+	CHECK(audit_run(dir, &opt, found, NULL, &res, &e) == -ERR_ARCHIVE, "an empty directory is no archive: %s", e.text);
+}
+
+int
+main(void)
+{
+	static void (*const tests[])(int, const char *) = { test_bytes, test_hands, test_rollback, test_none };
+	char path[64];
+	int dir;
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		dir = tmpdir_make(path);
+		tests[i](dir, path);
+		tmpdir_remove(dir, path);
+	}
+	return TEST_DONE();
+}
