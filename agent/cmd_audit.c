@@ -1,0 +1,109 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/lib/io.h"
+#include "agent/lib/path.h"
+#include "seal/evidence/audit.h"
+
+#include "agent/cmd.h"
+
+#define NOTE_FILE_MAX 65536
+
+static const char *const verdicts[] = { [VERDICT_PROVEN] = "proven", [VERDICT_DISPROVEN] = "disproven",
+	[VERDICT_UNKNOWN] = "cannot-tell" };
+
+struct report {
+	const struct cmd_args *a;
+	json_t *findings;
+};
+
+static void
+found(void *ctx, uint32_t verdict, const char *path, const char *sentence)
+{
+	struct report *r = ctx;
+
+	if (!r->a->json)
+		printf("%s: %s %s\n", verdicts[verdict], path, sentence);
+	else
+		json_array_append_new(r->findings,
+		    json_pack("{s:s, s:s, s:s}", "verdict", verdicts[verdict], "path", path, "text", sentence));
+}
+
+/* A small text file the auditor brought; *ret malloc'ed, NULL without one. */
+static int
+read_text(const char *path, char **ret, struct err *e)
+{
+	struct buf b;
+	int r;
+
+	if (path == NULL)
+		return 0;
+	buf_init(&b, NOTE_FILE_MAX);
+	if ((r = io_read_file(AT_FDCWD, path, &b, e)) < 0) {
+		buf_done(&b);
+		return r;
+	}
+	if ((*ret = buf_take_text(&b)) == NULL)
+		return err_set(e, ERR_MEM, "reading a file");
+	return 0;
+}
+
+static void
+print_result(const struct audit_result *res, bool since)
+{
+	char bytes[32];
+
+	if (res->bytes < 1000000)
+		snprintf(bytes, sizeof(bytes), "%llu bytes", (unsigned long long)res->bytes);
+	else
+		snprintf(bytes, sizeof(bytes), "%.1f MB", (double)res->bytes / 1e6);
+	printf("log %s: %llu entries, %llu checkpoints; %llu documents, %llu files (%s) read and hashed\n",
+	    res->origin[0] != '\0' ? res->origin : "-", (unsigned long long)res->entries,
+	    (unsigned long long)res->checkpoints, (unsigned long long)res->jobs, (unsigned long long)res->files, bytes);
+	if (res->unpublished > 0)
+		printf("%llu entries at the end are not under a signed checkpoint yet\n",
+		    (unsigned long long)res->unpublished);
+	if (res->verdict == VERDICT_PROVEN && !since)
+		printf("that nothing was cut off the end, only a checkpoint kept elsewhere can show: --since\n");
+	printf("%s\n", res->verdict == VERDICT_PROVEN ? "proven" :
+	        res->verdict == VERDICT_DISPROVEN    ? "DISPROVEN" :
+	                                               "cannot tell");
+}
+
+static json_t *
+result_json(const struct audit_result *res, json_t *findings)
+{
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "verdict", verdicts[res->verdict], "log",
+	    res->origin, "entries", (json_int_t)res->entries, "unpublished", (json_int_t)res->unpublished, "checkpoints",
+	    (json_int_t)res->checkpoints, "jobs", (json_int_t)res->jobs, "files", (json_int_t)res->files, "bytes",
+	    (json_int_t)res->bytes, "findings", findings);
+}
+
+int
+cmd_audit(struct cmd_args *a)
+{
+	const char *vkey_path = NULL, *since_path = NULL;
+	AUTO_FREE char *vkey = NULL, *since = NULL;
+	struct report report = { a, json_array() };
+	struct audit_result res;
+	struct err e = { 0 };
+	AUTO_FD dir = -1;
+	int r;
+
+	if (cmd_option(a, "--vkey", &vkey_path) < 0 || cmd_option(a, "--since", &since_path) < 0 || a->argc != 2)
+		return cmd_usage(a);
+	if (read_text(vkey_path, &vkey, &e) < 0 || read_text(since_path, &since, &e) < 0 ||
+	    (dir = r = io_open_dir(AT_FDCWD, a->argv[1], &e)) < 0 ||
+	    audit_run(dir, &(struct audit_options){ vkey, since }, found, &report, &res, &e) < 0) {
+		json_decref(report.findings);
+		return cmd_fail(a, &e);
+	}
+	if (a->json) {
+		r = cmd_json(result_json(&res, report.findings));
+		return r == EX_OK ? (int)res.verdict : r;
+	}
+	json_decref(report.findings);
+	print_result(&res, since != NULL);
+	return cmd_done((int)res.verdict);
+}
