@@ -12,7 +12,7 @@
 #include "scan/prepare.h"
 
 #define MODEL_MAX ((size_t)256 << 20)
-#define PROBE_SIDE 900     /* pixels at 300 dpi of the piece that is tried in four ways */
+#define PROBE_INCH 2.5     /* side of the piece that is tried in four ways */
 #define CONF_GOOD 75       /* mean of a page nobody needs to doubt */
 #define WORD_CONF_MIN 25   /* below, a "word" is dirt */
 #define PAGE_CONF_MIN 40   /* below, a page has no text: shadows, show-through */
@@ -77,8 +77,13 @@ ocr_open(struct ocr **ret, const struct strings *languages, struct err *e)
 	    TessBaseAPIInit2(o->api, NULL, o->languages, OEM_LSTM_ONLY) != 0)
 		r = err_set(e, ERR_CONF, "scan.languages: no recognition data for %s; install tesseract-ocr-LANGUAGE",
 		    o->languages);
-	/* Sauvola: local thresholds end most of the garbage from paper that shines through */
-	if (r == 0 && !TessBaseAPISetVariable(o->api, "thresholding_method", "2"))
+	/*
+	 * Sauvola: local thresholds end most of the garbage from paper that shines
+	 * through.  Its usual factor of 0.34 tears pale rules of tables apart, whose
+	 * pieces are then read as full stops.
+	 */
+	if (r == 0 && (!TessBaseAPISetVariable(o->api, "thresholding_method", "2") ||
+	                  !TessBaseAPISetVariable(o->api, "thresholding_kfactor", "0.2")))
 		r = err_set(e, ERR_CONF, "this Tesseract has no thresholding_method; 5.0 or newer is needed");
 	if (r == 0)
 		r = hash_models(o, languages, e);
@@ -239,7 +244,7 @@ sense(const struct ocr_page *p)
 static int
 probe(struct ocr *o, const struct prepared *w, uint32_t fallback, uint32_t *ret, struct err *e)
 {
-	PIX *piece = prepare_piece(w, PROBE_SIDE);
+	PIX *piece = prepare_piece(w, (int)(w->dpi * PROBE_INCH));
 	double best = 0;
 	int r = 0;
 

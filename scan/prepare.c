@@ -8,6 +8,10 @@
 #define SKEW_CONF 2.5      /* leptonica: "above 3 sure"; letters with few lines reach less */
 #define RULE_LENGTH 0.45   /* inch */
 #define RULE_WIDTH 0.045   /* inch; wider is a bar or a picture */
+#define RULE_CONTRAST 30   /* of 255 */
+#define SMALL_FROM 250     /* dots per inch; below, half would be too coarse to tell b from p */
+#define SPECK 0.014        /* inch */
+#define SPECKS_FEW 100     /* a clean page has some, too */
 #define TEXT_PARTS 6       /* fewer parts of the size of letters: blank */
 
 /* --- scaled, and in black and white ------------------------------------------------------------ */
@@ -40,43 +44,66 @@ scale(PIX *pix, double sx, double sy)
 	return out;
 }
 
-/* Half the size, black and white by local thresholds: for questions about the layout. */
+/* 1/factor of the size, black and white by local thresholds: for questions about the layout. */
 static PIX *
-make_small(PIX *pix)
+make_small(PIX *pix, int factor)
 {
-	PIX *half, *out = NULL;
+	PIX *part, *out = NULL;
 
 	if (pixGetDepth(pix) == 1)
-		return pixReduceRankBinary2(pix, 2, NULL);
-	if ((half = pixScaleAreaMap2(pix)) == NULL)
+		return factor == 1 ? pixClone(pix) : pixReduceRankBinary2(pix, 2, NULL);
+	part = factor == 1 ? pixClone(pix) : pixScaleAreaMap2(pix);
+	if (part == NULL)
 		return NULL;
-	if (pixSauvolaBinarizeTiled(half, 12, 0.35f, 1, 1, NULL, &out) != 0)
-		out = pixThresholdToBinary(half, 128); /* pages smaller than the window */
-	pixDestroy(&half);
+	if (pixSauvolaBinarizeTiled(part, 12, 0.35f, 1, 1, NULL, &out) != 0)
+		out = pixThresholdToBinary(part, 128); /* pages smaller than the window */
+	pixDestroy(&part);
 	return out;
 }
 
-/* Parts of the size of letters, from 5 to 40 points; specks and shadows are not. */
-static int
-count_letters(PIX *small, double dpi)
+/* Parts of the size of letters, from 5 to 40 points, and specks. */
+static void
+count_parts(PIX *small, double dpi, int *letters, int *specks)
 {
 	BOXA *boxes = pixConnCompBB(small, 8);
-	double least = dpi * 2.2 / 72, most = dpi * 40 / 72;
-	int n = 0, all = boxes == NULL ? 0 : boxaGetCount(boxes);
+	double least = dpi * 2.2 / 72, most = dpi * 40 / 72, speck = dpi * SPECK / 2;
+	int all = boxes == NULL ? 0 : boxaGetCount(boxes);
 
+	*letters = *specks = 0;
 	for (int i = 0; i < all; i++) {
 		l_int32 x, y, w, h;
 
 		boxaGetBoxGeometry(boxes, i, &x, &y, &w, &h);
-		n += h >= least && h <= most && w >= least / 3 && w <= 3 * most && w + h >= 2 * least;
+		*letters += h >= least && h <= most && w >= least / 3 && w <= 3 * most && w + h >= 2 * least;
+		*specks += w <= speck && h <= speck;
 	}
 	boxaDestroy(&boxes);
-	return n;
+}
+
+/* Dirt on the glass joins words; a full stop of 6 points is larger than what goes. */
+static int
+despeckle(struct prepared *w, struct err *e)
+{
+	l_int32 side = (l_int32)(w->dpi * SPECK);
+	PIX *clean;
+
+	if (pixGetDepth(w->pix) != 1 || side < 1)
+		return 0;
+	clean = pixSelectBySize(w->pix, side, side, 8, L_SELECT_IF_EITHER, L_SELECT_IF_GT, NULL);
+	if (clean == NULL) {
+		prepare_done(w);
+		return err_set(e, ERR_MEM, "no memory for the page");
+	}
+	pixDestroy(&w->pix);
+	w->pix = clean;
+	return 0;
 }
 
 int
 prepare(struct prepared *w, struct Pix *pix, double dpi_x, double dpi_y, struct err *e)
 {
+	int letters, specks;
+
 	*w = (struct prepared){ .dpi = target_dpi(dpi_x, dpi_y) };
 	w->scale_x = w->dpi / dpi_x;
 	w->scale_y = w->dpi / dpi_y;
@@ -84,15 +111,17 @@ prepare(struct prepared *w, struct Pix *pix, double dpi_x, double dpi_y, struct 
 	if (w->pix != NULL) {
 		w->scale_x = (double)pixGetWidth(w->pix) / pixGetWidth(pix);
 		w->scale_y = (double)pixGetHeight(w->pix) / pixGetHeight(pix);
-		w->small = make_small(w->pix);
+		w->factor = w->dpi >= SMALL_FROM ? 2 : 1;
+		w->small = make_small(w->pix, w->factor);
 	}
 	pixDestroy(&pix);
 	if (w->small == NULL) {
 		prepare_done(w);
 		return err_set(e, ERR_MEM, "no memory for the page");
 	}
-	w->blank = count_letters(w->small, w->dpi / 2.0) < TEXT_PARTS;
-	return 0;
+	count_parts(w->small, (double)w->dpi / w->factor, &letters, &specks);
+	w->blank = letters < TEXT_PARTS;
+	return specks < SPECKS_FEW ? 0 : despeckle(w, e);
 }
 
 void
@@ -137,7 +166,7 @@ prepare_piece(const struct prepared *w, int side)
 		for (int x = 0; x + bw <= pw; x += step) {
 			l_int32 n = 0;
 
-			box = boxCreate(x / 2, y / 2, bw / 2, bh / 2);
+			box = boxCreate(x / w->factor, y / w->factor, bw / w->factor, bh / w->factor);
 			pixCountPixelsInRect(w->small, box, &n, NULL);
 			boxDestroy(&box);
 			if (n > best) {
@@ -174,55 +203,97 @@ rotate(PIX *pix, double degrees)
 	return pixRotate(pix, rad, L_ROTATE_AREA_MAP, L_BRING_IN_WHITE, 0, 0);
 }
 
-/* Thin and tall parts of the half-size copy, as a mask of full size. */
+/*
+ * What could be strokes of vertical rules, black and white, 1/factor of the
+ * size.  Grey: darker than what is left and right of it, however pale (the
+ * local thresholds for letters lose pale rules).
+ */
 static PIX *
-find_rules(PIX *small, int dpi, int w, int h)
+find_strokes(PIX *pix, int factor)
 {
-	int length = (int)(dpi / 2.0 * RULE_LENGTH), width = (int)(dpi / 2.0 * RULE_WIDTH);
-	PIX *tall = pixOpenBrick(NULL, small, 1, length), *wide, *thin = NULL, *mask = NULL;
+	PIX *dark, *narrow, *out;
+
+	if (pixGetDepth(pix) == 1)
+		return factor == 1 ? pixCopy(NULL, pix) : pixReduceRankBinary2(pix, 1, NULL);
+	dark = factor == 1 ? pixClone(pix) : pixScaleGrayMinMax2(pix, L_CHOOSE_MIN);
+	narrow = dark == NULL ? NULL : pixTophat(dark, 9, 1, L_TOPHAT_BLACK);
+	pixDestroy(&dark);
+	if (narrow == NULL)
+		return NULL;
+	out = pixThresholdToBinary(narrow, RULE_CONTRAST); /* 1 where below: the ground */
+	pixDestroy(&narrow);
+	if (out != NULL)
+		pixInvert(out, out);
+	return out;
+}
+
+/*
+ * Thin and tall strokes as a mask of full size.  Dirt puts gaps into rules, and
+ * rotation by shear steps: both are closed first.
+ */
+static PIX *
+find_rules(PIX *pix, int dpi, int factor)
+{
+	const int length = (int)(dpi * RULE_LENGTH / factor), width = (int)(dpi * RULE_WIDTH / factor);
+	PIX *tall = find_strokes(pix, factor), *wide, *thin = NULL, *mask = NULL;
 	l_int32 none = 1;
 
 	if (tall == NULL)
 		return NULL;
+	pixCloseBrick(tall, tall, 1, 5);
+	pixDilateBrick(tall, tall, 3, 1);
+	pixOpenBrick(tall, tall, 1, length);
 	pixZero(tall, &none);
-	if (!none && (wide = pixOpenBrick(NULL, tall, width + 1, 1)) != NULL) {
+	if (!none && (wide = pixOpenBrick(NULL, tall, width + 3, 1)) != NULL) {
 		thin = pixSubtract(NULL, tall, wide);
 		pixDestroy(&wide);
 	}
-	if (thin != NULL) {
-		PIX *grown = pixDilateBrick(NULL, thin, 3, 3);
-
-		mask = grown == NULL ? NULL : pixScaleBySamplingToSize(grown, w, h);
-		pixDestroy(&grown);
+	if (thin != NULL) { /* with the soft edges and the ends of the strokes */
+		pixDilateBrick(thin, thin, factor == 1 ? 5 : 3, factor == 1 ? 5 : 3);
+		mask = pixScaleBySamplingToSize(thin, pixGetWidth(pix), pixGetHeight(pix));
 	}
 	pixDestroy(&thin);
 	pixDestroy(&tall);
 	return mask;
 }
 
+/*
+ * Under the mask comes what is left and right of it, so that horizontal rules
+ * stay whole where they cross: their ends would be read as full stops.
+ */
+static void
+remove_rules(PIX *pix, PIX *mask, int dpi)
+{
+	const int width = (int)(dpi * RULE_WIDTH * 1.4) | 1;
+	bool bitonal = pixGetDepth(pix) == 1;
+	PIX *without = bitonal ? pixOpenBrick(NULL, pix, width, 1) : pixCloseGray(pix, width, 1);
+
+	if (without == NULL)
+		return; /* memory is short; the text will only be worse */
+	pixCombineMasked(pix, without, mask);
+	pixDestroy(&without);
+}
+
 int
 prepare_straight(const struct prepared *w, uint32_t turn, struct straight *ret, struct err *e)
 {
 	PIX *turned = pixRotateOrth(w->pix, (l_int32)turn / 90), *small = pixRotateOrth(w->small, (l_int32)turn / 90);
-	PIX *small_straight = NULL, *mask = NULL;
 	struct straight s = { 0 };
+	PIX *mask;
 
 	if (turned != NULL && small != NULL) {
 		s.w = pixGetWidth(turned);
 		s.h = pixGetHeight(turned);
 		s.angle = find_angle(small);
 		s.pix = rotate(turned, s.angle);
-		small_straight = rotate(small, s.angle);
 	}
-	if (s.pix != NULL && small_straight != NULL &&
-	    (mask = find_rules(small_straight, w->dpi, (int)s.w, (int)s.h)) != NULL)
-		pixSetMasked(s.pix, mask, pixGetDepth(s.pix) == 1 ? 0 : 255);
-	pixDestroy(&mask);
-	pixDestroy(&small_straight);
 	pixDestroy(&small);
 	pixDestroy(&turned);
 	if (s.pix == NULL)
 		return err_set(e, ERR_MEM, "no memory for the page");
+	if ((mask = find_rules(s.pix, w->dpi, w->factor)) != NULL)
+		remove_rules(s.pix, mask, w->dpi);
+	pixDestroy(&mask);
 	*ret = s;
 	return 0;
 }

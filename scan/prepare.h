@@ -26,7 +26,8 @@ struct Pix;
 
 struct prepared {
 	struct Pix *pix;    /* 1 or 8 bit, square pixels */
-	struct Pix *small;  /* bitonal, half of it */
+	struct Pix *small;  /* bitonal, 1/factor of it */
+	int factor;         /* 1 or 2 */
 	int dpi;            /* of pix */
 	double scale_x, scale_y; /* from the image given in to pix */
 	bool blank;
