@@ -10,7 +10,8 @@ cmd_usage(const struct cmd_args *a)
 {
 	struct err e;
 
-	fprintf(stderr, "usage: sealroom %s%s%s\n", a->cmd->name, a->cmd->args[0] != '\0' ? " " : "", a->cmd->args);
+	fprintf(stderr, "usage: sealroom%s%s%s%s\n", a->cmd->name[0] != '\0' ? " " : "", a->cmd->name,
+	    a->cmd->args[0] != '\0' ? " " : "", a->cmd->args);
 	if (!a->json)
 		return EX_USAGE;
 	err_set(&e, ERR_USAGE, "usage: sealroom %s %s", a->cmd->name, a->cmd->args);
@@ -77,7 +78,7 @@ cmd_conf(const struct cmd_args *a, struct conf **ret)
 	n = conf_problems(&p);
 	for (size_t i = 0; i < n; i++)
 		fprintf(stderr, "%s:%u: %s\n", p[i].file, p[i].line, p[i].text);
-	return cmd_fail(a, &e);
+	return n > 0 && !a->json ? exit_status(e.code) : cmd_fail(a, &e);
 }
 
 int

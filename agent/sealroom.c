@@ -24,7 +24,7 @@ static const struct cmd cmds[] = {
 	  "what the signatures of a PDF prove", cmd_verify },
 	{ "audit",    "DIR [--vkey FILE] [--since CHECKPOINT]",
 	  "is an archive what its log says? needs nothing but the tree", cmd_audit },
-	{ "evidence", "list [ID] | head | prove ID [--out DIR]    [--archive DIR]",
+	{ "evidence", "list [ID] | head | prove ID [--out DIR] [--archive DIR]",
 	  "the entries of the log, its head, the proof of one job", cmd_evidence },
 	{ "token",    "list | clear NAME",
 	  "tokens; clear: let one log in again after a refused PIN", cmd_token },
