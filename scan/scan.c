@@ -172,7 +172,8 @@ main(void)
 	proc_start("sealroom-scan", WIRE_FD);
 	if (task_serve(&scan_role, &e) < 0) {
 		log_err(LOG_ERR, "stopped", &e);
-		return EXIT_FAILURE;
+		_exit(EXIT_FAILURE);
 	}
-	return EXIT_SUCCESS;
+	/* without the destructors of the recognition library, which complain of what lives as long as we do */
+	_exit(EXIT_SUCCESS);
 }
