@@ -29,6 +29,11 @@ $(BARE): tests/bench/b_bare.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize%,$(ALL_CFLAGS)) $(PKG_CFLAGS) -pie -o $@ $< $(shell pkg-config --libs tesseract lept libtiff-4)
 
+# What the log costs; run by hand: b_log DIR.
+$O/tests/b_log: tests/bench/b_log.c $O/libtest.a $O/librules.a $O/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $^ $(shell pkg-config --libs libcrypto) -ldl
+
 $O/tests/p11fault.so: tests/tools/p11fault.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize% -fPIE,$(ALL_CFLAGS)) -fPIC -shared $(shell pkg-config --cflags p11-kit-1) -o $@ $< -ldl -lpthread
