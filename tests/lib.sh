@@ -104,7 +104,7 @@ pki_cached() {
 		flock 9
 		[ -e "$c/done" ] && exit 0
 		rm -rf "$c"
-		"$TOOLS/test-pki" create "$c" --keys $PKI_KEYS &&
+		"$TOOLS/test-pki" create "$c" --keys $PKI_KEYS >"$c.out" &&
 		    "$TOOLS/test-pki" token "$c" --keys $PKI_KEYS,odd-expired,odd-wrongkey >"$c/token" && touch "$c/done"
 	) 9>"${SEALROOM_CACHE:-$W}/pki.lock" >&2 || bail "a test PKI can be made"
 	echo "$c"
@@ -217,7 +217,8 @@ judge_pdfsig() {
 }
 judge_qpdf() { qpdf --check "$1" >"$W/qpdf.out" 2>&1 && ! grep -qi warning "$W/qpdf.out"; }
 judge_mutool() {
-	mutool draw -q -F png -r 20 -o "$W/m%d.png" "$1" >"$W/mutool.out" 2>&1 && ! grep -qE 'error|warning' "$W/mutool.out"
+	mutool draw -q -F png -r 20 -o "$W/m%d.png" "$1" >"$W/mutool.out" 2>&1 &&
+	    ! grep -v 'ICC support is not available' "$W/mutool.out" | grep -qE 'error|warning'
 }
 judge_cms() { # signature over the byte ranges, chain to the test root, CAdES attributes
 	"$TOOLS/sigextract" "$1" "$W/sig" &&
@@ -229,6 +230,13 @@ judge_ts() { # time-stamp over the signature value, chain of the TSA
 	    openssl ts -verify -token_in -in "$W/sig.tst" -data "$W/sig.value" -CAfile "$R/pki/root.pem" \
 	        -untrusted "$R/pki/tsaca.pem" >"$W/ts.out" 2>&1
 }
-judge_pdfa() { "$TOOLS/preflight" "$1" >"$W/pdfa.out" 2>&1; }
+# Of a twin that says 1b, because no judge of part 2 is packaged.  A CIDSet is a
+# must in part 1 and left out in part 2 (ISO 19005-2, 6.2.11.4.2): that one is not counted.
+judge_pdfa() {
+	LC_ALL=C sed -E 's,(<pdfaid:part>)2<,\11<,; s,(<pdfaid:conformance>)U<,\1B<,' "$1" >"$W/twin1b.pdf"
+	"$TOOLS/preflight" "$W/twin1b.pdf" >"$W/pdfa.all" 2>&1
+	grep -v 'The CIDSet entry is missing' "$W/pdfa.all" >"$W/pdfa.out"
+	[ -s "$W/pdfa.all" ] && ! grep -qv '^ok' "$W/pdfa.out"
+}
 judge_ours() { cmd verify "$1" >"$W/verify.out" 2>&1; }
 text_of() { pdftotext -layout "$1" - 2>/dev/null; }

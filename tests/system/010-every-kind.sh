@@ -3,7 +3,7 @@
 # Letters in every kind of file come back sealed, and tools that are not ours agree.
 . "$(dirname "$0")/../lib.sh"
 need pdfsig qpdf mutool pdftotext openssl python3 softhsm2-util
-need_program sealroomd sealroom
+need_program sealroomd
 room_new
 tsa_start
 

@@ -39,7 +39,7 @@ ok $? "the core hides its memory too"
 is "$(field "$ROOM_PID" NoNewPrivs)" 1 "the core can not gain privileges"
 is "$(stat -c %a "$R/state")" 700 "the state is for its user alone"
 is "$(find "$R/state" -perm /077 ! -type l ! -type s | head -n 3)" "" "and so is all in it"
-is "$(find "$R/archive" -perm /007 ! -type l | head -n 3)" "" "strangers see nothing of the archive"
+is "$(find "$R"/archive/20* "$R/archive/evidence" -perm /007 ! -type l | head -n 3)" "" "strangers see nothing of the archive"
 room_stop
 is $? 0 "the daemon ends when told to"
 grep -rqsF 48291736 "$LOG" "$R/state" "$R/archive" "$R/anchor"
