@@ -4,6 +4,7 @@
 #include "rules/find.h"
 
 #define LINE_WORDS 200
+#define TRIES_MAX 200 /* occurrences of a phrase whose text is tried */
 #define BELOW_LINES 2 /* a value below its label is at most this many line heights away */
 
 struct line {
@@ -181,7 +182,7 @@ find_value(struct doc_tokens *d, const struct conf_find *f, uint32_t typos, stru
 		if (r < 0)
 			return r;
 		for (int exact = 1; exact >= 0; exact--)
-			for (size_t i = had; i < seen->n; i++) {
+			for (size_t i = had; i < seen->n && i - had < TRIES_MAX; i++) {
 				if ((seen->v[i].distance == 0) != (exact == 1))
 					continue;
 				ret->after = f->after.v[a];

@@ -6,7 +6,7 @@
  * beside it at the same height, else the start of the next line, else what
  * stands below.  Text that is there and does not fit is not passed over:
  * the next occurrence is asked.  Exact occurrences come before misread ones,
- * earlier phrases before later ones.
+ * earlier phrases before later ones.  Only the first 200 of each are asked.
  */
 #ifndef SEALROOM_FIND_H
 #define SEALROOM_FIND_H

@@ -72,12 +72,32 @@ joined_distance(const struct page_tokens *t, size_t i, const uint32_t *cps, size
 	return plain < dashed ? plain : dashed;
 }
 
-/* One word of a phrase at token i: how many tokens it takes, 0 for none. */
+static bool
+bits_at_most(uint64_t bits, uint32_t n)
+{
+	for (; n > 0; n--)
+		bits &= bits - 1;
+	return bits == 0;
+}
+
+/* Cheap: can two words with these letters be that near? */
+static bool
+letters_near(uint64_t a, uint64_t b, uint32_t max)
+{
+	return bits_at_most(a & ~b, max) && bits_at_most(b & ~a, max);
+}
+
+/* The w-th word of a phrase at token i: how many tokens it takes, 0 for none. */
 static size_t
-word_at(const struct page_tokens *t, size_t i, const uint32_t *cps, size_t len, uint32_t max, uint32_t *distance)
+word_at(const struct page_tokens *t, size_t i, const struct phrase *p, size_t w, uint32_t max, uint32_t *distance)
 {
 	const struct token *k = &t->v[i];
-	uint32_t single = fold_distance(token_cps(t, k), k->len, cps, len, max);
+	const uint32_t *cps = p->cps + p->at[w];
+	size_t len = p->len[w];
+	uint32_t single = max + 1;
+
+	if (letters_near(k->letters, p->letters[w], max))
+		single = fold_distance(token_cps(t, k), k->len, cps, len, max);
 
 	if (k->hyphen && i + 1 < t->n && reads_on(t, i)) {
 		uint32_t joined = joined_distance(t, i, cps, len, max);
@@ -104,7 +124,7 @@ phrase_at(const struct page_tokens *t, size_t i, const struct phrase *p, uint32_
 
 		if (at >= t->n || (at > i && !reads_on(t, at - 1)))
 			return 0;
-		took = word_at(t, at, p->cps + p->at[w], p->len[w], limit(typos, p->len[w]), distance);
+		took = word_at(t, at, p, w, limit(typos, p->len[w]), distance);
 		if (took == 0)
 			return 0;
 		at += took;
@@ -112,22 +132,35 @@ phrase_at(const struct page_tokens *t, size_t i, const struct phrase *p, uint32_
 	return at - i;
 }
 
-/* The phrase without its blanks against n tokens without theirs: the odd blank is one typo. */
+/* Length and letters say that n tokens from i on can be the phrase with other blanks. */
 static bool
-blanks_at(const struct page_tokens *t, size_t i, size_t n, const struct phrase *p, uint32_t typos, uint32_t *distance)
+blanks_near(const struct page_tokens *t, size_t i, size_t n, const struct phrase *p, uint32_t max)
 {
-	uint32_t cps[FOLD_WORD_MAX], max = limit(typos, p->ncps);
+	uint64_t letters = 0;
 	size_t len = 0;
 
-	if (n == 0 || n > t->n - i || max == 0)
+	if (n == 0 || n > t->n - i || max == 0 || !letters_near(t->v[i].letters & ~p->all_letters, 0, max - 1))
 		return false;
 	for (size_t j = i; j < i + n; j++) {
-		const struct token *k = &t->v[j];
-
-		if (k->len > FOLD_WORD_MAX - len || (j > i && (!same_line(t, j - 1, j) || !reads_on(t, j - 1))))
+		letters |= t->v[j].letters;
+		len += t->v[j].len;
+		if (j > i && (!same_line(t, j - 1, j) || !reads_on(t, j - 1)))
 			return false;
-		memcpy(cps + len, token_cps(t, k), k->len * sizeof(*cps));
-		len += k->len;
+	}
+	return len <= FOLD_WORD_MAX && len <= p->ncps + max && len + max >= p->ncps &&
+	    letters_near(letters, p->all_letters, max - 1);
+}
+
+/* The phrase without its blanks against n tokens without theirs: the odd blank is one typo. */
+static bool
+blanks_at(const struct page_tokens *t, size_t i, size_t n, const struct phrase *p, uint32_t max, uint32_t *distance)
+{
+	uint32_t cps[FOLD_WORD_MAX];
+	size_t len = 0;
+
+	for (size_t j = i; j < i + n; j++) {
+		memcpy(cps + len, token_cps(t, &t->v[j]), t->v[j].len * sizeof(*cps));
+		len += t->v[j].len;
 	}
 	*distance = 1 + fold_distance(cps, len, p->cps, p->ncps, max - 1);
 	return *distance <= max;
@@ -203,18 +236,18 @@ static int
 page_find(const struct page_tokens *t, uint32_t page, const struct phrase *p, uint32_t typos, struct matches *all,
     struct err *e)
 {
+	const size_t others[] = { p->n + 1, p->n - 1 }; /* tokens, when a blank is odd */
+	uint32_t max = limit(typos, p->ncps);
+
 	for (size_t i = 0; i < t->n; i++) {
 		uint32_t distance = 0;
 		size_t n = phrase_at(t, i, p, typos, &distance);
 		struct match m;
 		int r;
 
-		if (n == 0 && typos > 0) {
-			if (blanks_at(t, i, p->n + 1, p, typos, &distance))
-				n = p->n + 1;
-			else if (blanks_at(t, i, p->n - 1, p, typos, &distance))
-				n = p->n - 1;
-		}
+		for (size_t k = 0; k < 2 && n == 0; k++)
+			if (blanks_near(t, i, others[k], p, max) && blanks_at(t, i, others[k], p, max, &distance))
+				n = others[k];
 		if (n == 0)
 			continue;
 		m = match_make(t, page, i, n, distance);

@@ -7,6 +7,16 @@
 #define KEPT_MAX (16 * 1024 * 1024) /* bytes of tokens kept; further pages are cut anew each time */
 #define EDGE 2                      /* signs at a word's end that belong to its box */
 
+uint64_t
+letters_of(const uint32_t *cps, size_t n)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bits |= UINT64_C(1) << (cps[i] & 63);
+	return bits;
+}
+
 /* Where a run stands while a text is cut. */
 struct run {
 	const char *from, *to; /* of the text */
@@ -86,6 +96,7 @@ word_cut(struct page_tokens *t, uint32_t word, size_t *cap)
 			.len = (uint16_t)n,
 			.from = (uint16_t)(run.from - text),
 			.to = (uint16_t)(run.to - text),
+			.letters = letters_of(t->pool + t->npool, n),
 			.hyphen = run.dash && s == end && line_ends(t->page, word),
 		};
 		t->npool += n;
@@ -219,8 +230,11 @@ phrase_read(struct phrase *p, const char *text)
 	size_t n;
 
 	p->n = p->ncps = 0;
+	p->all_letters = 0;
 	while (p->n < PHRASE_WORDS && (n = run_next(&s, end, &run, cps)) > 0 && n <= PHRASE_CPS - p->ncps) {
 		memcpy(p->cps + p->ncps, cps, n * sizeof(*cps));
+		p->letters[p->n] = letters_of(cps, n);
+		p->all_letters |= p->letters[p->n];
 		p->at[p->n] = p->ncps;
 		p->len[p->n++] = n;
 		p->ncps += n;

@@ -25,6 +25,7 @@ struct token {
 	uint32_t cps;     /* first code point in page_tokens.pool */
 	uint16_t len;     /* code points */
 	uint16_t from, to;/* bytes of the word's text */
+	uint64_t letters; /* letters_of() it */
 	bool hyphen;      /* a dash ends the word and the line: it may go on */
 };
 
@@ -58,8 +59,16 @@ struct box token_box(const struct page_tokens *, const struct token *);
 #define PHRASE_WORDS 16
 #define PHRASE_CPS FOLD_WORD_MAX
 
+/*
+ * Which letters occur, one bit for several of them.  Each letter of one word
+ * that the other lacks costs a typo of its own, so this rules most pairs out
+ * without counting.
+ */
+uint64_t letters_of(const uint32_t *cps, size_t n);
+
 struct phrase {
 	size_t n;
+	uint64_t letters[PHRASE_WORDS], all_letters;
 	size_t at[PHRASE_WORDS], len[PHRASE_WORDS]; /* in cps */
 	uint32_t cps[PHRASE_CPS];                   /* words one behind the other */
 	size_t ncps;
