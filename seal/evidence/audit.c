@@ -413,7 +413,7 @@ walk_day(struct audit *a, const char *day, struct err *e)
 {
 	struct audit_list l;
 	size_t known = 0, strange = 0;
-	char path[AUDIT_DAY + 1 + 256];
+	char path[64 + 256];
 	int r = audit_list(a, day, &l, e);
 
 	for (size_t i = 0; r == 0 && i < l.n; i++) {
@@ -447,20 +447,21 @@ digits(const char *s, size_t n)
 	return strlen(s) == n && strspn(s, "0123456789") == n;
 }
 
-/* YYYY, YYYY/MM or YYYY/MM/DD: down to the days. */
+/* Below YYYY or YYYY/MM: down to the days. */
 static int
 walk_dates(struct audit *a, const char *above, struct err *e)
 {
-	char path[AUDIT_DAY + 1 + 256];
+	char path[64 + 256], down[AUDIT_DAY + 1];
 	struct audit_list l;
 	int r = audit_list(a, above, &l, e);
 
 	for (size_t i = 0; r == 0 && i < l.n; i++) {
-		snprintf(path, sizeof(path), "%s/%s", above, l.v[i]);
+		snprintf(path, sizeof(path), "%.7s/%s", above, l.v[i]);
+		snprintf(down, sizeof(down), "%.7s/%.2s", above, l.v[i]);
 		if (!digits(l.v[i], 2))
 			audit_say(a, VERDICT_DISPROVEN, path, "does not belong here.");
 		else
-			r = strlen(path) == AUDIT_DAY ? walk_day(a, path, e) : walk_dates(a, path, e);
+			r = strlen(down) == AUDIT_DAY ? walk_day(a, down, e) : walk_dates(a, down, e);
 	}
 	free(l.v);
 	return r;

@@ -30,7 +30,7 @@ tmpdir_make(char path[64])
 static inline void
 tmpdir_remove(int fd, const char *path)
 {
-	char cmd[128];
+	char cmd[192];
 
 	close(fd);
 	snprintf(cmd, sizeof(cmd), "chmod -R u+w %s && rm -r %s", path, path);
