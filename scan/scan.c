@@ -38,7 +38,8 @@
 #define CALLS_COMMON \
 	__NR_read, __NR_write, __NR_close, __NR_poll, __NR_sendmsg, __NR_recvmsg, __NR_brk, __NR_munmap, __NR_mremap, \
 	__NR_madvise, __NR_futex, __NR_getrandom, __NR_clock_gettime, __NR_rt_sigprocmask, __NR_rt_sigreturn, \
-	__NR_restart_syscall, __NR_exit, __NR_exit_group, __NR_fstat, __NR_newfstatat, __NR_pread64, __NR_lseek, __NR_dup2
+	__NR_restart_syscall, __NR_exit, __NR_exit_group, __NR_fstat, __NR_newfstatat, __NR_pread64, __NR_lseek, __NR_dup2, \
+	__NR_sysinfo /* qsort(3) asks how much memory there is */
 
 /* Fewer than 30, with mmap and mprotect, which agent/lib/confine.c adds (never executable). */
 static const int child_calls[] = { CALLS_COMMON, __NR_pwrite64, -1 };

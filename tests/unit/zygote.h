@@ -39,6 +39,9 @@ zygote_path(const char *program, char path[PATH_MAX])
 	snprintf(path, PATH_MAX, "%.3000s/%s", self, program);
 }
 
+/* Flags that go with SETTINGS; SETTINGS_OCR for pages. */
+static uint32_t zygote_flags;
+
 /* HELLO, SETTINGS, READY.  False: *why says what the zygote did not like. */
 static inline bool
 zygote_start(const char *program, enum role role, const struct settings *s, struct proc *z, struct err *why)
@@ -53,7 +56,7 @@ zygote_start(const char *program, enum role role, const struct settings *s, stru
 	zygote_path(program, path);
 	snprintf(name, sizeof(name), "%s", program);
 	buf_init(&flags, 16);
-	buf_put_u32(&flags, 0);
+	buf_put_u32(&flags, zygote_flags);
 	if (proc_spawn(path, argv, z, why) < 0)
 		return false;
 	for (int i = 0; i < 2; i++) {
