@@ -511,7 +511,7 @@ names_itself(struct audit *a, const char *path, const char *name)
 	if (fd < 0 || hash_fd(fd, 0, UINT64_MAX, hash, &e) < 0)
 		return false;
 	hash_hex(hash, hex);
-	strcpy(hex + 2 * HASH_LEN, ".conf");
+	memcpy(hex + 2 * HASH_LEN, ".conf", sizeof(".conf"));
 	return strcmp(hex, name) == 0;
 }
 
