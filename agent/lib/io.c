@@ -293,6 +293,16 @@ tmp_write(int dir, const char *tmp, const void *p, size_t n, mode_t mode, struct
 	return 0;
 }
 
+/* A name that may not survive is worse than none: the caller puts it again, into a new file. */
+static void
+take_back(int dir, const char *name)
+{
+	int saved = errno;
+
+	unlinkat(dir, name, 0);
+	errno = saved;
+}
+
 static int
 put_flags(int dir, const char *name, const void *p, size_t n, mode_t mode, unsigned flags, struct err *e)
 {
@@ -310,7 +320,9 @@ put_flags(int dir, const char *name, const void *p, size_t n, mode_t mode, unsig
 		errno = saved;
 		return r;
 	}
-	return io_sync_dir(dir, ".", e);
+	if ((r = io_sync_dir(dir, ".", e)) < 0 && flags == RENAME_NOREPLACE)
+		take_back(dir, name);
+	return r;
 }
 
 int
@@ -325,30 +337,76 @@ io_replace(int dir, const char *name, const void *p, size_t n, mode_t mode, stru
 	return put_flags(dir, name, p, n, mode, 0, e);
 }
 
+/* The memfd that stands for a temporary file where the file system has none: its bytes under a name. */
+static int
+link_copy(int dir, const char *name, int fd, bool sync, struct err *e)
+{
+	char tmp[NAME_MAX + 1];
+	uint64_t size = 0;
+	AUTO_FD to = -1;
+	int r;
+
+	if ((r = tmp_name(name, tmp, sizeof(tmp), e)) < 0 || (r = io_unlink(dir, tmp, e)) < 0 ||
+	    (r = io_size(fd, &size, e)) < 0)
+		return r;
+	if ((to = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) < 0)
+		return err_sys(e, ERR_IO, "creating %s", tmp);
+	r = io_copy(fd, 0, size, to, NULL, e);
+	if (r == 0 && sync)
+		r = io_sync(to, e);
+	if (r == 0 && renameat2(dir, tmp, dir, name, RENAME_NOREPLACE) < 0)
+		r = err_sys(e, ERR_IO, "publishing %s", name);
+	if (r < 0)
+		take_back(dir, tmp);
+	return r;
+}
+
+static int
+link_fd(int dir, const char *name, int fd, bool sync, struct err *e)
+{
+	char proc[64];
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, proc, dir, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno == EXDEV)
+		return link_copy(dir, name, fd, sync, e);
+	return err_sys(e, ERR_IO, "publishing %s", name);
+}
+
+int
+io_link_fd(int dir, const char *name, int fd, struct err *e)
+{
+	return link_fd(dir, name, fd, false, e);
+}
+
 int
 io_put_fd(int dir, const char *name, int fd, struct err *e)
 {
-	char proc[64];
 	int r;
 
-	if ((r = io_sync(fd, e)) < 0)
+	if ((r = io_sync(fd, e)) < 0 || (r = link_fd(dir, name, fd, true, e)) < 0)
 		return r;
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	if (linkat(AT_FDCWD, proc, dir, name, AT_SYMLINK_FOLLOW) < 0)
-		return err_sys(e, ERR_IO, "publishing %s", name);
-	return io_sync_dir(dir, ".", e);
+	if ((r = io_sync_dir(dir, ".", e)) < 0)
+		take_back(dir, name);
+	return r;
 }
 
 int
 io_move(int from, const char *a, int to, const char *b, struct err *e)
 {
-	int r;
+	int r, saved;
 
 	if (renameat2(from, a, to, b, RENAME_NOREPLACE) < 0)
 		return err_sys(e, ERR_IO, "moving %s", a);
-	if ((r = io_sync_dir(to, ".", e)) < 0)
-		return r;
-	return io_sync_dir(from, ".", e);
+	if ((r = io_sync_dir(to, ".", e)) == 0)
+		r = io_sync_dir(from, ".", e);
+	if (r < 0) {
+		saved = errno;
+		renameat2(to, b, from, a, RENAME_NOREPLACE);
+		errno = saved;
+	}
+	return r;
 }
 
 int

@@ -53,15 +53,22 @@ int io_memfd(const char *name, const void *, size_t, struct err *);  /* sealed a
 int io_tmpfile(int dir, struct err *);   /* O_TMPFILE|O_RDWR 0600 below dir; memfd where the fs has none */
 
 /*
- * put: 'name' appears below dir complete and synced, or not at all.  An
- * existing name is -ERR_IO with errno EEXIST.
+ * put: 'name' appears below dir complete and synced, or not at all: when the
+ * directory can not be synced, the name is taken back.  An existing name is
+ * -ERR_IO with errno EEXIST.
  */
 int io_put(int dir, const char *name, const void *, size_t, mode_t, struct err *);
-/* The same for a written, not yet synced O_TMPFILE descriptor or a '.name.tmp' file. */
+/* The same for a written, not yet synced descriptor of io_tmpfile(). */
 int io_put_fd(int dir, const char *name, int fd, struct err *);
+/* Gives such a descriptor its name, synced not at all: for caches. */
+int io_link_fd(int dir, const char *name, int fd, struct err *);
 /* Replaces: temp, fsync, rename over, fsync(dir). For files that are allowed to change. */
 int io_replace(int dir, const char *name, const void *, size_t, mode_t, struct err *);
-/* renameat2(NOREPLACE), then fsync of both directories: the step between two states. */
+/*
+ * renameat2(NOREPLACE), then fsync of both directories: the step between two
+ * states.  When a sync fails the name is moved back, so that the caller finds
+ * it where it was and may do the step again.
+ */
 int io_move(int from, const char *a, int to, const char *b, struct err *);
 int io_unlink(int dir, const char *name, struct err *);          /* absent is fine */
 int io_remove_tree(int dir, const char *name, struct err *);     /* our own directories only */
