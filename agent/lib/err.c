@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/lib/err.h"
+#include "agent/lib/path.h"
 
 static const struct {
 	const char *word;
@@ -23,6 +24,7 @@ err_text(struct err *e, enum err_code code, const char *fmt, va_list ap)
 	for (char *p = e->text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = ' ';
+	utf8_scrub(e->text);
 }
 
 int

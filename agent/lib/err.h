@@ -83,7 +83,7 @@ struct err {
 	char text[ERR_TEXT_MAX];
 };
 
-/* Set *e and return -code. */
+/* Set *e and return -code. The text is made one line of UTF-8, whatever came in or was cut off. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

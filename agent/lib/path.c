@@ -103,6 +103,20 @@ utf8_valid(const char *s, size_t n)
 	return true;
 }
 
+void
+utf8_scrub(char *s)
+{
+	const char *p = s, *end = s + strlen(s);
+
+	while (p < end) {
+		char *at = s + (p - s);
+
+		/* U+FFFD itself is three bytes long, a bad byte is one */
+		if (utf8_next(&p, end) == 0xFFFD && p - at == 1)
+			*at = '?';
+	}
+}
+
 /* Controls, bidi marks and other invisibles that can make a name lie. */
 static bool
 cp_hidden(uint32_t c)

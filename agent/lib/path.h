@@ -22,6 +22,8 @@ void path_escape(const char *name, char *dst, size_t size);
 void path_display(const char *name, char *dst, size_t size);
 
 bool utf8_valid(const char *, size_t);
+/* In place: each byte that is not UTF-8 becomes '?'. */
+void utf8_scrub(char *);
 /* Next code point; advances *s; U+FFFD for a bad byte. */
 uint32_t utf8_next(const char **s, const char *end);
 size_t utf8_put(uint32_t cp, char out[4]);

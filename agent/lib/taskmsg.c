@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/lib/io.h"
+#include "agent/lib/path.h"
 #include "agent/lib/taskmsg.h"
 
 #define SETTINGS_MAX (4u << 20)
@@ -49,6 +50,14 @@ count_get(struct buf *b, uint32_t max)
 	return n;
 }
 
+/* Text that is shown, logged and written as JSON: what is not UTF-8 in it becomes '?'. */
+static void
+text_get(struct buf *b, char *dst, size_t size)
+{
+	buf_get_str(b, dst, size);
+	utf8_scrub(dst);
+}
+
 /* --- SETTINGS ------------------------------------------------------------------------ */
 
 int
@@ -92,7 +101,7 @@ settings_read(int fd, struct settings *ret, struct err *e)
 	s.conf = buf_get_strdup(&b, SETTINGS_MAX);
 	s.npems = count_get(&b, SETTINGS_PEMS_MAX);
 	for (uint32_t i = 0; i < s.npems; i++) {
-		buf_get_str(&b, s.pems[i].name, sizeof(s.pems[i].name));
+		text_get(&b, s.pems[i].name, sizeof(s.pems[i].name));
 		s.pems[i].pem = buf_get_strdup(&b, SETTINGS_MAX);
 	}
 	if ((r = decoded(&b, true, "settings", e)) < 0)
@@ -126,7 +135,7 @@ ready_scan_get(struct buf *b, struct ready_scan *ret, struct err *e)
 	struct ready_scan p;
 	int r;
 
-	buf_get_str(b, p.engine, sizeof(p.engine));
+	text_get(b, p.engine, sizeof(p.engine));
 	buf_get(b, p.data_hash, HASH_LEN);
 	if ((r = decoded(b, true, "READY", e)) == 0)
 		*ret = p;
@@ -164,20 +173,20 @@ ready_seal_get(struct buf *b, struct ready_seal *ret, struct err *e)
 	p.key_type = buf_get_u32(b);
 	p.key_bits = buf_get_u32(b);
 	p.logged_in = buf_get_u32(b);
-	buf_get_str(b, p.token_serial, sizeof(p.token_serial));
-	buf_get_str(b, p.token_label, sizeof(p.token_label));
-	buf_get_str(b, p.subject, sizeof(p.subject));
-	buf_get_str(b, p.org, sizeof(p.org));
+	text_get(b, p.token_serial, sizeof(p.token_serial));
+	text_get(b, p.token_label, sizeof(p.token_label));
+	text_get(b, p.subject, sizeof(p.subject));
+	text_get(b, p.org, sizeof(p.org));
 	buf_get(b, p.cert_hash, HASH_LEN);
 	p.not_before_us = (int64_t)buf_get_u64(b);
 	p.not_after_us = (int64_t)buf_get_u64(b);
 	p.cms_max = buf_get_u32(b);
 	p.signatures = buf_get_u64(b);
-	buf_get_str(b, p.vkey, sizeof(p.vkey));
+	text_get(b, p.vkey, sizeof(p.vkey));
 	p.log_size = buf_get_u64(b);
 	buf_get(b, p.log_root, HASH_LEN);
 	p.log_has_record = buf_get_u32(b);
-	buf_get_str(b, p.log_note, sizeof(p.log_note));
+	text_get(b, p.log_note, sizeof(p.log_note));
 	if ((r = decoded(b, p.key_type <= SEAL_KEY_ED25519 && p.cms_max <= 60000, "READY", e)) == 0)
 		*ret = p;
 	return r;
@@ -284,14 +293,14 @@ compose_params_get(struct buf *b, struct compose_params *ret, struct err *e)
 	struct compose_params p;
 	int r;
 
-	buf_get_str(b, p.id, sizeof(p.id));
-	buf_get_str(b, p.folder, sizeof(p.folder));
-	buf_get_str(b, p.name, sizeof(p.name));
+	text_get(b, p.id, sizeof(p.id));
+	text_get(b, p.folder, sizeof(p.folder));
+	text_get(b, p.name, sizeof(p.name));
 	buf_get(b, p.source_hash, HASH_LEN);
 	p.received_us = (int64_t)buf_get_u64(b);
 	p.kind = buf_get_u32(b);
 	p.pages = buf_get_u32(b);
-	buf_get_str(b, p.force_rule, sizeof(p.force_rule));
+	text_get(b, p.force_rule, sizeof(p.force_rule));
 	p.force_at = buf_get_u32(b);
 	p.force_page = buf_get_u32(b);
 	p.force_x = buf_get_i32(b);
@@ -328,6 +337,7 @@ compose_result_put(struct buf *b, const struct compose_result *p)
 	buf_put_u64(b, p->len);
 }
 
+/* Bounds that every user of the plan relies on. */
 static bool
 compose_sane(const struct compose_result *p)
 {
@@ -349,19 +359,19 @@ compose_result_get(struct buf *b, struct compose_result *ret, struct err *e)
 	if (p == NULL)
 		return err_set(e, ERR_MEM, "compose result");
 	p->hold = buf_get_u32(b);
-	buf_get_str(b, p->hold_text, sizeof(p->hold_text));
-	buf_get_str(b, p->hold_word, sizeof(p->hold_word));
-	buf_get_str(b, p->rule, sizeof(p->rule));
+	text_get(b, p->hold_text, sizeof(p->hold_text));
+	text_get(b, p->hold_word, sizeof(p->hold_word));
+	text_get(b, p->rule, sizeof(p->rule));
 	buf_get(b, p->rule_hash, HASH_LEN);
-	buf_get_str(b, p->seal, sizeof(p->seal));
+	text_get(b, p->seal, sizeof(p->seal));
 	p->place = buf_get_u32(b);
 	p->place_page = buf_get_u32(b);
 	p->place_box = box_get(b);
-	buf_get_str(b, p->name, sizeof(p->name));
+	text_get(b, p->name, sizeof(p->name));
 	p->nvalues = count_get(b, MSG_VALUES_MAX);
 	for (uint32_t i = 0; i < p->nvalues; i++) {
-		buf_get_str(b, p->values[i].key, sizeof(p->values[i].key));
-		buf_get_str(b, p->values[i].value, sizeof(p->values[i].value));
+		text_get(b, p->values[i].key, sizeof(p->values[i].key));
+		text_get(b, p->values[i].value, sizeof(p->values[i].value));
 	}
 	p->ncandidates = count_get(b, MSG_CANDIDATES_MAX);
 	for (uint32_t i = 0; i < p->ncandidates; i++) {
@@ -403,18 +413,18 @@ field_params_get(struct buf *b, struct field_params *ret, struct err *e)
 	struct field_params p;
 	int r;
 
-	buf_get_str(b, p.id, sizeof(p.id));
+	text_get(b, p.id, sizeof(p.id));
 	p.place = buf_get_u32(b);
 	p.place_page = buf_get_u32(b);
 	p.place_box = box_get(b);
 	p.border = buf_get_u32(b);
 	p.nlines = count_get(b, MSG_LINES_MAX);
 	for (uint32_t i = 0; i < p.nlines; i++)
-		buf_get_str(b, p.lines[i], sizeof(p.lines[i]));
-	buf_get_str(b, p.signer, sizeof(p.signer));
-	buf_get_str(b, p.reason, sizeof(p.reason));
-	buf_get_str(b, p.location, sizeof(p.location));
-	buf_get_str(b, p.checkpoint, sizeof(p.checkpoint));
+		text_get(b, p.lines[i], sizeof(p.lines[i]));
+	text_get(b, p.signer, sizeof(p.signer));
+	text_get(b, p.reason, sizeof(p.reason));
+	text_get(b, p.location, sizeof(p.location));
+	text_get(b, p.checkpoint, sizeof(p.checkpoint));
 	p.time_us = (int64_t)buf_get_u64(b);
 	p.hole = buf_get_u32(b);
 	if ((r = decoded(b, p.place <= PLACE_INVISIBLE && p.hole >= 256 && p.hole <= SIGS_CMS_MAX,
@@ -496,15 +506,15 @@ sig_info_get(struct buf *b, struct sig_info *ret, struct err *e)
 	struct sig_info p = { 0 };
 	const uint8_t *cms;
 
-	buf_get_str(b, p.field, sizeof(p.field));
-	buf_get_str(b, p.sub_filter, sizeof(p.sub_filter));
+	text_get(b, p.field, sizeof(p.field));
+	text_get(b, p.sub_filter, sizeof(p.sub_filter));
 	p.is_timestamp = buf_get_u32(b);
 	for (int i = 0; i < 4; i++)
 		p.range[i] = buf_get_u64(b);
 	p.covers_revision = buf_get_u32(b);
 	p.has_cert_key = buf_get_u32(b);
 	p.has_signing_time_key = buf_get_u32(b);
-	buf_get_str(b, p.checkpoint, sizeof(p.checkpoint));
+	text_get(b, p.checkpoint, sizeof(p.checkpoint));
 	cms = buf_get_blob(b, &p.cms_len);
 	if (!buf_ok(b) || p.cms_len > SIGS_CMS_MAX)
 		return err_set(e, ERR_PEER, "signature record is damaged");
@@ -577,7 +587,7 @@ stamp_params_get(struct buf *b, struct stamp_params *ret, struct err *e)
 	struct stamp_params p;
 	int r;
 
-	buf_get_str(b, p.tsa, sizeof(p.tsa));
+	text_get(b, p.tsa, sizeof(p.tsa));
 	buf_get(b, p.imprint, HASH_LEN);
 	p.nonce = buf_get_u64(b);
 	if ((r = decoded(b, true, "time-stamp parameters", e)) == 0)
@@ -623,8 +633,8 @@ attach_params_get(struct buf *b, struct attach_params *ret, struct err *e)
 	struct attach_params p;
 	int r;
 
-	buf_get_str(b, p.tsa, sizeof(p.tsa));
-	buf_get_str(b, p.policy, sizeof(p.policy));
+	text_get(b, p.tsa, sizeof(p.tsa));
+	text_get(b, p.policy, sizeof(p.policy));
 	buf_get(b, p.imprint, HASH_LEN);
 	p.nonce = buf_get_u64(b);
 	p.window_from_us = (int64_t)buf_get_u64(b);
@@ -730,16 +740,16 @@ judged_get(struct buf *b, struct judged_sig *s)
 	s->level = buf_get_u32(b);
 	s->is_timestamp = buf_get_u32(b);
 	s->covers_file = buf_get_u32(b);
-	buf_get_str(b, s->field, sizeof(s->field));
-	buf_get_str(b, s->signer, sizeof(s->signer));
+	text_get(b, s->field, sizeof(s->field));
+	text_get(b, s->signer, sizeof(s->signer));
 	buf_get(b, s->cert_hash, HASH_LEN);
 	s->gen_time_us = (int64_t)buf_get_u64(b);
-	buf_get_str(b, s->tsa_signer, sizeof(s->tsa_signer));
+	text_get(b, s->tsa_signer, sizeof(s->tsa_signer));
 	buf_get(b, s->token_hash, HASH_LEN);
-	buf_get_str(b, s->qualified, sizeof(s->qualified));
+	text_get(b, s->qualified, sizeof(s->qualified));
 	s->nreasons = count_get(b, MSG_REASONS_MAX);
 	for (uint32_t i = 0; i < s->nreasons; i++)
-		buf_get_str(b, s->reasons[i], sizeof(s->reasons[i]));
+		text_get(b, s->reasons[i], sizeof(s->reasons[i]));
 	if (s->verdict > VERDICT_UNKNOWN || s->level > LEVEL_B_LTA)
 		b->bad = true;
 }

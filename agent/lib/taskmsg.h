@@ -7,7 +7,8 @@
  * x to the right, y DOWN from the top left corner of the visible page (CropBox).
  * Pages count from 0 in every struct here; people see them from 1.
  * Times are microseconds since 1970 (UTC).  Every string has a bound and is
- * checked on decoding; decoders return -ERR_PEER and leave *ret as it was.
+ * UTF-8 after decoding (bad bytes become '?'); decoders return -ERR_PEER and
+ * leave *ret as it was.
  */
 #ifndef SEALROOM_TASKMSG_H
 #define SEALROOM_TASKMSG_H
