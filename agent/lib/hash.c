@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,8 @@ hash_fd(int fd, uint64_t from, uint64_t len, uint8_t out[HASH_LEN], struct err *
 	while (len > 0) {
 		want = len < sizeof(block) ? (size_t)len : sizeof(block);
 		n = pread(fd, block, want, (off_t)from);
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0 || (n == 0 && len != UINT64_MAX)) {
 			hash_free(h);
 			return n < 0 ? err_sys(e, ERR_IO, "reading to hash") :

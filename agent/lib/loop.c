@@ -110,12 +110,14 @@ loop_timer_del(struct loop *l, uint64_t handle)
 		}
 }
 
+/* Those that are due now: one that sets itself again at once must let descriptors have their turn. */
 static void
 run_timers(struct loop *l)
 {
+	uint64_t now = clock_ms();
 	struct timer *t;
 
-	while (!l->stop && (t = l->timers) != NULL && t->due <= clock_ms()) {
+	while (!l->stop && (t = l->timers) != NULL && t->due <= now) {
 		loop_timer_cb *cb = t->cb;
 		void *ctx = t->ctx;
 

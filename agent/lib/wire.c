@@ -156,8 +156,10 @@ wire_recv(int fd, enum role from, enum role to, int flags, struct wire_msg *m, s
 			return err_sys(e, ERR_IO, "receiving");
 		}
 	collect_fds(&h, m);
-	if (n == 0)
+	if (n == 0) { /* hung up; or an empty message, whose descriptors are nobody's */
+		wire_done(m);
 		return 0;
+	}
 	if ((size_t)n < WIRE_HEADER) {
 		wire_done(m);
 		return err_set(e, ERR_PEER, "message is too short");
