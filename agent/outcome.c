@@ -306,7 +306,7 @@ event(struct job *j, const char *type, json_t *body, struct err *e)
 static int
 event_job(struct job *j, struct err *e)
 {
-	char path[ARCHIVE_PATH_MAX], name[MSG_TEXT_MAX];
+	char path[ARCHIVE_PATH_MAX], name[MSG_TEXT_MAX], shown[3 * MSG_TEXT_MAX];
 	struct verdict_record v;
 	int r;
 
@@ -314,7 +314,8 @@ event_job(struct job *j, struct err *e)
 		return r;
 	archive_path(j->claim.id, j->claim.received_us, path);
 	wanted_name(j, name, sizeof(name));
-	return event(j, "job", json_pack("{s:s, s:s, s:s, s:i, s:s}", "result", name, "archive", path, "rule",
+	path_display(name, shown, sizeof(shown)); /* any bytes, and JSON takes UTF-8 only */
+	return event(j, "job", json_pack("{s:s, s:s, s:s, s:i, s:s}", "result", shown, "archive", path, "rule",
 	    j->plan->rule, "pages", (int)j->plan->pages, "level", level_name(v.level)), e);
 }
 
