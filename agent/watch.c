@@ -19,6 +19,7 @@
 
 #define BUCKETS 1024
 #define POLL_MAX_MS 60000
+#define GONE_MS 2000 /* a folder that is not there is looked for so often */
 #define REPORTS_FREE 50 /* lines about odd names a folder before they are rationed */
 #define EVENTS                                                                                            \
 	(IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF | \
@@ -321,6 +322,8 @@ folder_scan(struct watch_set *w, struct folder *f)
 				    f->conf->path, e.text);
 			f->alarmed = true;
 			names_clear(f);
+			if (f->next_scan > clock_ms() + GONE_MS)
+				f->next_scan = clock_ms() + GONE_MS;
 			return;
 		}
 		if (f->alarmed)

@@ -23,7 +23,7 @@
  * turn, and no more than 'most' claims are under way at once.
  *
  * A folder that is not there (a share that is not mounted) is an alarm, not an
- * error; it is tried again every poll.  Links, FIFOs, sockets, devices,
+ * error; it is looked for again every two seconds.  Links, FIFOs, sockets, devices,
  * directories and unreadable files are never touched; each is reported once.
  */
 #ifndef SEALROOM_WATCH_H
