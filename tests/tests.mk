@@ -41,7 +41,7 @@ $O/tests/p11fault.so: tests/tools/p11fault.c
 $(ESCAPE): $O/tests/%: tests/escape/%.c $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
-	  $(shell pkg-config --libs $(ALLPKG)) -ldl
+	  $(shell pkg-config --libs $(ALLPKG)) -ldl -lm
 
 # The judge of PDF/A is Java; compiled here, because tests can not write below $O.
 $O/tests/preflight/Preflight.class: tests/tools/Preflight.java
