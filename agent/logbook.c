@@ -207,8 +207,8 @@ append_config(struct core *c, struct err *e)
 
 	hash_hex(c->conf->hash, hex);
 	snprintf(line, sizeof(line), "config sha256:%s", hex);
-	/* in force already: nothing to say */
-	if ((r = elog_find_last(c->elog, ENTRY_CONFIG, NULL, NULL, &at, e)) < 0)
+	/* in force at the last start already: nothing to say */
+	if ((r = elog_find_last(c->elog, ENTRY_START, NULL, NULL, &at, e)) < 0)
 		return r;
 	if (r == 1) {
 		AUTO_BUF b;
