@@ -191,13 +191,9 @@ variable_check(void *ctx, const char *variable, const char *format)
 	bool time = strcmp(variable, "time") == 0 || strcmp(variable, "received") == 0;
 
 	if (strncmp(variable, "find.", 5) == 0) {
-		const struct conf_find *f = u->rule == NULL ? NULL : find_of(u->rule, variable);
-
-		if (u->rule == NULL || (f != NULL && f->required))
+		if (u->rule == NULL || find_of(u->rule, variable) != NULL)
 			return "";
-		snprintf(u->why, sizeof(u->why), f == NULL ? "rule %s has no find \"%s\""
-							   : "rule %s may go on without find \"%s\"; make it required",
-		    u->rule->name, variable + 5);
+		snprintf(u->why, sizeof(u->why), "rule %s has no find \"%s\"", u->rule->name, variable + 5);
 		return NULL;
 	}
 	for (const char *const *k = u->known; *k != NULL; k++) {
@@ -248,7 +244,7 @@ name_check(const struct conf_rule *r)
 static void
 lines_check(const struct conf *c, const struct conf_seal *s)
 {
-	static const char *const known[] = { "org", "time", "received", "id", "rule", NULL };
+	static const char *const known[] = { "org", "time", "received", "id", "rule", "folder", NULL };
 
 	for (size_t i = 0; i < s->look.lines.n; i++) {
 		struct template_user u = { .known = known };

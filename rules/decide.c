@@ -153,7 +153,7 @@ value_get(const struct decision *d, const char *name)
 	return NULL;
 }
 
-/* A person who forces rule or place takes a missing value into account: it is empty then. */
+/* Missing and not required, or a person forced rule or place: the value is empty. */
 static int
 finds_run(struct decision *d, const struct conf_rule *r, struct err *e)
 {
@@ -168,9 +168,9 @@ finds_run(struct decision *d, const struct conf_rule *r, struct err *e)
 		explain_find(d->explain, d->tokens.doc, f->name, &found);
 		if (found.value_found) {
 			value_put(d, f->name, found.value);
-		} else if (forced_rule(d) || forced_place(d)) {
+		} else if (!f->required || forced_rule(d) || forced_place(d)) {
 			value_put(d, f->name, "");
-		} else if (f->required) {
+		} else {
 			if (d->ret->hold == 0)
 				candidates_add(d, &seen);
 			hold(d, ERR_FIND_NONE, f->name, "find '%s': %s", f->name,
@@ -334,7 +334,7 @@ name_value(void *ctx, const char *variable, const char *format)
 	return strcmp(variable, "name") == 0 ? n->stem : variable_value(n->d, variable, format);
 }
 
-/* Without a value a forced document keeps its own name; else it was held before this. */
+/* Without a value that it needs the result keeps the document's own name. */
 static void
 name_run(struct decision *d, const struct conf_rule *r)
 {
@@ -347,13 +347,10 @@ name_run(struct decision *d, const struct conf_rule *r)
 	if (*r->result_name == '\0')
 		return;
 	snprintf(n.stem, sizeof(n.stem), "%.*s", (int)(stem < sizeof(n.stem) ? stem : sizeof(n.stem) - 1), source);
-	if (name_expand(r->result_name, name_value, &n, name, sizeof(name), &e) < 0 || d->missing[0] != '\0') {
-		if (!forced_rule(d) && !forced_place(d))
-			hold(d, ERR_FIND_NONE, d->missing, "name of the result: no value for {%s}", d->missing);
-		return;
+	if (name_expand(r->result_name, name_value, &n, name, sizeof(name), &e) == 0 && d->missing[0] == '\0') {
+		name_legal(name, d->ret->name, sizeof(d->ret->name));
+		explain_text(d->explain, "name", d->ret->name);
 	}
-	name_legal(name, d->ret->name, sizeof(d->ret->name));
-	explain_text(d->explain, "name", d->ret->name);
 }
 
 /* ------------------------------------------------------------------------------------------ */

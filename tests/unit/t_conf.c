@@ -173,7 +173,6 @@ test_faults(void)
 		{ "a rule that seals and holds", "", "hold = { en = \"x\"; };", "", "", "", "exclude each other", 5, false },
 		{ "an unknown variable in a name", "", "name = \"{recieved}.pdf\";", "", "", "", "did you mean {received}?", 5, false },
 		{ "an unknown find in a name", "", "name = \"{find.x}.pdf\";", "", "", "", "rule r has no find \"x\"", 5, false },
-		{ "a find that may be missing in a name", "", "find = { n = { after = [ \"Nr\" ]; take = \"a\"; required = false; }; }; name = \"{find.n}.pdf\";", "", "", "", "make it required", 5, false },
 		{ "a name with a slash", "", "name = \"a/{name}.pdf\";", "", "", "", "no \"/\"", 5, false },
 		{ "a name without suffix", "", "name = \"{name}\";", "", "", "", "must end in .pdf", 5, false },
 		{ "a month's name in a time", "", "name = \"{received:%B}.pdf\";", "", "", "", "only the signs", 5, false },

@@ -209,7 +209,7 @@ static void
 test_two_columns(void)
 {
 	struct conf *c = conf_with("\"r\"", "r : { when = \"always\"; find = { n = { after = [ \"Kundennummer\" ]; take = \"[0-9]+\"; };"
-	    " m = { after = [ \"Datum\" ]; take = \"[0-9.]+\"; required = false; }; }; place = \"invisible\"; seal = \"s\"; };");
+	    " m = { after = [ \"Datum\" ]; take = \"[0-9.]+\"; required = false; }; }; place = \"invisible\"; seal = \"s\"; name = \"{find.m}.pdf\"; };");
 	struct paper *p = calloc(1, sizeof(*p));
 	struct compose_result r;
 
@@ -220,7 +220,9 @@ test_two_columns(void)
 	sheet_line(&p->sheets[0], 200, 101, "74211");
 	p->pages[0] = sheet_page(&p->sheets[0]);
 	r = decide(c, p, NULL, NULL);
-	CHECK(r.hold == 0 && r.nvalues == 1 && strcmp(r.values[0].value, "74211") == 0, "a value in the next column at the same height");
+	CHECK(r.hold == 0 && r.nvalues == 2 && strcmp(r.values[0].value, "74211") == 0, "a value in the next column at the same height");
+	CHECK(strcmp(r.values[1].key, "m") == 0 && r.values[1].value[0] == '\0' && r.name[0] == '\0',
+	    "one that is not required is empty, and the name that needs it is not used");
 	conf_free(c);
 	free(p);
 }
