@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +28,9 @@
 #define MARK_LOOK_MS 2000    /* how often a cleared PIN mark is looked for */
 #define EXIT_PATIENCE_MS 10000
 #define TRUST_MAX (1u << 20)
+#define READ_MOST 32         /* messages of one child a turn */
+#define END_MS 2000          /* how long a peer may take to end */
+#define END_LOGIN_MS 20000   /* ... in the middle of a login: killed there, it would leave its mark */
 
 enum peer_state { PEER_DOWN, PEER_GREETING, PEER_SETTING, PEER_READY, PEER_STOPPED };
 
@@ -72,6 +76,7 @@ struct task_run {
 	int sock, pidfd;
 	uint64_t timer;
 	bool answered, failed, breach, timed_out, exited;
+	bool ours;                      /* err is a failure of our own, not the child's */
 	struct buf result;
 	struct err err;
 	int status;
@@ -202,10 +207,11 @@ answer_question(struct peer *p, const struct err *e, const uint8_t *cms, size_t 
 {
 	struct question q = p->question;
 
-	memset(&p->question, 0, sizeof(p->question));
-	p->reserved = false;
+	/* reserved without a question: a job still prepares, and gives it back or asks; nobody else may come between */
 	if (!q.open)
 		return;
+	memset(&p->question, 0, sizeof(p->question));
+	p->reserved = false;
 	loop_timer_del(p->c->loop, q.timer);
 	if (q.sign != NULL)
 		q.sign(q.ctx, e, cms, len, imprint);
@@ -213,12 +219,29 @@ answer_question(struct peer *p, const struct err *e, const uint8_t *cms, size_t 
 		q.note(q.ctx, e, note);
 }
 
+/* What went wrong, in t->err; a failure that a child or we ourselves have named stays. */
+static void
+task_blame(struct task_run *t, bool lost)
+{
+	if (lost) {
+		if (!t->ours)
+			err_set(&t->err, ERR_CHILD, "%s ended", program_of(t->peer->role));
+	} else if (t->timed_out) {
+		err_set(&t->err, ERR_DOC_TIMEOUT, "no answer within %u s", t->req.deadline_ms / 1000);
+	} else if (t->breach) {
+		err_set(&t->err, ERR_DOC_CRASH, "broke the protocol");
+	} else if (!t->answered) {
+		err_set(&t->err, ERR_DOC_CRASH, WIFSIGNALED(t->status) ? "ended by signal %d" : "ended with status %d",
+		    WIFSIGNALED(t->status) ? WTERMSIG(t->status) : WEXITSTATUS(t->status));
+	}
+}
+
 static void
 task_finish(struct task_run *t, bool lost)
 {
 	struct children *c = t->c;
-	struct task_outcome o = { .crashed = !t->answered && !lost && !t->timed_out, .timed_out = t->timed_out,
-		.lost = lost, .maxrss_kib = t->maxrss_kib, .cpu_us = t->cpu_us };
+	struct task_outcome o = { .crashed = (t->breach || !t->answered) && !lost && !t->timed_out,
+		.timed_out = t->timed_out, .lost = lost, .maxrss_kib = t->maxrss_kib, .cpu_us = t->cpu_us };
 
 	for (struct task_run **pp = &c->tasks; *pp != NULL; pp = &(*pp)->next)
 		if (*pp == t) {
@@ -232,16 +255,7 @@ task_finish(struct task_run *t, bool lost)
 		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
 	if (t->id != 0 && t->peer->running > 0)
 		t->peer->running--;
-	if (lost)
-		err_set(&t->err, ERR_CHILD, "%s ended", program_of(t->peer->role));
-	else if (t->timed_out)
-		err_set(&t->err, ERR_DOC_TIMEOUT, "no answer within %u s", t->req.deadline_ms / 1000);
-	else if (t->breach || !t->answered) {
-		o.crashed = true;
-		err_set(&t->err, ERR_DOC_CRASH, t->breach ? "broke the protocol" :
-		    WIFSIGNALED(t->status) ? "ended by signal %d" : "ended with status %d",
-		    WIFSIGNALED(t->status) ? WTERMSIG(t->status) : WEXITSTATUS(t->status));
-	}
+	task_blame(t, lost);
 	o.err = t->err.code != ERR_OK ? &t->err : NULL;
 	o.result = &t->result;
 	if (t->cb != NULL)
@@ -399,6 +413,8 @@ on_ready(struct peer *p, struct wire_msg *m, struct err *e)
 	}
 	if (r < 0)
 		return r;
+	if (p->log) /* the key is there: a later start must find it, never make another */
+		p->c->opts.log_empty = false;
 	loop_timer_del(p->c->loop, p->timer);
 	p->timer = 0;
 	p->state = PEER_READY;
@@ -430,14 +446,15 @@ static int
 on_refused(struct peer *p, struct wire_msg *m, struct err *e)
 {
 	struct err why = { 0 };
+	char text[ERR_TEXT_MAX];
 	uint32_t ticket = buf_get_u32(&m->payload);
 	uint32_t code = buf_get_u32(&m->payload);
 
-	buf_get_str(&m->payload, why.text, sizeof(why.text));
+	buf_get_str(&m->payload, text, sizeof(text));
 	if (!buf_finished(&m->payload) || !err_code_valid(code) || !p->question.open ||
 	    (p->question.sign != NULL && ticket != p->question.ticket))
 		return err_set(e, ERR_PEER, "REFUSED without a question");
-	why.code = (enum err_code)code;
+	err_set(&why, (enum err_code)code, "%s", text);
 	answer_question(p, &why, NULL, 0, NULL, NULL);
 	return 0;
 }
@@ -467,11 +484,8 @@ fail_get(struct wire_msg *m, struct err *ret, struct err *e)
 	buf_get_str(&m->payload, f.text, sizeof(f.text));
 	if (!buf_finished(&m->payload) || !err_code_valid(code))
 		return err_set(e, ERR_PEER, "FAIL is damaged");
-	f.code = (enum err_code)code;
-	for (char *s = f.text; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7F)
-			*s = '?';
-	*ret = f;
+	err_set(ret, (enum err_code)code, "%s", f.text); /* one line of UTF-8 */
+	ret->page = f.page;
 	return 0;
 }
 
@@ -498,12 +512,12 @@ on_started(struct peer *p, struct wire_msg *m, struct err *e)
 	if (t->pidfd >= 0)
 		return err_set(e, ERR_PEER, "STARTED twice");
 	t->pidfd = take_fd(&m->fd[0]);
-	if (t->timed_out)
+	if (t->timed_out || t->breach || t->ours)
 		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
 	return 0;
 }
 
-static void task_read(struct task_run *);
+static void task_read(struct task_run *, unsigned most);
 
 static int
 on_exit_msg(struct peer *p, struct wire_msg *m, struct err *e)
@@ -521,8 +535,10 @@ on_exit_msg(struct peer *p, struct wire_msg *m, struct err *e)
 	t->maxrss_kib = rss;
 	t->cpu_us = cpu;
 	if (t->sock >= 0)
-		task_read(t); /* what it said last may still lie in the socket */
-	task_finish(t, false);
+		task_read(t, UINT_MAX); /* what it said last may still lie in the socket */
+	if (t->pidfd < 0 && t->failed && !t->ours) /* never began: it is the zygote that speaks of its fork() */
+		t->ours = true;
+	task_finish(t, t->ours && !t->timed_out);
 	pump(p->c);
 	return 0;
 }
@@ -656,11 +672,12 @@ children_open(struct children **ret, struct loop *loop, const struct children_op
 	return 0;
 }
 
-/* Hung up on, a peer ends by itself; after 2 s it is ended. */
+/* Hung up on, a peer ends by itself; when its time is over it is ended. */
 static void
-wait_end(struct peer *p, uint64_t until)
+wait_end(struct peer *p, uint64_t since)
 {
 	struct pollfd pfd = { .fd = p->proc.pidfd, .events = POLLIN };
+	uint64_t until = since + (p->token != NULL && p->state == PEER_SETTING ? END_LOGIN_MS : END_MS);
 	uint64_t now = clock_ms();
 
 	if (poll(&pfd, 1, now < until ? (int)(until - now) : 0) <= 0)
@@ -674,7 +691,7 @@ wait_end(struct peer *p, uint64_t until)
 void
 children_close(struct children *c)
 {
-	uint64_t until = clock_ms() + 2000;
+	uint64_t since = clock_ms();
 	struct peer *p;
 
 	if (c == NULL)
@@ -694,7 +711,7 @@ children_close(struct children *c)
 	}
 	while ((p = c->peers) != NULL) {
 		if (p->proc.pid != 0)
-			wait_end(p, until);
+			wait_end(p, since);
 		c->peers = p->next;
 		free(p->seal);
 		free(p->scan);
@@ -717,26 +734,68 @@ slots_of(enum role role)
 	return role == ROLE_FETCH ? 8 : 16;
 }
 
-static void
-task_breach(struct task_run *t)
-{
-	t->breach = true;
-	if (t->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
-}
-
 static int
 on_page_want(struct task_run *t, struct wire_msg *m, struct err *e)
 {
 	uint32_t page = buf_get_u32(&m->payload);
+	struct pollfd room = { .fd = t->sock, .events = POLLOUT };
 	AUTO_FD fd = -1;
 	AUTO_BUF b;
+	int r;
 
-	if (!buf_finished(&m->payload) || t->req.page == NULL || (fd = t->req.page(t->ctx, page)) < 0)
+	if (!buf_finished(&m->payload) || t->req.page == NULL)
 		return err_set(e, ERR_PEER, "a page that is not there");
+	/* the core does not wait for who asks and never reads */
+	if (poll(&room, 1, 0) < 1 || !(room.revents & POLLOUT))
+		return err_set(e, ERR_PEER, "pages are asked for and not taken");
+	if ((fd = t->req.page(t->ctx, page)) < 0)
+		return errno == ERANGE ? err_set(e, ERR_PEER, "a page that is not there") :
+		                         err_sys(e, ERR_IO, "page %u", page + 1);
 	buf_init(&b, 4);
 	buf_put_u32(&b, page);
-	return wire_send(t->sock, MSG_PAGE, t->id, &b, &fd, 1, e);
+	if ((r = wire_send(t->sock, MSG_PAGE, t->id, &b, &fd, 1, e)) < 0 && (errno == EPIPE || errno == ECONNRESET))
+		return 0; /* it died meanwhile: EXIT will say how */
+	return r;
+}
+
+/* What a child may say went wrong. Of the log, a PIN or the archive it knows nothing. */
+static bool
+may_say(enum role role, enum err_code code)
+{
+	switch (code) {
+	case ERR_IO:
+	case ERR_SPACE:
+	case ERR_MEM:
+	case ERR_CONF:
+	case ERR_CONFINE:
+	case ERR_PEER:
+		return true;
+	case ERR_TSA_DOWN:
+		return role == ROLE_FETCH;
+	case ERR_TSA_ANSWER:
+		return role == ROLE_FETCH || role == ROLE_VERIFY;
+	case ERR_SIG:
+	case ERR_CERT:
+		return role == ROLE_VERIFY;
+	default:
+		return role == ROLE_SCAN &&
+		    (err_class(code) == ERR_CLASS_REJECT || err_class(code) == ERR_CLASS_HOLD);
+	}
+}
+
+static int
+on_task_fail(struct task_run *t, struct wire_msg *m, struct err *e)
+{
+	struct err f;
+	int r = fail_get(m, &f, e);
+
+	if (r < 0)
+		return r;
+	if (!may_say(t->peer->role, f.code))
+		return err_set(e, ERR_PEER, "%s is not its to say", err_word(f.code));
+	t->answered = t->failed = true;
+	t->err = f;
+	return 0;
 }
 
 static int
@@ -750,8 +809,7 @@ task_message(struct task_run *t, struct wire_msg *m, struct err *e)
 		buf_put(&t->result, m->payload.data, m->payload.len);
 		return buf_ok(&t->result) ? 0 : err_set(e, ERR_MEM, "result");
 	case MSG_FAIL:
-		t->answered = t->failed = true;
-		return fail_get(m, &t->err, e);
+		return on_task_fail(t, m, e);
 	case MSG_PROGRESS:
 		return 0;
 	case MSG_PAGE_WANT:
@@ -761,13 +819,28 @@ task_message(struct task_run *t, struct wire_msg *m, struct err *e)
 	}
 }
 
-/* Reads all that is there; a hang-up only ends the reading. */
+/* Nothing more is read from it, and it ends; EXIT brings the end of the task. */
 static void
-task_read(struct task_run *t)
+task_break(struct task_run *t, const struct err *e)
+{
+	if (e->code == ERR_PEER) {
+		t->breach = true;
+	} else { /* no descriptor, no memory, no page file: our trouble, not the document's */
+		t->ours = true;
+		t->err = *e;
+	}
+	if (t->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+	loop_fd_del(t->c->loop, t->sock);
+}
+
+/* Reads what is there; a hang-up only ends the reading. A child that never stops talking gets 'most' at a turn. */
+static void
+task_read(struct task_run *t, unsigned most)
 {
 	struct err e = { 0 };
 
-	while (!t->breach) {
+	while (!t->breach && !t->ours && most-- > 0) {
 		AUTO_MSG m = { 0 };
 		int r = wire_recv(t->sock, ROLE_TASK, ROLE_CORE, MSG_DONTWAIT, &m, &e);
 
@@ -779,8 +852,7 @@ task_read(struct task_run *t)
 			return;
 		}
 		if (r < 0 || task_message(t, &m, &e) < 0) {
-			task_breach(t);
-			loop_fd_del(t->c->loop, t->sock);
+			task_break(t, &e);
 			return;
 		}
 	}
@@ -790,7 +862,7 @@ static void
 on_task_sock(void *ctx, uint32_t events)
 {
 	(void)events;
-	task_read(ctx);
+	task_read(ctx, READ_MOST);
 }
 
 /* Killed, yet its zygote does not say so: the zygote itself hangs. */
@@ -880,9 +952,12 @@ pump(struct children *c)
 		return;
 	do {
 		for (t = c->tasks; t != NULL; t = t->next)
-			if (t->id == 0 && t->peer->state == PEER_READY && t->peer->running < slots_of(t->peer->role))
+			if (t->id == 0 && (t->ours || (t->peer->state == PEER_READY &&
+			        t->peer->running < slots_of(t->peer->role))))
 				break;
-		if (t != NULL)
+		if (t != NULL && t->ours)
+			task_finish(t, true);
+		else if (t != NULL)
 			task_start(t);
 	} while (t != NULL);
 }
@@ -908,6 +983,10 @@ children_task(struct children *c, const struct task_req *req, task_cb *cb, void 
 	t->req.params = NULL;
 	t->req.in = req->in < 0 ? -1 : fcntl(req->in, F_DUPFD_CLOEXEC, 3);
 	t->req.out = req->out < 0 ? -1 : fcntl(req->out, F_DUPFD_CLOEXEC, 3);
+	if ((req->in >= 0 && t->req.in < 0) || (req->out >= 0 && t->req.out < 0)) {
+		t->ours = true; /* without its input a child would judge an empty document */
+		err_sys(&t->err, ERR_IO, "descriptor for a task");
+	}
 	buf_init(&t->params, WIRE_PAYLOAD);
 	if (req->params != NULL)
 		buf_put(&t->params, req->params->data, req->params->len);
@@ -926,11 +1005,11 @@ children_cancel(struct children *c, uint64_t handle)
 	for (struct task_run *t = c->tasks; t != NULL; t = t->next)
 		if (t->handle == handle) {
 			t->cb = NULL;
-			if (t->id == 0) {
+			t->req.page = NULL; /* its context may be gone, too */
+			if (t->id == 0)
 				task_finish(t, true);
-			} else {
+			else
 				task_kill(t);
-			}
 			return;
 		}
 }
@@ -999,7 +1078,8 @@ on_ask_failed(void *ctx)
 		return;
 	p->question.timer = 0;
 	err_set(&e, ERR_TOKEN_GONE, "token %s is not ready", p->name);
-	if (p->proc.pid != 0)
+	/* one that only now starts may be in the middle of its login: never killed for this */
+	if (p->state == PEER_READY)
 		peer_down(p, &e);
 	else
 		answer_question(p, &e, NULL, 0, NULL, NULL);

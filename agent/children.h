@@ -10,6 +10,9 @@
  * end with an error, the peer is started anew with back-off (0.5 s doubling to
  * 60 s).  The core owns all deadlines and kills by pidfd.  Used by the daemon
  * and by the commands that look into documents (try, verify, audit, check).
+ *
+ * A task's child is hostile: it may only say what is its role's to say (a
+ * reader of documents nothing about the log or a PIN), and says it once.
  */
 #ifndef SEALROOM_CHILDREN_H
 #define SEALROOM_CHILDREN_H
@@ -42,7 +45,7 @@ struct children_opts {
 };
 
 int children_open(struct children **ret, struct loop *, const struct children_opts *, struct err *);
-/* Asks all to end (hang-up), kills what is left after 2 s. */
+/* Asks all to end (hang-up), kills what is left after 2 s (20 s in the middle of a login). */
 void children_close(struct children *);
 
 /* --- tasks ------------------------------------------------------------------ */
@@ -54,7 +57,10 @@ struct task_req {
 	uint32_t as_mib, cpu_s;     /* limits; 0: none */
 	uint64_t fsize;             /* UINT64_MAX: no limit */
 	uint32_t deadline_ms;
-	/* page-pulling kinds: returns a descriptor (closed after sending) or -1 */
+	/*
+	 * page-pulling kinds: a descriptor (closed after sending), or -1 with errno:
+	 * ERANGE is the child's fault, everything else is ours and ends the task as lost.
+	 */
 	int (*page)(void *ctx, uint32_t page);
 };
 
@@ -63,7 +69,7 @@ struct task_outcome {
 	struct buf *result;         /* valid during the callback; cursor at its start */
 	bool crashed;               /* died without an answer, or broke the protocol */
 	bool timed_out;
-	bool lost;                  /* its zygote died or never came: not the task's fault */
+	bool lost;                  /* not the task's fault: its zygote died, it never began, we could not serve it */
 	uint64_t maxrss_kib, cpu_us;
 };
 

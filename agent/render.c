@@ -347,8 +347,10 @@ give_page(void *ctx, uint32_t page)
 	struct job *j = ctx;
 	char name[24];
 
-	if (page >= j->inspect.pages)
+	if (page >= j->inspect.pages) {
+		errno = ERANGE;
 		return -1;
+	}
 	page_name(page, name);
 	return openat(j->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
