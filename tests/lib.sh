@@ -144,7 +144,7 @@ room_settings() {
 	$EXTRA
 	folders : { post : { path = "$R/in"; rules = [ $FOLDER_RULES ]; seals = [ "stamp" ]; settle = "$SETTLE";
 	  incomplete_max = "${INCOMPLETE:-2s}"; $FOLDER_EXTRA }; };
-	scan : { languages = [ "deu", "eng" ]; $SCAN_EXTRA };
+	scan : { languages = [ ${SCAN_LANGUAGES-"deu", "eng"} ]; $SCAN_EXTRA };
 	rules : { $RULES };
 	seals : { stamp : { tokens = [ "soft" ]; level = "$LEVEL"; $([ "$LEVEL" = B-B ] || echo 'tsa = "test";')
 	  look = { lines = [ "Elektronisch gesiegelt", "{org}", "{time:%d.%m.%Y %H:%M}", "{id}" ]; }; }; };
@@ -197,7 +197,7 @@ room_stop() {
 	return $rc
 }
 cmd() { "$BIN/sealroom" --conf "$R/sealroom.conf" "$@"; }
-daemon_said() { NOTE_LINES=40 note "$(tail -n 40 "$LOG")"; }
+daemon_said() { NOTE_LINES=25 note "$(tail -n 25 "$LOG")"; }
 # Names of the folders inside the hot folder, in the room's language.
 DONE='done' HELD=held ERROR=error WORK=work
 

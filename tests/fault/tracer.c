@@ -465,19 +465,32 @@ on_stop(pid_t pid, int status)
 
 /* --- start and end --------------------------------------------------------------------- */
 
+#define STOP BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE)
+#define PASS BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
+
+/* Stops for the calls of the table; of all that opens, for what may create only. */
 static void
 install_filter(void)
 {
-	struct sock_filter code[NCALLS * 2 + 4];
+	static const struct sock_filter opens[] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 4),
+		LOAD(args[2]),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), 0, 1),
+		STOP,
+		PASS,
+	};
+	struct sock_filter code[sizeof opens / sizeof *opens + NCALLS * 2 + 2] = { LOAD(nr) };
 	struct sock_fprog prog = { .filter = code };
-	size_t n = 0;
+	size_t n = 1;
 
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	memcpy(code + n, opens, sizeof opens);
+	n += sizeof opens / sizeof *opens;
 	for (size_t i = 0; i < NCALLS; i++) {
 		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i].nr, 0, 1);
-		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+		code[n++] = (struct sock_filter)STOP;
 	}
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	code[n++] = (struct sock_filter)PASS;
 	prog.len = (unsigned short)n;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
