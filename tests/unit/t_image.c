@@ -353,6 +353,22 @@ pass(const char *path, uint32_t kind, enum paint paint, unsigned orient, struct 
 	return d;
 }
 
+/* The PDF of the last pass() taken as a scanner's PDF: through once more, and shown again. */
+static int
+pass_again(enum paint paint, unsigned orient, struct err *e)
+{
+	struct image im = { 0 };
+	char first[128];
+	int r;
+
+	snprintf(first, sizeof(first), "%s", path_of("b.pdf"));
+	if (rename(path_of("a.pdf"), first) < 0)
+		exit(99);
+	r = pass(first, DOC_PDF, paint, orient, &im, e);
+	image_done(&im);
+	return r;
+}
+
 /* --- cases -------------------------------------------------------------------------------------------------------- */
 
 #define NONE COMPRESSION_NONE
@@ -412,6 +428,8 @@ test_tiffs(void)
 		CHECK(im.nobjects == 1 && strstr(im.objects[0].dict, h->filter) != NULL && im.objects[0].in_source == h->in_source,
 		    "%s: kept as %s", h->name, im.nobjects > 0 ? im.objects[0].dict : "nothing");
 		image_done(&im);
+		d = pass_again(h->paint, h->orient == 0 ? 1 : h->orient, &e);
+		CHECK(d == 0, "%s: nor does it change as page of a PDF (%d) %s", h->name, d, e.text);
 	}
 }
 
@@ -430,6 +448,8 @@ test_pngs(void)
 		CHECK(im.nobjects == 1 && im.objects[0].in_source == h->in_source, "%s: its data are %s", h->name,
 		    h->in_source ? "taken as they are" : "put together or packed anew");
 		image_done(&im);
+		d = pass_again(h->paint, 1, &e);
+		CHECK(d == 0, "%s: nor does it change as page of a PDF (%d) %s", h->name, d, e.text);
 	}
 }
 
