@@ -173,11 +173,22 @@ print_token(const json_t *k)
 	printf("\n");
 }
 
+/* The other programs are worth a line when something is or was wrong with them. */
+static json_t *
+troubled(const json_t *peers)
+{
+	json_t *list = json_array(), *p;
+	size_t i;
+
+	json_array_foreach(peers, i, p)
+		if (!json_is_true(json_object_get(p, "ready")) || number_of(p, "restarts") > 0)
+			json_array_append(list, p);
+	return list;
+}
+
 static void
 print_peer(const json_t *p)
 {
-	if (json_is_true(json_object_get(p, "ready")) && number_of(p, "restarts") == 0)
-		return; /* as it should be */
 	printf("  ");
 	cell(text_of(p, "role"), 16);
 	printf(" %s, %s %lld  ", t(json_is_true(json_object_get(p, "ready")) ? N_("ready") : N_("not ready")),
@@ -220,6 +231,8 @@ print_rest(const json_t *s)
 static void
 print_status(const json_t *s)
 {
+	json_t *peers = troubled(json_object_get(s, "peers"));
+
 	if (strcmp(text_of(s, "state"), "stopped") == 0)
 		printf("%s\n", t(N_("sealroomd is not running. This lies in its spool:")));
 	else
@@ -228,8 +241,9 @@ print_status(const json_t *s)
 	print_list(N_("Folders"), json_object_get(s, "folders"), print_folder);
 	print_list(N_("Jobs"), json_object_get(s, "jobs"), print_job);
 	print_list(N_("Tokens"), json_object_get(s, "tokens"), print_token);
-	print_list(N_("Programs"), json_object_get(s, "peers"), print_peer);
+	print_list(N_("Programs"), peers, print_peer);
 	print_rest(s);
+	json_decref(peers);
 }
 
 /* --- without the daemon ------------------------------------------------------------------ */
@@ -289,7 +303,7 @@ spool_status(const struct conf *conf, json_t **ret, struct err *e)
 			r = spool_jobs(&s, (enum spool_state)i, jobs, e);
 		spool_close(&s);
 	}
-	if (r < 0) {
+	if (r < 0 && errno != ENOENT) { /* a daemon that never ran has no spool */
 		json_decref(jobs);
 		return r;
 	}
