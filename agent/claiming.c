@@ -215,6 +215,17 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 	children_task(c->children, &req, on_inspected, k);
 }
 
+/* Who waits for a person works at nothing: a hundred open questions do not stop the mail. */
+static uint32_t
+jobs_at_work(const struct core *c)
+{
+	uint32_t n = 0;
+
+	for (const struct job *j = c->jobs; j != NULL; j = j->next)
+		n += !(j->state == SPOOL_HELD && j->settled);
+	return n;
+}
+
 void
 claiming_on_quiet(void *ctx, const struct watch_file *f)
 {
@@ -222,7 +233,7 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 	struct err e = { 0 };
 	struct claiming *k;
 
-	if (!c->log_ready || c->stopping || c->njobs + c->claims_running >= c->conf->max_jobs) {
+	if (!c->log_ready || c->stopping || jobs_at_work(c) + c->claims_running >= c->conf->max_jobs) {
 		watch_later(c->watch, f->folder, f->name, LATER_MS / 4);
 		return;
 	}

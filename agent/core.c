@@ -14,6 +14,8 @@
 
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_LAST_MS 60000
+#define HINTS_MAX 2
+#define ONCE_IDLE_MS (30 * 60000ull) /* longer than any single step of a document may take */
 
 /* --- jobs ------------------------------------------------------------------------------ */
 
@@ -35,6 +37,7 @@ job_add(struct core *c, const struct claim *claim, enum spool_state state, int d
 		pp = &(*pp)->next;
 	*pp = j;
 	c->njobs++;
+	c->moved_ms = clock_ms();
 	return j;
 }
 
@@ -83,7 +86,7 @@ job_find(struct core *c, const char *prefix, bool *ret_many)
 void
 job_step(struct job *j)
 {
-	if (j->busy || j->core->stopping || j->timer != 0)
+	if (j->busy || j->core->stopping || j->timer != 0 || j->aside)
 		return;
 	if (!j->core->log_ready) /* nothing is claimed to be done before the log has proven itself */
 		return;
@@ -145,8 +148,10 @@ back_off(struct job *j, uint64_t at_least)
 {
 	uint64_t ms = j->backoff_ms > at_least ? j->backoff_ms : at_least;
 	/* a quarter of jitter, so that a hundred waiting jobs do not come at once */
-	uint64_t jitter = clock_ms() * 2654435761u % (ms / 4 + 1);
+	uint64_t jitter = crc32c((uint32_t)ms, j->claim.id, ID_LEN) % (ms / 4 + 1);
 
+	if (j->state == SPOOL_CLAIMED && j->pages_running == 0)
+		render_forget(j); /* the cache may be what is wrong: it is looked at anew */
 	j->backoff_ms = j->backoff_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : j->backoff_ms * 2;
 	job_step_soon(j, ms + jitter);
 }
@@ -166,10 +171,24 @@ second_chance(struct job *j, const struct err *e)
 	return true;
 }
 
+/* One line a cause and 5 s: a hundred jobs wait for the same token. What lies sealed and can not be handed out is said aloud, once. */
+static void
+say_waits(struct job *j, const struct err *e)
+{
+	if (j->state == SPOOL_LOGGED && e->code == ERR_IO && !j->alarmed) {
+		j->alarmed = true;
+		log_line(LOG_ALERT, "job %s is sealed and logged, and can not be handed out: %s", j->claim.id, e->text);
+		return;
+	}
+	log_limited(&j->core->wait_said[e->code], 5000, LOG_NOTICE, "job %s (%s) waits: %s: %s", j->claim.id,
+	    spool_state_name(j->state), err_word(e->code), e->text);
+}
+
 void
 job_trouble(struct job *j, const struct err *e)
 {
 	j->busy = false;
+	j->stalled = true;
 	j->why = *e;
 	if (second_chance(j, e))
 		return;
@@ -198,8 +217,7 @@ job_trouble(struct job *j, const struct err *e)
 	case ERR_CLASS_RETRY:
 		break;
 	}
-	log_line(LOG_NOTICE, "job %s (%s) waits: %s: %s", j->claim.id, spool_state_name(j->state),
-	    err_word(e->code), e->text);
+	say_waits(j, e);
 	back_off(j, 0);
 }
 
@@ -213,7 +231,15 @@ job_move(struct job *j, enum spool_state to, struct err *e)
 	j->state = to;
 	j->backoff_ms = BACKOFF_FIRST_MS;
 	memset(&j->why, 0, sizeof(j->why));
+	job_moved(j);
 	return 0;
+}
+
+void
+job_moved(struct job *j)
+{
+	j->stalled = false;
+	j->core->moved_ms = clock_ms();
 }
 
 const char *
@@ -238,8 +264,9 @@ job_task(struct job *j, const struct job_task *t, task_cb *cb, struct err *e)
 {
 	uint32_t twice = j->failed_once.code != ERR_OK ? 2 : 1;
 	struct task_req req = { .kind = t->kind, .params = t->params, .in = t->in, .out = -1,
-		.as_mib = (t->as_mib + input_mib(t->in)) * twice, .cpu_s = t->cpu_s * twice, .deadline_ms = t->deadline_ms * twice,
-		.fsize = UINT64_MAX, .page = t->page };
+		.as_mib = (t->as_mib + input_mib(t->in)) * twice, .cpu_s = t->cpu_s * twice,
+		.deadline_ms = t->deadline_ms * twice, .fsize = (t->fsize != 0 ? t->fsize : JOB_OUT_MAX) * twice,
+		.page = t->page };
 
 	if (t->out != NULL) {
 		io_close(t->out);
@@ -252,14 +279,56 @@ job_task(struct job *j, const struct job_task *t, task_cb *cb, struct err *e)
 	return 0;
 }
 
+int
+job_lied(struct err *e, const char *what)
+{
+	return err_set(e, ERR_DOC_CRASH, "%s came back damaged", what);
+}
+
+/* Our own probe of the disk that children write to. */
+static bool
+disk_is_full(struct core *c)
+{
+	uint64_t room;
+	struct err e;
+
+	return spool_space(c->spool.state, &room, &e) < 0 || room < c->conf->space_floor;
+}
+
+/*
+ * A child's class is a hint.  Its "no memory" is its limit, and so is a crash
+ * at it; "disk full" is believed when the disk is; anything else that would
+ * have us try again is believed twice, for a document could make it say so
+ * for ever.  Later than claimed the document has been read: then the trouble
+ * is ours.
+ */
+void
+job_judge_task(struct job *j, const struct task_outcome *o, struct err *ret)
+{
+	*ret = *o->err;
+	if (o->lost || j->state != SPOOL_CLAIMED || err_class(ret->code) != ERR_CLASS_RETRY)
+		return;
+	if (ret->code == ERR_MEM || (ret->code == ERR_SPACE && !disk_is_full(j->core)) ||
+	    (ret->code != ERR_SPACE && ++j->hints > HINTS_MAX)) {
+		char said[ERR_TEXT_MAX];
+
+		memcpy(said, ret->text, sizeof(said));
+		err_set(ret, ERR_DOC_CRASH, "%s: %s", err_word(o->err->code), said);
+		ret->page = o->err->page;
+	}
+}
+
 bool
 job_task_ok(struct job *j, const struct task_outcome *o)
 {
+	struct err e;
+
 	j->busy = false;
 	j->task = 0;
 	if (o->err == NULL)
 		return true;
-	job_trouble(j, o->err);
+	job_judge_task(j, o, &e);
+	job_trouble(j, &e);
 	return false;
 }
 
@@ -289,22 +358,6 @@ core_stop(struct core *c, int exit_code)
 
 /* --- once ------------------------------------------------------------------------------ */
 
-/* Waits for a token, a TSA or space: not for anything this run could still do by itself. */
-static bool
-waits_for_others(const struct job *j)
-{
-	switch (j->why.code) {
-	case ERR_TOKEN_GONE:
-	case ERR_TOKEN_FAULT:
-	case ERR_TSA_DOWN:
-	case ERR_TSA_ANSWER:
-	case ERR_SPACE:
-		return true;
-	default:
-		return err_class(j->why.code) == ERR_CLASS_STOP && j->why.code != ERR_OK;
-	}
-}
-
 static void
 on_once_timer(void *ctx)
 {
@@ -314,52 +367,73 @@ on_once_timer(void *ctx)
 	core_idle_check(c);
 }
 
-/* 0: nothing to do at all. 1: all that is left waits for others. 2: work. */
-static int
+/* Is sealroom-scan there? Nothing is claimed or read without it. */
+static bool
+reader_ready(const struct core *c)
+{
+	struct peer_status s;
+
+	for (uint32_t i = 0; i < children_count(c->children); i++) {
+		children_status(c->children, i, &s);
+		if (s.scan != NULL)
+			return true;
+	}
+	return false;
+}
+
+enum once { ONCE_DONE, ONCE_WAITS, ONCE_WORKS, ONCE_LOOKS };
+
+/* Nothing to do at all; all that is left waits for others or is in trouble; work; the folders are looked at. */
+static enum once
 once_state(struct core *c)
 {
 	uint32_t later, waiting = 0;
 
-	if (!c->log_ready)
-		return 1;
-	if (c->claims_running > 0 || !watch_idle(c->watch, &later))
-		return 2;
+	if (!c->log_ready || !reader_ready(c))
+		return ONCE_WAITS;
+	if (c->claims_running > 0)
+		return ONCE_WORKS;
+	if (!watch_idle(c->watch, &later))
+		return ONCE_LOOKS;
 	for (struct job *j = c->jobs; j != NULL; j = j->next) {
 		if (j->state == SPOOL_HELD && j->settled)
 			continue;
-		if (!waits_for_others(j))
-			return 2;
+		if (!j->stalled && !j->aside)
+			return ONCE_WORKS;
 		waiting++;
 	}
-	if (later > 0 && !c->space_low)
-		return 2;
-	return waiting > 0 || later > 0 ? 1 : 0;
+	/* put off, or entries that no checkpoint covers yet */
+	return waiting > 0 || later > 0 || elog_published(c->elog) != elog_size(c->elog) ? ONCE_WAITS : ONCE_DONE;
 }
 
+/* The end of --once: 0 when there is nothing left; 75 when the rest waits too long, or nothing has moved for very long. */
 void
 core_idle_check(struct core *c)
 {
 	uint64_t now = clock_ms();
-	int state;
+	enum once state;
 
 	if (!c->once || c->stopping)
 		return;
 	state = once_state(c);
-	if (state == 0 && !c->once_rescanned) {
+	if (state == ONCE_DONE && !c->once_rescanned) {
 		/* what was quiet before the last look may have a successor */
 		c->once_rescanned = true;
 		watch_rescan(c->watch);
-	} else if (state == 0 && elog_published(c->elog) == elog_size(c->elog)) {
+	} else if (state == ONCE_DONE) {
 		core_stop(c, EX_OK);
 		return;
-	} else if (state == 2) {
+	} else if (state == ONCE_WORKS) {
 		c->once_rescanned = false;
 	}
-	if (state != 1)
+	if (state != ONCE_WAITS)
 		c->once_waiting_since = 0;
 	else if (c->once_waiting_since == 0)
 		c->once_waiting_since = now;
-	else if (now - c->once_waiting_since >= c->once_wait_ms) {
+	if (c->moved_ms == 0)
+		c->moved_ms = now;
+	if ((state == ONCE_WAITS && now - c->once_waiting_since >= c->once_wait_ms) ||
+	    now - c->moved_ms >= c->once_wait_ms + ONCE_IDLE_MS) {
 		core_stop(c, EX_TEMPFAIL);
 		return;
 	}

@@ -55,10 +55,11 @@ struct core {
 	bool once, once_rescanned;
 	uint64_t once_wait_ms, once_waiting_since;
 	uint64_t once_timer;
+	uint64_t moved_ms;         /* when a job last moved on */
 	int signal_fd;
 	int64_t started_us;
 	char *conf_text;           /* effective settings, kept with the log */
-	struct log_limit space_said;
+	struct log_limit space_said, wait_said[ERR_CODE_COUNT];
 	bool space_low;
 };
 
@@ -72,11 +73,15 @@ struct job {
 	int dir;                   /* stays valid over renames of the job's directory */
 	bool busy;                 /* a task or a token works for it */
 	bool dead;                 /* to be freed at the next turn */
+	bool aside;                /* its copy is not what was claimed: nothing is done with it */
+	bool stalled;              /* in trouble since it last moved on: --once does not wait for it for ever */
+	bool alarmed;              /* that it can not be handed out was said */
 	uint64_t task;             /* handle of the one task, 0: none */
 	uint64_t timer;            /* retry */
 	uint64_t backoff_ms;
 	struct err why;            /* what it waits for; ERR_OK: nothing */
 	struct err failed_once;    /* crash or time-out of a child: once more, with doubled limits */
+	uint32_t hints;            /* how often a child has said "try again" in state claimed */
 	struct token_peer *token;  /* reserved */
 
 	struct inspect_result inspect; /* kind DOC_NONE: not known yet */
@@ -124,11 +129,19 @@ struct job_task {
 	int in;
 	int *out;                  /* where its output is made: &j->out or &j->side; NULL: none */
 	uint32_t as_mib, cpu_s, deadline_ms;
+	uint64_t fsize;            /* bytes of output; 0: JOB_OUT_MAX */
 	int (*page)(void *ctx, uint32_t page);
 };
+#define JOB_OUT_MAX (256ull << 20)
 int job_task(struct job *, const struct job_task *, task_cb *, struct err *);
-/* For callbacks: NULL when the outcome is good, else job_trouble() was called. */
+/* For callbacks: true when the outcome is good, else job_trouble() was called. */
 bool job_task_ok(struct job *, const struct task_outcome *);
+/* What a child said or did, as the core sees it: a hint to try again is believed twice. */
+void job_judge_task(struct job *, const struct task_outcome *, struct err *ret);
+/* It went on: whatever it waited for is over. */
+void job_moved(struct job *);
+/* A child answered what can not be read: that is a crash of it, not a breach of ours. */
+int job_lied(struct err *, const char *what);
 void core_stop(struct core *, int exit_code);
 void core_idle_check(struct core *);
 const char *job_waits_for(const struct job *); /* word for status, "" when it moves */
@@ -137,6 +150,8 @@ const char *job_waits_for(const struct job *); /* word for status, "" when it mo
 void render_step(struct job *);
 void render_pump(struct core *);         /* gives free cores to pages, one job after the other */
 void render_forget(struct job *);        /* frees what rendering held */
+/* Record `inspect`, when there is one. */
+int inspect_load(struct job *, struct err *);
 int plan_load(struct job *, struct err *);
 uint32_t render_pages_done(const struct job *);
 
@@ -175,6 +190,13 @@ int logbook_open(struct core *, struct err *);    /* before the children */
 void logbook_key_ready(struct core *);            /* the log's sealroom-seal said READY */
 void logbook_job(struct core *, struct job *, struct entry *); /* fills what every entry of a job has */
 int logbook_append(struct core *, struct entry *, uint64_t *ret_index, struct err *);
+/*
+ * A job's entry, once however often this is called: 1 when the log has it
+ * (line: of several of this type, the one that holds it); else fill() makes
+ * it, it is queued, and 0: the job is stepped when it is committed.
+ */
+int logbook_once(struct job *, struct entry *, const char *line, int (*fill)(struct job *, struct entry *, struct err *),
+    struct err *);
 /* Queued entries become durable at the next turn; then all jobs with log_wait are stepped. */
 void logbook_commit_soon(struct core *);
 void logbook_stop(struct core *, const char *reason);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "agent/lib/clock.h"
@@ -62,6 +63,22 @@ logbook_append(struct core *c, struct entry *x, uint64_t *ret_index, struct err 
 {
 	entry_host(x);
 	return elog_append(c->elog, x, ret_index, e);
+}
+
+int
+logbook_once(struct job *j, struct entry *x, const char *line, int (*fill)(struct job *, struct entry *, struct err *),
+    struct err *e)
+{
+	struct core *c = j->core;
+	int r;
+
+	if ((r = elog_find(c->elog, x->type, j->claim.id, line, j->claim.log_size, &j->log_index, e)) != 0)
+		return r;
+	if ((r = fill(j, x, e)) < 0 || (r = logbook_append(c, x, &j->log_index, e)) < 0)
+		return r;
+	j->log_wait = j->busy = true;
+	logbook_commit_soon(c);
+	return 0;
 }
 
 /* --- checkpoints ----------------------------------------------------------------------- */
@@ -158,12 +175,18 @@ on_commit(void *ctx)
 			return;
 		}
 		log_err(LOG_WARNING, "evidence log: entries wait", &e);
+		for (struct job *j = c->jobs; j != NULL; j = j->next)
+			if (j->log_wait) {
+				j->why = e;
+				j->stalled = true;
+			}
 		c->commit_timer = loop_timer(c->loop, 5000, on_commit, c);
 		return;
 	}
 	for (struct job *j = c->jobs; j != NULL; j = j->next)
 		if (j->log_wait) {
 			j->log_wait = j->busy = false;
+			memset(&j->why, 0, sizeof(j->why));
 			job_step_soon(j, 0);
 		}
 }
@@ -269,11 +292,11 @@ begin(struct core *c, const struct ready_seal *facts, struct err *e)
 	int r;
 
 	memcpy(a.root, facts->log_root, HASH_LEN);
-	if ((r = elog_trust(c->elog, facts->vkey, e)) < 0 || (r = elog_recover(c->elog, &a, e)) < 0)
+	if ((r = elog_trust(c->elog, facts->vkey, e)) < 0)
 		return r;
-	if (c->log_ready) /* the log's key process came back: the record was compared again, that is all */
-		return 0;
-	if ((r = append_start(c, &a, e)) < 0 || (r = append_key(c, facts->vkey, e)) < 0 ||
+	if (c->log_ready) /* the log's key process came back: the same key, the same record */
+		return elog_check_anchor(c->elog, &a, e);
+	if ((r = elog_recover(c->elog, &a, e)) < 0 || (r = append_start(c, &a, e)) < 0 || (r = append_key(c, facts->vkey, e)) < 0 ||
 	    (r = append_config(c, e)) < 0 || (r = commit_now(c, e)) < 0)
 		return r;
 	c->log_ready = true;
@@ -285,15 +308,22 @@ logbook_key_ready(struct core *c)
 {
 	const struct ready_seal *facts = children_log_facts(c->children);
 	struct err e = { 0 };
+	bool again;
 
 	if (facts == NULL)
 		return;
-	if (c->log_ready) {
-		publish_later(c, 0);
+	again = c->log_ready;
+	if (begin(c, facts, &e) < 0) {
+		if (err_class(e.code) == ERR_CLASS_STOP) {
+			logbook_fatal(c, &e);
+		} else { /* no space, a disk that fails: nothing is wrong with the log, the next start may do */
+			log_err(LOG_CRIT, "evidence log: can not begin", &e);
+			core_stop(c, EX_TEMPFAIL);
+		}
 		return;
 	}
-	if (begin(c, facts, &e) < 0) {
-		logbook_fatal(c, &e);
+	if (again) {
+		publish_later(c, 0);
 		return;
 	}
 	for (struct job *j = c->jobs; j != NULL; j = j->next)

@@ -153,6 +153,18 @@ triple_open(struct job *j, struct triple *t, struct err *e)
 	return 0;
 }
 
+/* The copy is what was claimed, still: nothing else goes into the archive as the original. */
+static int
+check_original(const struct job *j, int source, struct err *e)
+{
+	uint8_t hash[HASH_LEN];
+
+	if (hash_fd(source, 0, UINT64_MAX, hash, e) < 0)
+		return -(int)e->code;
+	return memcmp(hash, j->claim.hash, HASH_LEN) == 0 ? 0 :
+	    err_set(e, ERR_ARCHIVE, "source of job %s is not what was claimed any more", j->claim.id);
+}
+
 void
 outcome_publish(struct job *j)
 {
@@ -161,7 +173,7 @@ outcome_publish(struct job *j)
 	int r;
 
 	if ((r = plan_load(j, &e)) == 0) {
-		if ((r = triple_open(j, &t, &e)) == 0)
+		if ((r = triple_open(j, &t, &e)) == 0 && (r = check_original(j, t.fd[1], &e)) == 0)
 			r = archive_publish(j->core->archive, j->claim.id, j->claim.received_us, t.file, 3, &e);
 		triple_done(&t);
 	}
@@ -271,22 +283,6 @@ entry_job(struct job *j, struct entry *x, struct err *e)
 	return entry_times(j, x, e);
 }
 
-/* Queues the entry and waits for the commit; 1 when it is in the log already. */
-static int
-log_once(struct job *j, struct entry *x, const char *line, int (*fill)(struct job *, struct entry *, struct err *),
-    struct err *e)
-{
-	int r;
-
-	if ((r = elog_find(j->core->elog, x->type, j->claim.id, line, j->claim.log_size, &j->log_index, e)) != 0)
-		return r;
-	if ((r = fill(j, x, e)) < 0 || (r = logbook_append(j->core, x, &j->log_index, e)) < 0)
-		return r;
-	j->log_wait = j->busy = true;
-	logbook_commit_soon(j->core);
-	return 0;
-}
-
 static int
 event(struct job *j, const char *type, json_t *body, struct err *e)
 {
@@ -324,7 +320,7 @@ outcome_log(struct job *j)
 {
 	struct entry x = { .type = ENTRY_JOB };
 	struct err e = { 0 };
-	int r = log_once(j, &x, NULL, entry_job, &e);
+	int r = logbook_once(j, &x, NULL, entry_job, &e);
 
 	if (r == 1 && ((r = event_job(j, &e)) < 0 || (r = seen_put(&j->core->spool, &j->claim, &e)) < 0 ||
 	        (r = job_move(j, SPOOL_LOGGED, &e)) < 0))
@@ -496,9 +492,12 @@ on_refused_there(void *ctx, const struct err *why)
 		job_trouble(j, &e);
 }
 
+/* Before anything is handed out; a start that finds this begun does not say it again. */
 static int
 event_question(struct job *j, const char *type, const struct question_record *q, struct err *e)
 {
+	if (io_exists(j->dir, j->state == SPOOL_HELD ? "delivered-held" : "delivered-error"))
+		return 0;
 	return event(j, type, json_pack("{s:s, s:s, s:i, s:i}", "reason", err_word(q->why.code), "text", q->why.text,
 	    "page", (int)q->why.page, "question", (int)q->n), e);
 }
@@ -509,7 +508,7 @@ outcome_refused_step(struct job *j)
 	struct entry x = { .type = ENTRY_REJECT };
 	struct question_record q;
 	struct err e = { 0 };
-	int r = log_once(j, &x, NULL, entry_reject, &e);
+	int r = logbook_once(j, &x, NULL, entry_reject, &e);
 
 	if (r == 0)
 		return;
@@ -707,7 +706,7 @@ outcome_held_step(struct job *j)
 		return;
 	if (r == 0) {
 		snprintf(line, sizeof(line), "question %u", q.n);
-		if ((r = log_once(j, &x, line, entry_hold, &e)) == 0)
+		if ((r = logbook_once(j, &x, line, entry_hold, &e)) == 0)
 			return;
 	}
 	if (r == 1 && ((r = event_question(j, "hold", &q, &e)) < 0 ||
@@ -861,7 +860,7 @@ decided_step(struct job *j, uint32_t n)
 	int r;
 
 	snprintf(line, sizeof(line), "question %u", n);
-	if ((r = log_once(j, &x, line, entry_release, &e)) == 0)
+	if ((r = logbook_once(j, &x, line, entry_release, &e)) == 0)
 		return;
 	if (r == 1)
 		r = deliver_start(j, DELIVER_UNHOLD, NULL, on_unheld, &e);

@@ -40,6 +40,9 @@ each(struct core *c, enum spool_state st, each_fn *fn, struct err *e)
 static int
 drop(struct core *c, enum spool_state st, const char *name, struct err *e)
 {
+	/* whatever was put there: a stray file must not keep the daemon from starting */
+	if (unlinkat(c->spool.dir[st], name, 0) == 0)
+		return 0;
 	return io_remove_tree(c->spool.dir[st], name, e);
 }
 
@@ -95,6 +98,7 @@ check_source(struct job *j, struct err *e)
 static int
 found(struct core *c, enum spool_state st, const char *name, struct err *e)
 {
+	struct err ignored;
 	struct claim claim;
 	struct job *j;
 	int dir, r;
@@ -123,8 +127,11 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 	}
 	if (st == SPOOL_CLAIMED && check_source(j, e) < 0) {
 		log_err(LOG_ALERT, "claimed job is set aside", e);
-		j->settled = true;
+		j->why = *e;
+		j->aside = true;
 	}
+	/* for status; a damaged record comes up again where it is needed */
+	(void)inspect_load(j, &ignored);
 	return 0;
 }
 

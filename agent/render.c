@@ -15,10 +15,12 @@
 
 #define INSPECT_MIB 1024
 #define COMPOSE_MIB 512
+#define READER_POLL_MS 200
+#define PAGE_OUT_MAX (512ull << 20) /* 150 million pixels in colour, not packed at all */
 
 /* --- what is remembered on disk ------------------------------------------------------- */
 
-static int
+int
 inspect_load(struct job *j, struct err *e)
 {
 	AUTO_BUF b;
@@ -87,7 +89,10 @@ on_inspected(void *ctx, const struct task_outcome *o)
 	buf_init(&b, 256);
 	if (!job_task_ok(j, o))
 		return;
-	if (inspect_result_get(o->result, &j->inspect, &e) == 0) {
+	if (inspect_result_get(o->result, &j->inspect, &e) < 0 || j->inspect.pages > j->core->conf->scan.max_pages) {
+		job_lied(&e, "looking at the document");
+		j->inspect.kind = DOC_NONE;
+	} else {
 		inspect_result_put(&b, &j->inspect);
 		if (record_put(j->dir, "inspect", b.data, b.len, &e) == 0) {
 			job_step(j);
@@ -213,7 +218,7 @@ page_keep(struct page_run *p, struct err *e)
 {
 	const struct ready_scan *eng = engine(p->job->core);
 	uint8_t key[HASH_LEN];
-	char name[24], proc[40];
+	char name[24];
 
 	if (eng == NULL)
 		return err_set(e, ERR_CHILD, "sealroom-scan ended");
@@ -221,12 +226,9 @@ page_keep(struct page_run *p, struct err *e)
 	if (pagefile_check(p->out, key, e) < 0)
 		return err_set(e, ERR_DOC_CRASH, "page %u came back damaged", p->page + 1);
 	page_name(p->page, name);
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", p->out);
-	if (unlinkat(p->job->dir, name, 0) < 0 && errno != ENOENT)
-		return err_sys(e, ERR_IO, "page %u", p->page + 1);
-	if (linkat(AT_FDCWD, proc, p->job->dir, name, AT_SYMLINK_FOLLOW) < 0)
-		return err_sys(e, ERR_IO, "page %u", p->page + 1);
-	return 0;
+	if (io_unlink(p->job->dir, name, e) < 0)
+		return -(int)e->code;
+	return io_link_fd(p->job->dir, name, p->out, e);
 }
 
 static void
@@ -241,7 +243,7 @@ on_page(void *ctx, const struct task_outcome *o)
 	int r = 0;
 
 	if (o->err != NULL) {
-		e = *o->err;
+		job_judge_task(j, o, &e);
 		r = -1;
 	} else if (page_result_get(o->result, &res, &e) < 0) {
 		r = err_set(&e, ERR_DOC_CRASH, "page %u: its answer is damaged", page + 1);
@@ -252,6 +254,7 @@ on_page(void *ctx, const struct task_outcome *o)
 	j->page_state[page] = r == 0 ? PAGE_DONE : PAGE_TODO;
 	if (r == 0) {
 		j->pages_done++;
+		job_moved(j);
 	} else if (j->why.code == ERR_OK) {
 		if (e.page == 0)
 			e.page = page + 1;
@@ -277,7 +280,7 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 	const struct conf_scan *s = &j->core->conf->scan;
 	uint32_t twice = j->failed_once.code != ERR_OK ? 2 : 1;
 	struct page_params params = { .kind = j->inspect.kind, .page = page };
-	struct task_req req = { .kind = TASK_PAGE, .fsize = UINT64_MAX };
+	struct task_req req = { .kind = TASK_PAGE, .fsize = PAGE_OUT_MAX * twice };
 	struct page_run *p = calloc(1, sizeof(*p));
 	AUTO_FD source = open_source(j, e);
 	AUTO_BUF b;
@@ -405,8 +408,9 @@ on_read_back(void *ctx, const struct task_outcome *o)
 	io_close(&j->side);
 	if (!job_task_ok(j, o))
 		return;
-	if ((r = sigs_result_get(o->result, &s, &e)) == 0 &&
-	    (s.pages != j->inspect.pages || s.warnings != 0 || s.nsigs != 0))
+	if ((r = sigs_result_get(o->result, &s, &e)) < 0)
+		job_lied(&e, "reading back");
+	else if (s.pages != j->inspect.pages || s.warnings != 0 || s.nsigs != 0)
 		r = err_set(&e, ERR_DOC_CRASH, "the PDF made from it reads back with %u pages and %u warnings", s.pages,
 		    s.warnings);
 	if (r == 0)
@@ -428,6 +432,27 @@ read_back_start(struct job *j, struct err *e)
 	return job_task(j, &t, on_read_back, e);
 }
 
+/*
+ * Composing happens in a child that has seen the document: the rule it names
+ * must be one of this folder's, and the seal that rule's.
+ */
+static int
+check_plan(const struct job *j, struct err *e)
+{
+	const struct compose_result *p = j->plan;
+
+	if (p->pages != j->inspect.pages)
+		return err_set(e, ERR_DOC_CRASH, "composing made %u pages of %u", p->pages, j->inspect.pages);
+	for (size_t i = 0; i < j->folder->nrules; i++) {
+		const struct conf_rule *r = j->folder->rules[i];
+
+		if (strcmp(r->name, p->rule) == 0 && r->seal != NULL && strcmp(r->seal->name, p->seal) == 0 &&
+		    memcmp(r->hash, p->rule_hash, HASH_LEN) == 0)
+			return 0;
+	}
+	return err_set(e, ERR_DOC_CRASH, "composing named a rule or a seal that this folder has not");
+}
+
 static void
 on_composed(void *ctx, const struct task_outcome *o)
 {
@@ -444,27 +469,44 @@ on_composed(void *ctx, const struct task_outcome *o)
 		return;
 	}
 	if ((r = compose_result_get(o->result, j->plan, &e)) < 0)
-		err_set(&e, ERR_DOC_CRASH, "composing came back damaged");
+		job_lied(&e, "composing");
 	if (r == 0 && j->plan->hold != 0) {
 		err_set(&e, (enum err_code)j->plan->hold, "%s", j->plan->hold_text);
 		e.page = j->plan->ncandidates > 0 ? j->plan->candidates[0].page + 1 : 0;
 		outcome_hold(j, &e, j->plan);
 		return;
 	}
+	if (r == 0)
+		r = check_plan(j, &e);
 	if (r == 0 && (r = io_size(j->out, &size, &e)) == 0 && size != j->plan->len)
 		r = err_set(&e, ERR_DOC_CRASH, "composing wrote another length than it said");
-	if (r == 0 && conf_seal(j->core->conf, j->plan->seal) == NULL)
-		r = err_set(&e, ERR_CONF, "seal %s is not in the settings any more", j->plan->seal);
 	if (r == 0)
 		r = read_back_start(j, &e);
 	if (r < 0)
 		job_trouble(j, &e);
 }
 
+/* What is built holds each page's image once, as it lies in the source or in the page's file. */
+static uint64_t
+compose_out_max(const struct job *j)
+{
+	uint64_t sum = j->claim.size + JOB_OUT_MAX;
+	struct stat st;
+	char name[24];
+
+	for (uint32_t i = 0; i < j->inspect.pages; i++) {
+		page_name(i, name);
+		if (fstatat(j->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			sum += (uint64_t)st.st_size;
+	}
+	return sum;
+}
+
 static int
 compose_start(struct job *j, struct err *e)
 {
 	struct job_task t = { .kind = TASK_COMPOSE, .out = &j->out, .as_mib = COMPOSE_MIB, .page = give_page,
+		.fsize = compose_out_max(j),
 		.cpu_s = 120 + j->inspect.pages / 10, .deadline_ms = 180000 + j->inspect.pages * 100 };
 	struct compose_params p;
 	struct decision d;
@@ -510,12 +552,15 @@ render_step(struct job *j)
 		job_trouble(j, &e);
 		return;
 	}
+	if (eng == NULL) {
+		err_set(&j->why, ERR_CHILD, "sealroom-scan is not ready");
+		job_step_soon(j, READER_POLL_MS);
+		return;
+	}
 	if ((r = inspect_load(j, &e)) == 0) {
 		memset(&j->why, 0, sizeof(j->why));
 		if (j->inspect.kind == DOC_NONE)
 			r = inspect_start(j, &e);
-		else if (eng == NULL)
-			job_step_soon(j, 200); /* the reader is being started; its own trouble shows in status */
 		else if ((r = pages_prepare(j, eng, &e)) == 0 && j->pages_done == j->inspect.pages)
 			r = compose_start(j, &e);
 		else if (r == 0)

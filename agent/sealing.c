@@ -48,32 +48,34 @@ attempt_put(struct job *j, uint32_t n, struct err *e)
 	return r;
 }
 
-/*
- * The token was asked and its answer is lost: its counter is one ahead of ours.
- * Recorded once (a search first), before it is asked again.
- */
+/* The token was asked and its answer is lost: its counter may be one ahead of ours. */
+static int
+entry_orphan(struct job *j, struct entry *x, struct err *e)
+{
+	struct prep p;
+	int r;
+
+	if ((r = prep_get(j, "prep", &p, e)) < 0)
+		return r;
+	logbook_job(j->core, j, x);
+	x->attempts = j->attempt;
+	memcpy(x->token, p.token, sizeof(x->token));
+	memcpy(x->seal_cert, p.cert_hash, HASH_LEN);
+	return 0;
+}
+
+/* An attempt without a signature is in the log before the token is asked again. 1: it is, or there was none. */
 static int
 orphan_note(struct job *j, struct err *e)
 {
-	struct elog *l = j->core->elog;
 	struct entry x = { .type = ENTRY_ORPHAN };
-	struct prep p;
 	char line[32];
-	uint64_t at;
 	int r;
 
+	if ((r = attempt_load(j, e)) < 0 || j->attempt == 0)
+		return r < 0 ? r : 1;
 	snprintf(line, sizeof(line), "attempt %u", j->attempt);
-	if ((r = elog_find(l, ENTRY_ORPHAN, j->claim.id, line, j->claim.log_size, &at, e)) != 0)
-		return r < 0 ? r : 0;
-	if ((r = prep_get(j, "prep", &p, e)) < 0)
-		return r;
-	logbook_job(j->core, j, &x);
-	x.attempts = j->attempt;
-	memcpy(x.token, p.token, sizeof(x.token));
-	memcpy(x.seal_cert, p.cert_hash, HASH_LEN);
-	if ((r = logbook_append(j->core, &x, &at, e)) < 0)
-		return r;
-	return elog_commit(l, e);
+	return logbook_once(j, &x, line, entry_orphan, e);
 }
 
 /* --- field ----------------------------------------------------------------------------- */
@@ -221,12 +223,17 @@ on_field(void *ctx, const struct task_outcome *o)
 	struct job *j = ctx;
 	struct err e = { 0 };
 	struct field_result f;
+	int r;
 
 	if (!job_task_ok(j, o)) {
 		give_up_token(j);
 		return;
 	}
-	if (field_result_get(o->result, &f, &e) < 0 || prepare(j, &f, &e) < 0) {
+	if (field_result_get(o->result, &f, &e) < 0)
+		r = job_lied(&e, "the stamp");
+	else
+		r = prepare(j, &f, &e);
+	if (r < 0) {
 		give_up_token(j);
 		job_trouble(j, &e);
 	}
@@ -245,7 +252,7 @@ on_signed(void *ctx, const struct err *why, const uint8_t *cms, size_t len, cons
 		job_trouble(j, why);
 		return;
 	}
-	if (2 * len > 2 * (uint64_t)j->hole) {
+	if (len > j->hole) {
 		err_set(&e, ERR_SIG, "the signature is larger than its hole");
 		job_trouble(j, &e);
 		return;
@@ -304,22 +311,20 @@ sealing_step_rendered(struct job *j)
 			job_step(j);
 		return;
 	}
-	if ((seal = seal_of(j, &e)) == NULL) {
+	if ((seal = seal_of(j, &e)) == NULL || (r = orphan_note(j, &e)) < 0) {
 		job_trouble(j, &e);
 		return;
 	}
+	if (r == 0)
+		return;
 	if ((j->token = children_reserve(j->core->children, seal)) == NULL) {
 		err_set(&j->why, ERR_TOKEN_GONE, "no token of seal %s is ready and free", seal->name);
+		j->stalled = true;
 		job_step_soon(j, TOKEN_POLL_MS);
 		return;
 	}
 	memset(&j->why, 0, sizeof(j->why));
-	r = attempt_load(j, &e);
-	if (r == 0 && j->attempt > 0)
-		r = orphan_note(j, &e);
-	if (r == 0)
-		r = field_start(j, seal, &e);
-	if (r < 0) {
+	if (field_start(j, seal, &e) < 0) {
 		give_up_token(j);
 		job_trouble(j, &e);
 	}
