@@ -8,6 +8,7 @@
  * document has no key, no network, no path).
  */
 #include <fcntl.h>
+#include <jansson.h>
 #include <qpdf/qpdf-c.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,7 @@ setup(int settings, uint32_t flags, struct buf *ready, void **state, struct err 
 	struct ready_scan facts = { 0 };
 	int r;
 
+	json_object_seed(0); /* reads /dev/urandom, which a child can not open */
 	if ((r = prepare_null(e)) < 0 || (r = read_conf(settings, &s, e)) < 0)
 		return r;
 	if (flags & SETTINGS_OCR) {
