@@ -254,7 +254,7 @@ sample(const struct raster *r, const uint8_t *row, size_t i)
 	if (r->bits == 16)
 		return row[2 * i];
 	max = (1u << r->bits) - 1;
-	v = row[i * r->bits / 8] >> (8 - r->bits - i * r->bits % 8) & max;
+	v = (uint32_t)row[i * r->bits / 8] >> (8 - r->bits - i * r->bits % 8) & max;
 	return (uint8_t)(r->ncolours > 0 ? v : v * 255 / max);
 }
 

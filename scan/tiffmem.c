@@ -8,14 +8,14 @@
 
 #include "scan/tiff.h"
 
-static void
+__attribute__((format(printf, 2, 0))) static void
 keep(struct tiff_said *said, const char *fmt, va_list ap)
 {
 	if (said->text[0] == '\0')
 		vsnprintf(said->text, sizeof(said->text), fmt, ap);
 }
 
-static int
+__attribute__((format(printf, 4, 0))) static int
 on_error(TIFF *t, void *user, const char *module, const char *fmt, va_list ap)
 {
 	struct tiff_said *said = user;
@@ -28,7 +28,7 @@ on_error(TIFF *t, void *user, const char *module, const char *fmt, va_list ap)
 }
 
 /* The fax decoder only warns of lines that are too short or too long: here that is damage. */
-static int
+__attribute__((format(printf, 4, 0))) static int
 on_warning(TIFF *t, void *user, const char *module, const char *fmt, va_list ap)
 {
 	struct tiff_said *said = user;

@@ -463,6 +463,7 @@ test_twin(void)
 
 	write_tiff(&tiffs[9], path_of("a.tif"));
 	CHECK(pass(path_of("a.tif"), DOC_TIFF, GREY, 4, &im, &e) > 20, "a picture upside down is not the same");
+	image_done(&im);
 	CHECK(pass(path_of("a.tif"), DOC_TIFF, BLACK_WHITE, 1, &im, &e) > 100, "nor is another one");
 	image_done(&im);
 	write_tiff(&tiffs[11], path_of("a.tif"));
