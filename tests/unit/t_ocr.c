@@ -149,6 +149,37 @@ test_again(void)
 	CHECK(memcmp(hash[0], hash[1], HASH_LEN) == 0, "a page read twice gives the same bytes");
 }
 
+/* The other tasks that open documents, in the same confinement. */
+static void
+test_tasks(void)
+{
+	static const struct {
+		const char *name, *file;
+		uint32_t task, kind;
+	} all[] = {
+		{ "inspects a TIFF", "de-brief.tif", TASK_INSPECT, 0 }, { "inspects a JPEG", "de-rechnung.jpg", TASK_INSPECT, 0 },
+		{ "inspects a PNG", "en-invoice.png", TASK_INSPECT, 0 }, { "inspects a PDF", "de-akte.pdf", TASK_INSPECT, 0 },
+		{ "looks for signatures", "de-akte.pdf", TASK_SIGS, 0 }, { "draws a TIFF", "de-schief.tif", TASK_PICTURE, DOC_TIFF },
+		{ "draws a JPEG", "de-rechnung.jpg", TASK_PICTURE, DOC_JPEG }, { "draws a PDF", "de-akte.pdf", TASK_PICTURE, DOC_PDF },
+	};
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct picture_params p = { .kind = all[i].kind, .nmarks = 1, .marks = { { MARK_PLACE, { 1, 1, 90000, 90000 } } },
+			.width_mpt = 595280, .height_mpt = 841890 };
+		AUTO_FD in = scans_open(all[i].file), out = scans_temporary();
+		AUTO_BUF params, result;
+		int status = -1, r;
+
+		buf_init(&params, WIRE_PAYLOAD);
+		buf_init(&result, WIRE_PAYLOAD);
+		if (all[i].task == TASK_PICTURE)
+			picture_params_put(&params, &p);
+		r = zygote_task(&scan, ROLE_SCAN, all[i].task, &params, in, out, &result, &status, &e);
+		CHECK(r == 0 && status == 0, "a confined child %s %s", all[i].name, r == 0 ? "" : e.text);
+	}
+}
+
 int
 main(void)
 {
@@ -163,6 +194,7 @@ main(void)
 	test_twin();
 	test_damaged();
 	test_again();
+	test_tasks();
 	CHECK(zygote_stop(&scan) == 0, "it ends when the core hangs up");
 	return TEST_DONE();
 }
