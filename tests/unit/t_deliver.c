@@ -226,9 +226,11 @@ test_refused(void)
 	    "a document and its note keep one number");
 	n = entries("fehler");
 	new_job("kaputt.tif");
-	fchmodat(hot, "fehler", 0500, 0);
+	if (fchmodat(hot, "fehler", 0500, 0) < 0)
+		abort();
 	CHECK(deliver(DELIVER_REFUSED) == -ERR_IO && last_errno == EACCES, "a folder we may not write to: %s", last.text);
-	fchmodat(hot, "fehler", 02770, 0);
+	if (fchmodat(hot, "fehler", 02770, 0) < 0)
+		abort();
 	CHECK(deliver(DELIVER_REFUSED) == 0 && entries("fehler") == n + 2, "goes on when we may");
 }
 
