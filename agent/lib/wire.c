@@ -111,9 +111,10 @@ collect_fds(struct msghdr *h, struct wire_msg *m)
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
 			if (m->nfds < WIRE_FDS)
-				m->fd[m->nfds++] = fd;
+				m->fd[m->nfds] = fd;
 			else
 				close(fd);
+			m->nfds++; /* one too many is refused by check(), not overlooked */
 		}
 	}
 }
