@@ -122,8 +122,8 @@ recv_settings(struct seal *s, struct err *e)
 	s->flags = buf_get_u32(&m.payload);
 	if (m.type != MSG_SETTINGS || !buf_finished(&m.payload))
 		return err_set(e, ERR_PEER, "%s in the place of SETTINGS", wire_name(m.type));
-	if (s->token_name == NULL)
-		return 0;
+	if (s->token_name == NULL || (m.nfds == 1 && (s->flags & SETTINGS_NO_LOGIN)))
+		return 0; /* who only looks around leaves no mark */
 	if (m.nfds != 2 || fstat(m.fd[1], &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(e, ERR_PEER, "SETTINGS without the file for the PIN mark");
 	s->mark_fd = take_fd(&m.fd[1]);

@@ -15,7 +15,7 @@
  * Payloads:
  *   HELLO      u32 role, str build id, str token name ("" but for seal)
  *   SETTINGS   u32 flags (SETTINGS_*); descriptor 0: memfd, see settings_*() in
- *              agent/lib/taskmsg.h; seal only, descriptor 1: state/tokens/NAME O_RDWR
+ *              agent/lib/taskmsg.h; seal of a token only, descriptor 1: state/tokens/NAME O_RDWR, unless NO_LOGIN
  *   READY      role's own facts: struct ready_scan / ready_seal in taskmsg.h
  *   TASK       u32 task, u32 kind, u32 as_mib, u32 cpu_s, u64 fsize, blob params;
  *              descriptors: child's own socket, in, out
