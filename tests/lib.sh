@@ -132,7 +132,8 @@ room_new() {
 	RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "62mm", "24mm" ]; margin = [ "10mm", "10mm" ]; }; seal = "stamp"; };'
 	FOLDER_RULES='"all"'
 	SETTLE=300ms
-	EXTRA='' FOLDER_EXTRA='' SCAN_EXTRA=''
+	SCAN_LANGUAGES='"deu", "eng"'
+	EXTRA='' FOLDER_EXTRA='''' SCAN_EXTRA=''
 	room_settings
 }
 # Variables above may be changed before a second call.

@@ -20,7 +20,9 @@ none sealroomd "$DECODERS|libp11|libssl|libp11-kit" "links no decoder, no PKCS#1
 none sealroom "$DECODERS|libp11|libssl|libp11-kit" "links no decoder, no PKCS#11, no TLS"
 none sealroom-verify "$DECODERS|libp11|libssl" "links no decoder of documents, no PKCS#11, no TLS"
 none sealroom-fetch "$DECODERS|libp11" "links no decoder and no PKCS#11"
-none sealroom-scan "libp11|libssl" "links no PKCS#11 and no TLS"
+# What Tesseract brings for reading from the web (libcurl) no line of ours reaches.
+is "$(direct sealroom-scan | grep -E '^(libp11|libssl|libcurl)')" "" "sealroom-scan asks for no PKCS#11 and no TLS"
+calls_none sealroom-scan '(SSL|TLS|BIO|curl|C_|PKCS11)_[A-Za-z0-9_]*|connect|getaddrinfo' "calls nothing of a network"
 
 # DER from outside is parsed in verify alone.
 DER='d2i_(CMS|TS|OCSP|X509|PKCS7|ASN1)[A-Za-z0-9_]*|PEM_read[A-Za-z0-9_]*|CMS_verify|TS_RESP_verify[a-z_]*'
