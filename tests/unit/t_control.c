@@ -31,7 +31,7 @@ on_refuse(void *ctx, const json_t *request, uid_t uid, struct err *e)
 	(void)ctx;
 	(void)request;
 	(void)uid;
-	err_set(e, ERR_USAGE, "no such job\xff");
+	err_set(e, ERR_USAGE, "no such job: \xe2\x80\xae\xc3\xbc");
 	return NULL;
 }
 
@@ -127,7 +127,7 @@ test_ask(void)
 	          json_integer_value(json_object_get(a, "uid")) == (json_int_t)geteuid(),
 	    "a question is answered, and the handler knows who asked");
 	json_decref(a);
-	CHECK(control_ask(path, json_pack("{s:s}", "op", "refuse"), &a, &e) == -ERR_USAGE && strcmp(e.text, "no such job%FF") == 0,
+	CHECK(control_ask(path, json_pack("{s:s}", "op", "refuse"), &a, &e) == -ERR_USAGE && strcmp(e.text, "no such job: %E2%80%AE\xc3\xbc") == 0,
 	    "a refusal comes back with its code and text");
 	CHECK(control_ask(path, json_pack("{s:s}", "op", "unknown"), &a, &e) == -ERR_USAGE, "an unknown op is one");
 	CHECK(control_ask(path, json_pack("{s:s, s:i}", "op", "much", "n", 3000000), &a, &e) == 0 &&
