@@ -110,18 +110,54 @@ ere_compile(regex_t *re, const char *text, char *why, size_t size)
 	return false;
 }
 
+static uint32_t
+cp_before(const char *text, size_t at)
+{
+	const char *p = text + at;
+
+	if (at == 0)
+		return ' ';
+	do
+		p--;
+	while (p > text && ((unsigned char)*p & 0xC0) == 0x80);
+	return utf8_next(&p, text + at);
+}
+
+static uint32_t
+cp_at(const char *text, size_t len, size_t at)
+{
+	const char *p = text + at;
+
+	return at < len ? utf8_next(&p, text + len) : ' ';
+}
+
+static bool
+digit(uint32_t cp)
+{
+	return cp >= '0' && cp <= '9';
+}
+
+/* A sign between two characters that makes one word of them: "RE-17", "12.03.2026", "12/26". */
+static bool
+connects(uint32_t before, uint32_t sign, uint32_t after)
+{
+	if (sign == '-')
+		return fold_alnum(before) && fold_alnum(after);
+	return sign < 0x80 && strchr(".,/:", (int)sign) != NULL && digit(before) && digit(after);
+}
+
 /* Does a word go on across this place? */
 static bool
 inside_word(const char *text, size_t len, size_t at)
 {
-	const char *before = text + at, *after = text + at;
+	uint32_t before = cp_before(text, at), after = cp_at(text, len, at);
 
 	if (at == 0 || at >= len)
 		return false;
-	do
-		before--;
-	while (before > text && ((unsigned char)*before & 0xC0) == 0x80);
-	return fold_alnum(utf8_next(&before, text + len)) && fold_alnum(utf8_next(&after, text + len));
+	if (fold_alnum(before) && fold_alnum(after))
+		return true;
+	/* signs are one byte long */
+	return connects(before, after, cp_at(text, len, at + 1)) || connects(cp_before(text, at - 1), before, after);
 }
 
 bool

@@ -18,7 +18,11 @@
 /* false: why says what is wrong. */
 bool ere_check(const char *text, char *why, size_t size);
 bool ere_compile(regex_t *, const char *text, char *why, size_t size);
-/* The first match in text that neither starts nor ends inside a word; with a group, the group's part. */
+/*
+ * The first match in text that neither starts nor ends inside a word; with a
+ * group, the group's part.  A hyphen between letters or digits, and . , / :
+ * between digits, are inside: part of "RE-17" or of a date is no value.
+ */
 bool ere_find(const regex_t *, const char *text, size_t *ret_from, size_t *ret_to);
 
 #endif

@@ -162,6 +162,12 @@ test_ere(void)
 	CHECK(!ere_find(&re, "Datum vom", &from, &to), "part of a word is no match");
 	CHECK(ere_find(&re, "ÄB 12", &from, &to) && from == 4, "nor does it begin inside one that starts with an umlaut");
 	regfree(&re);
+	CHECK(ere_compile(&re, "[0-9-]+", why, sizeof(why)) && !ere_find(&re, "RE-20261107", &from, &to),
+	    "digits behind a hyphen are part of a word");
+	CHECK(!ere_find(&re, "12.03.2026 1.543,52 12/26 8:30", &from, &to), "part of a date, amount or time is no match");
+	CHECK(ere_find(&re, "Nr.:17. von 12", &from, &to) && from == 4 && to == 6, "signs beside a number are not part of it");
+	CHECK(ere_find(&re, "ü-ß 2026-2471,", &from, &to) && from == 6 && to == 15, "a number with a hyphen is one");
+	regfree(&re);
 	CHECK(ere_compile(&re, "INV([0-9]+)", why, sizeof(why)) && ere_find(&re, "no INV42", &from, &to) && from == 6 && to == 8,
 	    "with a group the group is the value");
 	regfree(&re);
