@@ -13,6 +13,8 @@
 
 #define MODEL_MAX ((size_t)256 << 20)
 #define PROBE_INCH 2.5     /* side of the piece that is tried in four ways */
+#define PROBE_CONF 85      /* what is read so well and is so much needs no comparison */
+#define PROBE_SENSE 1500
 #define CONF_GOOD 75       /* mean of a page nobody needs to doubt */
 #define WORD_CONF_MIN 25   /* below, a "word" is dirt */
 #define PAGE_CONF_MIN 40   /* below, a page has no text: shadows, show-through */
@@ -246,13 +248,14 @@ probe(struct ocr *o, const struct prepared *w, uint32_t fallback, uint32_t *ret,
 {
 	PIX *piece = prepare_piece(w, (int)(w->dpi * PROBE_INCH));
 	double best = 0;
+	bool plain = false;
 	int r = 0;
 
 	if (piece == NULL)
 		return err_set(e, ERR_MEM, "no memory for the page");
 	*ret = fallback;
 	TessBaseAPISetPageSegMode(o->api, PSM_SINGLE_BLOCK);
-	for (int quarters = 0; r == 0 && quarters < 4; quarters++) {
+	for (int quarters = 0; r == 0 && !plain && quarters < 4; quarters++) {
 		PIX *turned = pixRotateOrth(piece, quarters);
 		struct ocr_page p = { 0 };
 		double s;
@@ -267,6 +270,7 @@ probe(struct ocr *o, const struct prepared *w, uint32_t fallback, uint32_t *ret,
 			best = s;
 			*ret = (uint32_t)quarters * 90;
 		}
+		plain = p.conf >= PROBE_CONF && s > PROBE_SENSE;
 		ocr_page_done(&p);
 		pixDestroy(&turned);
 	}

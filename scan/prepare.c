@@ -12,6 +12,8 @@
 #define SMALL_FROM 250     /* dots per inch; below, half would be too coarse to tell b from p */
 #define SPECK 0.014        /* inch */
 #define SPECKS_FEW 100     /* a clean page has some, too */
+#define THRESHOLD_HALF 12  /* pixels round each whose mean is the paper */
+#define THRESHOLD_PERCENT 70
 #define TEXT_PARTS 6       /* fewer parts of the size of letters: blank */
 
 /* --- scaled, and in black and white ------------------------------------------------------------ */
@@ -44,19 +46,37 @@ scale(PIX *pix, double sx, double sy)
 	return out;
 }
 
+/* Black where clearly darker than the paper around. */
+static PIX *
+threshold(PIX *grey)
+{
+	PIX *paper = pixBlockconvGray(grey, NULL, THRESHOLD_HALF, THRESHOLD_HALF), *out = NULL;
+	const l_int32 w = pixGetWidth(grey), h = pixGetHeight(grey);
+
+	if (paper != NULL && (out = pixCreate(w, h, 1)) != NULL)
+		for (l_int32 y = 0; y < h; y++) {
+			const l_uint32 *p = pixGetData(grey) + (size_t)y * (size_t)pixGetWpl(grey);
+			const l_uint32 *m = pixGetData(paper) + (size_t)y * (size_t)pixGetWpl(paper);
+			l_uint32 *to = pixGetData(out) + (size_t)y * (size_t)pixGetWpl(out);
+
+			for (l_int32 x = 0; x < w; x++)
+				if (GET_DATA_BYTE(p, x) * 100 < GET_DATA_BYTE(m, x) * THRESHOLD_PERCENT)
+					SET_DATA_BIT(to, x);
+		}
+	pixDestroy(&paper);
+	return out;
+}
+
 /* 1/factor of the size, black and white by local thresholds: for questions about the layout. */
 static PIX *
 make_small(PIX *pix, int factor)
 {
-	PIX *part, *out = NULL;
+	PIX *part, *out;
 
 	if (pixGetDepth(pix) == 1)
 		return factor == 1 ? pixClone(pix) : pixReduceRankBinary2(pix, 2, NULL);
 	part = factor == 1 ? pixClone(pix) : pixScaleAreaMap2(pix);
-	if (part == NULL)
-		return NULL;
-	if (pixSauvolaBinarizeTiled(part, 12, 0.35f, 1, 1, NULL, &out) != 0)
-		out = pixThresholdToBinary(part, 128); /* pages smaller than the window */
+	out = part == NULL ? NULL : threshold(part);
 	pixDestroy(&part);
 	return out;
 }
@@ -262,16 +282,49 @@ find_rules(PIX *pix, int dpi, int factor)
  * stay whole where they cross: their ends would be read as full stops.
  */
 static void
+remove_rule(PIX *pix, PIX *mask, BOX *box, int width)
+{
+	PIX *part = pixClipRectangle(pix, box, NULL), *part_mask = pixClipRectangle(mask, box, NULL), *without = NULL;
+	l_int32 x, y, w, h;
+
+	if (part != NULL && part_mask != NULL)
+		without = pixGetDepth(pix) == 1 ? pixOpenBrick(NULL, part, width, 1) : pixCloseGray(part, width, 1);
+	if (without != NULL) {
+		boxGetGeometry(box, &x, &y, &w, &h);
+		pixCombineMasked(part, without, part_mask);
+		pixRasterop(pix, x, y, w, h, PIX_SRC, part, 0, 0);
+	}
+	pixDestroy(&without);
+	pixDestroy(&part_mask);
+	pixDestroy(&part);
+}
+
+/* One after the other: they are few and narrow.  If memory is short the text will only be worse. */
+static void
 remove_rules(PIX *pix, PIX *mask, int dpi)
 {
 	const int width = (int)(dpi * RULE_WIDTH * 1.4) | 1;
-	bool bitonal = pixGetDepth(pix) == 1;
-	PIX *without = bitonal ? pixOpenBrick(NULL, pix, width, 1) : pixCloseGray(pix, width, 1);
+	BOXA *boxes = pixConnCompBB(mask, 8);
+	int n = boxes == NULL ? 0 : boxaGetCount(boxes);
 
-	if (without == NULL)
-		return; /* memory is short; the text will only be worse */
-	pixCombineMasked(pix, without, mask);
-	pixDestroy(&without);
+	for (int i = 0; i < n; i++) {
+		l_int32 x, y, w, h;
+		BOX *box;
+
+		boxaGetBoxGeometry(boxes, i, &x, &y, &w, &h);
+		x -= width;
+		w += 2 * width;
+		if (x < 0) {
+			w += x;
+			x = 0;
+		}
+		if (w > pixGetWidth(pix) - x)
+			w = pixGetWidth(pix) - x;
+		box = boxCreate(x, y, w, h);
+		remove_rule(pix, mask, box, width);
+		boxDestroy(&box);
+	}
+	boxaDestroy(&boxes);
 }
 
 int
