@@ -314,7 +314,8 @@ box_of(const json_t *list, struct box *ret)
 static void
 mark_add(struct picture_params *p, enum mark mark, uint32_t page, const struct box *b)
 {
-	if (page != p->page || p->nmarks == MSG_CANDIDATES_MAX)
+	/* what was found leaves room for what matters more */
+	if (page != p->page || p->nmarks >= (mark == MARK_FOUND ? MSG_CANDIDATES_MAX / 2 : MSG_CANDIDATES_MAX))
 		return;
 	p->marks[p->nmarks].mark = mark;
 	p->marks[p->nmarks++].box = *b;
@@ -352,12 +353,13 @@ picture_marks(const struct try *t, struct picture_params *p)
 {
 	const struct compose_result *plan = t->plan;
 
+	/* later ones are drawn over earlier ones */
+	mark_found(p, deciding(t), "when");
+	mark_found(p, deciding(t), "finds");
 	if (plan->place == PLACE_BOX)
 		mark_add(p, MARK_PLACE, plan->place_page, &plan->place_box);
 	for (uint32_t i = 0; i < plan->ncandidates; i++)
 		mark_add(p, MARK_CANDIDATE, plan->candidates[i].page, &plan->candidates[i].box);
-	mark_found(p, deciding(t), "when");
-	mark_found(p, deciding(t), "finds");
 }
 
 static int
