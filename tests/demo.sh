@@ -67,8 +67,8 @@ scan : { languages = [ "deu", "eng" ]; };
 rules :
 {
   brief    : { when  = { any = [ "Siegel der Behörde" ];  typos = 1; };
-               place = { near = "Siegel der Behörde";  typos = 1;  nth = "only";  side = "right";
-                         shift = [ "2mm", "0mm" ];  size = [ "58mm", "22mm" ];  otherwise = "hold"; };
+               place = { near = "Siegel der Behörde";  typos = 1;  nth = "only";  side = "below";
+                         shift = [ "0mm", "1mm" ];  size = [ "58mm", "22mm" ];  otherwise = "hold"; };
                seal  = "stamp"; };
   akte     : { when  = { any = [ "Dienstsiegel" ];  typos = 1; };
                place = { near = "Dienstsiegel";  typos = 1;  pages = "last";  side = "right";
@@ -120,14 +120,15 @@ for f in en-letter.tif en-invoice.png en-turned.tif en-sideways.tif; do drop $f 
 start=$SECONDS seen='' last=''
 while :; do
 	for f in "$D"/post/{fertig,offen,fehler}/* "$D"/mail/{done,held,error}/*; do
-		case "$f $seen" in *"*"* | *"$f|"*) continue ;; *.txt | *.png) [ -e "${f%.*}" ] && continue ;; esac
 		[ -e "$f" ] || continue
+		case $seen in *"$f|"*) continue ;; esac
+		case $f in *.txt | *.png) [ -e "${f%.*}" ] && continue ;; esac
 		seen="$seen$f|"
 		printf '\r\033[K  %3d s   %s\n' $((SECONDS - start)) "${f#"$D"/}"
 	done
 	now=$("$BIN/sealroom" --conf "$D/sealroom.conf" status --json 2>/dev/null | python3 -c '
 import json, sys
-jobs = json.load(sys.stdin).get("jobs", [])
+jobs = [j for j in json.load(sys.stdin).get("jobs", []) if j["state"] != "held"]
 print(" · ".join("%s %s%s" % (j["name"], j.get("step", j["state"]), " %d/%d" % (j["done"], j["of"]) if j.get("of") else "") for j in jobs[:4]))' 2>/dev/null)
 	[ "$now" = "$last" ] || [ ! -t 1 ] || printf '\r\033[K         %.110s' "$now"
 	last=$now
