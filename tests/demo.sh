@@ -76,13 +76,13 @@ rules :
                seal  = "stamp"; };
   rechnung : { when  = { any = [ "Rechnung" ];  typos = 1; };
                find  = { nummer = { after = [ "Rechnung Nr." ];  take = "[0-9-]+";  required = false; }; };
-               place = { near = "Freigabe";  typos = 1;  nth = "last";  side = "right";
-                         shift = [ "4mm", "0mm" ];  size = [ "58mm", "22mm" ];  otherwise = "corner"; };
+               place = { near = "Freigabe";  typos = 1;  nth = "last";  side = "above";
+                         shift = [ "0mm", "-2mm" ];  size = [ "58mm", "22mm" ];  otherwise = "corner"; };
                seal  = "stamp";  name = "{received:%Y-%m-%d}_{find.nummer}.pdf"; };
   sonst    : { when = "always";  place = { at = "bottom-right";  size = [ "58mm", "22mm" ]; };  seal = "stamp"; };
   letter   : { when  = { any = [ "Place of seal" ];  typos = 1; };
-               place = { near = "Place of seal";  typos = 1;  side = "right";
-                         shift = [ "2mm", "0mm" ];  size = [ "58mm", "22mm" ]; };
+               place = { near = "Place of seal";  typos = 1;  side = "below";
+                         shift = [ "0mm", "1mm" ];  size = [ "58mm", "22mm" ]; };
                seal  = "stamp"; };
   invoice  : { when  = { any = [ "Invoice" ];  typos = 1; };
                place = { near = "Approved for payment";  typos = 1;  side = "right";
