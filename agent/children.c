@@ -652,6 +652,8 @@ children_open(struct children **ret, struct loop *loop, const struct children_op
 		return err_set(e, ERR_MEM, "process table");
 	c->loop = loop;
 	c->opts = *o;
+	if (c->opts.answer_ms == 0)
+		c->opts.answer_ms = SEAL_ANSWER_MS;
 	if (o->scan)
 		r = add_peer(c, ROLE_SCAN, "", NULL, false, e);
 	if (r == 0 && o->verify)
@@ -1063,7 +1065,7 @@ on_answer_late(void *ctx)
 	struct err e = { 0 };
 
 	p->question.timer = 0;
-	err_set(&e, ERR_TOKEN_FAULT, "token %s gave no answer within %d s", p->name, SEAL_ANSWER_MS / 1000);
+	err_set(&e, ERR_TOKEN_FAULT, "token %s gave no answer within %u s", p->name, p->c->opts.answer_ms / 1000);
 	peer_down(p, &e);
 }
 
@@ -1093,7 +1095,7 @@ ask(struct peer *p, enum msg_type type, const struct buf *b, struct question q)
 
 	p->question = q;
 	p->question.open = true;
-	p->question.timer = loop_timer(p->c->loop, sent ? SEAL_ANSWER_MS : 0, sent ? on_answer_late : on_ask_failed, p);
+	p->question.timer = loop_timer(p->c->loop, sent ? p->c->opts.answer_ms : 0, sent ? on_answer_late : on_ask_failed, p);
 }
 
 void

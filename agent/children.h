@@ -38,7 +38,7 @@ struct children_opts {
 	bool log_key;              /* the log's sealroom-seal */
 	bool log_empty;            /* it may make the key */
 	int state_dir;             /* descriptor of conf->state, for the PIN marks; -1 without tokens */
-	uint32_t trust_pems;       /* of no use to callers: 0 */
+	uint32_t answer_ms;        /* patience for one signature or checkpoint; 0: 60 s */
 	/* A peer came or went; may be NULL. name is the token's, "log", or "". */
 	void (*changed)(void *ctx, enum role role, const char *name, bool ready, const struct err *why);
 	void *ctx;

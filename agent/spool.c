@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -250,7 +251,8 @@ unescape(const char *in, char *dst, size_t size)
 			dst[n++] = *in;
 			continue;
 		}
-		if (sscanf(in + 1, "%2X", &v) != 1 || v == 0)
+		if (!isxdigit((unsigned char)in[1]) || !isxdigit((unsigned char)in[2]) || sscanf(in + 1, "%2X", &v) != 1 ||
+		    v == 0)
 			return -1;
 		dst[n++] = (char)v;
 		in += 2;
