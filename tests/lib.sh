@@ -133,12 +133,11 @@ room_new() {
 	FOLDER_RULES='"all"'
 	SETTLE=300ms
 	SCAN_LANGUAGES='"deu", "eng"'
-	EXTRA='' FOLDER_EXTRA='''' SCAN_EXTRA=''
+	EXTRA='' FOLDER_EXTRA='' SCAN_EXTRA=''
 	room_settings
 }
 # Variables above may be changed before a second call.
 room_settings() {
-	local languages=${SCAN_LANGUAGES-'"deu", "eng"'} # not inside: a here-document drops the quotes
 	cat >"$R/sealroom.conf" <<-CONF
 	language = "en";
 	state = "$R/state";
@@ -146,7 +145,7 @@ room_settings() {
 	$EXTRA
 	folders : { post : { path = "$R/in"; rules = [ $FOLDER_RULES ]; seals = [ "stamp" ]; settle = "$SETTLE";
 	  incomplete_max = "${INCOMPLETE:-2s}"; $FOLDER_EXTRA }; };
-	scan : { languages = [ $languages ]; $SCAN_EXTRA };
+	scan : { languages = [ $SCAN_LANGUAGES ]; $SCAN_EXTRA };
 	rules : { $RULES };
 	seals : { stamp : { tokens = [ "soft" ]; level = "$LEVEL"; $([ "$LEVEL" = B-B ] || echo 'tsa = "test";')
 	  look = { lines = [ "Elektronisch gesiegelt", "{org}", "{time:%d.%m.%Y %H:%M}", "{id}" ]; }; }; };

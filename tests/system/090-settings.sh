@@ -18,7 +18,7 @@ cp "$R/sealroom.conf" "$good"
 refused() { # sed script, pattern of the complaint, sentence
 	sed -E "$1" "$good" >"$R/sealroom.conf"
 	cmp -s "$good" "$R/sealroom.conf" && { ok 1 "$3: the mistake was made"; return; }
-	"$BIN/sealroomd" --conf "$R/sealroom.conf" --once >"$W/daemon" 2>&1 </dev/null
+	timeout 30 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once >"$W/daemon" 2>&1 </dev/null
 	rc=$?
 	[ $rc = 78 ] && grep -qE "$2" "$W/daemon"
 	ok $? "$3: the daemon refuses to start (status $rc)" || note "$(cat "$W/daemon")"
@@ -34,9 +34,9 @@ checked() { # pattern, sentence
 waits() { # sed script, pattern of the complaint, sentence
 	sed -E "$1" "$good" >"$R/sealroom.conf"
 	cmp -s "$good" "$R/sealroom.conf" && { ok 1 "$3: the mistake was made"; return; }
-	"$BIN/sealroomd" --conf "$R/sealroom.conf" --once --wait 1 >"$W/daemon" 2>&1 </dev/null
+	timeout 30 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once --wait 1 >"$W/daemon" 2>&1 </dev/null
 	rc=$?
-	[ $rc != 0 ] && grep -qE "$2" "$W/daemon"
+	[ $rc != 0 ] && [ $rc != 124 ] && grep -qE "$2" "$W/daemon"
 	ok $? "$3: the daemon names it, and nothing is sealed (status $rc)" || note "$(cat "$W/daemon")"
 	checked "$2" "$3"
 }
@@ -61,7 +61,7 @@ waits 's/key_label = "seal-p256"/key_label = "seal-rsa2048"/' '2048|legacy' "an 
 waits 's#module = "[^"]*"#module = "/nowhere/p11.so"#' '/nowhere/p11.so' "a module that is missing"
 cp "$good" "$R/sealroom.conf"
 chmod 666 "$R/sealroom.conf"
-"$BIN/sealroomd" --conf "$R/sealroom.conf" --once >"$W/daemon" 2>&1 </dev/null
+timeout 30 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once >"$W/daemon" 2>&1 </dev/null
 [ $? != 0 ]
 ok $? "settings that anybody may write are refused" || note "$(cat "$W/daemon")"
 chmod 600 "$R/sealroom.conf"
@@ -72,7 +72,7 @@ is "$? $(find "$R/in/$DONE" -name '*.pdf' | wc -l)" "0 1" "with sound settings i
 # Two daemons on one spool.
 room_start
 wait_for 30 test -S "$R/control"
-"$BIN/sealroomd" --conf "$R/sealroom.conf" --once >"$W/daemon" 2>&1 </dev/null
+timeout 30 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once >"$W/daemon" 2>&1 </dev/null
 rc=$?
 [ $rc != 0 ] && grep -q 'already-running' "$W/daemon"
 ok $? "a second daemon on the same state is refused" || note "$(cat "$W/daemon")"
