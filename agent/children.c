@@ -90,6 +90,7 @@ struct children {
 	struct peer *peers;
 	struct task_run *tasks;         /* oldest first */
 	uint64_t handles;
+	uint64_t pump_timer;
 	uint32_t ids;
 	bool closing;
 };
@@ -699,6 +700,7 @@ children_close(struct children *c)
 	if (c == NULL)
 		return;
 	c->closing = true;
+	loop_timer_del(c->loop, c->pump_timer);
 	while (c->tasks != NULL) {
 		c->tasks->cb = NULL;
 		task_finish(c->tasks, true);
@@ -967,7 +969,10 @@ pump(struct children *c)
 static void
 on_pump(void *ctx)
 {
-	pump(ctx);
+	struct children *c = ctx;
+
+	c->pump_timer = 0;
+	pump(c);
 }
 
 uint64_t
@@ -997,7 +1002,8 @@ children_task(struct children *c, const struct task_req *req, task_cb *cb, void 
 		pp = &(*pp)->next;
 	*pp = t;
 	/* from the loop, so that no callback comes before the caller has its handle */
-	loop_timer(c->loop, 0, on_pump, c);
+	if (c->pump_timer == 0)
+		c->pump_timer = loop_timer(c->loop, 0, on_pump, c);
 	return t->handle;
 }
 
