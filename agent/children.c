@@ -301,13 +301,16 @@ on_restart(void *ctx)
 static bool
 marked(const struct peer *p)
 {
-	struct stat st;
 	char path[MSG_NAME_MAX + 16];
+	struct err e;
+	AUTO_BUF b;
 
 	if (p->token == NULL || p->c->opts.state_dir < 0)
 		return false;
 	snprintf(path, sizeof(path), "tokens/%s", p->name);
-	return fstatat(p->c->opts.state_dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+	buf_init(&b, 1024);
+	return io_read_file(p->c->opts.state_dir, path, &b, &e) == 0 && b.len > 0 &&
+	    (b.len != strlen(TOKEN_PERMIT) || memcmp(b.data, TOKEN_PERMIT, b.len) != 0);
 }
 
 /* A stopped token stays so until a person cleared its mark. */
@@ -323,6 +326,16 @@ on_look_at_mark(void *ctx)
 	p->timer = 0;
 	p->backoff = BACKOFF_FIRST_MS;
 	peer_start(p);
+}
+
+void
+children_token_cleared(struct children *c, const char *name)
+{
+	for (struct peer *p = c->peers; p != NULL; p = p->next)
+		if (p->token != NULL && strcmp(p->name, name) == 0 && p->state == PEER_STOPPED) {
+			loop_timer_del(c->loop, p->timer);
+			on_look_at_mark(p);
+		}
 }
 
 static void

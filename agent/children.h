@@ -94,6 +94,8 @@ struct token_peer *children_reserve(struct children *, const struct conf_seal *)
 void children_unreserve(struct token_peer *);
 const struct ready_seal *children_token_facts(const struct token_peer *);
 const char *children_token_name(const struct token_peer *);
+/* A person cleared it: a stopped one is started at once. */
+void children_token_cleared(struct children *, const char *name);
 /* The callback comes once, with an error when the process died or hung. Ends the reservation. */
 void children_sign(struct token_peer *, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN],
     sign_cb *, void *ctx);

@@ -3,7 +3,8 @@
  *
  * A login that was refused, or that broke off, leaves a mark in state/tokens/NAME
  * so that no start tries that PIN again: three wrong ones lock a card.  A person
- * who has put the PIN right empties the mark; whether the daemon runs or not.
+ * who has put the PIN right replaces the mark by a permit for one login (seal/pin.h),
+ * whether the daemon runs or not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
+#include "agent/lib/taskmsg.h"
 
 #include "agent/cmd.h"
 #include "agent/control.h"
@@ -29,7 +31,7 @@ open_mark(const struct conf *conf, const char *token, int flags, struct err *e)
 		return err_sys(e, ERR_CONF, "state directory %s", conf->state);
 	if ((dir = openat(state, "tokens", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
 		return err_sys(e, ERR_IO, "marks of the tokens");
-	if ((fd = openat(dir, token, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) < 0)
+	if ((fd = openat(dir, token, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600)) < 0)
 		return err_sys(e, ERR_IO, "mark of token %s", token);
 	return fd;
 }
@@ -48,6 +50,8 @@ read_mark(const struct conf *conf, const char *token, char text[MARK_MAX], struc
 	if ((n = read(fd, raw, sizeof(raw) - 1)) < 0)
 		return err_sys(e, ERR_IO, "mark of token %s", token);
 	raw[n] = '\0';
+	if (strcmp(raw, TOKEN_PERMIT) == 0)
+		return 0;
 	raw[strcspn(raw, "\n")] = '\0';
 	path_display(raw, text, MARK_MAX);
 	return 0;
@@ -136,6 +140,7 @@ token_clear(struct cmd_args *a, const struct conf *conf, const char *name)
 	json_t *answer = NULL;
 	char mark[MARK_MAX];
 	AUTO_FD fd = -1;
+	int r;
 
 	if (conf_token(conf, name) == NULL) {
 		err_set(&e, ERR_USAGE, "the settings have no token of that name; see: sealroom token list");
@@ -143,21 +148,19 @@ token_clear(struct cmd_args *a, const struct conf *conf, const char *name)
 	}
 	if (read_mark(conf, name, mark, &e) < 0)
 		return cmd_fail(a, &e);
-	if (mark[0] != '\0') {
-		if ((fd = open_mark(conf, name, O_WRONLY, &e)) < 0)
-			return cmd_fail(a, &e);
-		if (ftruncate(fd, 0) < 0 || fsync(fd) < 0) {
-			err_sys(&e, ERR_IO, "mark of token %s", name);
-			return cmd_fail(a, &e);
-		}
-	}
+	if ((fd = open_mark(conf, name, O_WRONLY | O_CREAT, &e)) < 0)
+		return cmd_fail(a, &e);
+	r = ftruncate(fd, 0) < 0 ? err_sys(&e, ERR_IO, "mark of token %s", name) :
+	                           io_pwrite_full(fd, TOKEN_PERMIT, strlen(TOKEN_PERMIT), 0, &e);
+	if (r < 0 || io_sync(fd, &e) < 0)
+		return cmd_fail(a, &e);
 	/* the daemon looks by itself; being told it looks at once */
 	if (control_ask(conf->control, json_pack("{s:s, s:s}", "op", "token-cleared", "token", name), &answer, &e) == 0)
 		json_decref(answer);
 	if (a->json)
 		return cmd_json(json_pack("{s:s, s:s, s:b}", "token", name, "mark", mark, "cleared", mark[0] != '\0'));
 	if (mark[0] == '\0')
-		printf("%s was not stopped\n", name);
+		printf("%s may log in once, also if it still counts a wrong PIN\n", name);
 	else
 		printf("%s may log in again (it was stopped: %s)\n", name, mark);
 	return cmd_done(EX_OK);

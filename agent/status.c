@@ -218,7 +218,6 @@ op_release(void *ctx, const json_t *request, uid_t uid, struct err *e)
 	return json_pack("{s:s, s:s}", "job", j->claim.id, "state", spool_state_name(j->state));
 }
 
-/* The mark is looked at every two seconds anyway; the answer only says that the name is right. */
 static json_t *
 op_token_cleared(void *ctx, const json_t *request, uid_t uid, struct err *e)
 {
@@ -230,6 +229,7 @@ op_token_cleared(void *ctx, const json_t *request, uid_t uid, struct err *e)
 		err_set(e, ERR_USAGE, "no such token");
 		return NULL;
 	}
+	children_token_cleared(c->children, name);
 	return json_pack("{s:s}", "token", name);
 }
 

@@ -2,7 +2,7 @@
  * pin.h - a PIN in memory, and the mark on disk that saves the card.
  *
  *	pin_read(&pin, "credential:seal", &e)   into a page of its own
- *	pin_mark_check(fd, &e)                  a mark is there: do not log in
+ *	pin_mark_check(fd, &permit, &e)         a mark is there: do not log in
  *	pin_mark_set(fd, serial, &e)            synced before every C_Login
  *	pin_mark_clear(fd, &e)                  the token took the PIN
  *	pin_wipe(&pin)                          as early as possible; twice is fine
@@ -15,11 +15,13 @@
  * Cards die after three wrong PINs, so a start never repeats what a start
  * before it did: the mark means "a login was begun and not known to be well".
  * It holds the token's serial number and the time.  Nothing of the PIN: a hash
- * of six digits is the six digits.  `sealroom token clear` empties the file.
+ * of six digits is the six digits.  `sealroom token clear` replaces it by
+ * TOKEN_PERMIT: a person allows one login.
  */
 #ifndef SEALROOM_PIN_H
 #define SEALROOM_PIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,8 +39,8 @@ struct pin {
 int pin_read(struct pin *ret, const char *source, struct err *);
 void pin_wipe(struct pin *);
 
-/* fd: state/tokens/NAME, read and write.  -ERR_PIN_STOPPED when it is marked. */
-int pin_mark_check(int fd, struct err *);
+/* fd: state/tokens/NAME, read and write.  -ERR_PIN_STOPPED when it is marked; permit: see above. */
+int pin_mark_check(int fd, bool *permit, struct err *);
 int pin_mark_set(int fd, const char *serial, struct err *);
 int pin_mark_clear(int fd, struct err *);
 

@@ -170,8 +170,6 @@ log_in(struct seal *s, const struct conf_token *c, struct err *e)
 	struct pin pin = { 0 };
 	int r;
 
-	if ((r = pin_mark_check(s->mark_fd, e)) < 0)
-		return r;
 	if (token_wants_pin(s->token) && (r = pin_read(&pin, c->pin, e)) < 0)
 		return r;
 	if ((r = token_login(s->token, &pin, s->mark_fd, e)) < 0)
@@ -193,6 +191,7 @@ setup_token(struct seal *s, struct err *e)
 {
 	const struct conf_token *c = conf_token(s->conf, s->token_name);
 	const bool login = !(s->flags & SETTINGS_NO_LOGIN);
+	bool permit;
 	int r;
 
 	if (c == NULL)
@@ -201,7 +200,7 @@ setup_token(struct seal *s, struct err *e)
 	if (!sandbox_is_softhsm(c->module))
 		return err_set(e, ERR_CONF, "a build with sanitizers is not confined and takes no module but SoftHSM");
 #endif
-	if (login && (r = pin_mark_check(s->mark_fd, e)) < 0)
+	if (login && (r = pin_mark_check(s->mark_fd, &permit, e)) < 0)
 		return r;
 	if ((r = token_open(&s->token, c, e)) < 0)
 		return r;

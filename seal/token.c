@@ -367,7 +367,7 @@ token_open(struct token **ret, const struct conf_token *c, struct err *e)
 
 /* Never spend a try that may be the last (PIN rule: refuse before, not after). */
 static int
-check_tries(struct token *t, struct err *e)
+check_tries(struct token *t, bool permit, struct err *e)
 {
 	CK_FLAGS flags;
 	int r;
@@ -376,9 +376,12 @@ check_tries(struct token *t, struct err *e)
 		return r;
 	if (flags & CKF_USER_PIN_LOCKED)
 		return err_set(e, ERR_PIN_STOPPED, "token '%s': its PIN is locked; unblock it with the PUK", t->p.label);
-	if (flags & (CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW))
+	if (flags & CKF_USER_PIN_FINAL_TRY)
 		return err_set(e, ERR_PIN_STOPPED,
-		    "token '%s': a wrong PIN was given to it before; log in once by hand with the right one", t->p.label);
+		    "token '%s': one more wrong PIN would lock it; log in once by hand with the right one", t->p.label);
+	if ((flags & CKF_USER_PIN_COUNT_LOW) && !permit)
+		return err_set(e, ERR_PIN_STOPPED,
+		    "token '%s': a wrong PIN was given to it before; check the PIN, then: sealroom token clear", t->p.label);
 	return 0;
 }
 
@@ -424,10 +427,11 @@ login(struct token *t, CK_USER_TYPE user, const struct pin *pin, struct err *e)
 static int
 login_and_choose(struct token *t, const struct pin *pin, struct err *e)
 {
+	bool permit;
 	int r;
 
 	if (t->login_needed) {
-		if ((r = pin_mark_check(t->mark_fd, e)) < 0 || (r = check_tries(t, e)) < 0 ||
+		if ((r = pin_mark_check(t->mark_fd, &permit, e)) < 0 || (r = check_tries(t, permit, e)) < 0 ||
 		    (r = login(t, CKU_USER, pin, e)) < 0)
 			return r;
 		t->logged_in = true;

@@ -44,6 +44,7 @@ struct token; /* opaque: token.c */
 int token_open(struct token **ret, const struct conf_token *, struct err *);
 bool token_wants_pin(const struct token *); /* false: PIN pad, or no login needed */
 bool token_every_time(const struct token *); /* after login: a login for each signature */
+/* A permit in the mark's file allows one login although the token counts a wrong PIN; never its last try. */
 int token_login(struct token *, struct pin *, int mark_fd, struct err *);
 int token_check(struct token *, struct err *); /* still there, still ours?  Never logs in. */
 void token_free(struct token *);

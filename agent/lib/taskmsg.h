@@ -61,6 +61,12 @@ struct ready_scan {
 void ready_scan_put(struct buf *, const struct ready_scan *);
 int ready_scan_get(struct buf *, struct ready_scan *ret, struct err *);
 
+/*
+ * What `sealroom token clear` writes into state/tokens/NAME: a person has seen to
+ * the PIN and allows one login, also where the token still counts the wrong one.
+ */
+#define TOKEN_PERMIT "permit\n"
+
 /* READY and STATUS of seal. */
 enum seal_key { SEAL_KEY_NONE, SEAL_KEY_RSA, SEAL_KEY_EC_P256, SEAL_KEY_ED25519 };
 #define SEAL_CHAIN_MAX 6

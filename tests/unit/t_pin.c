@@ -7,6 +7,7 @@
 #include "tests/unit/seal_fixture.h"
 #include "tests/unit/test.h"
 
+#include "agent/lib/taskmsg.h"
 #include "seal/pin.h"
 
 static const struct {
@@ -193,18 +194,21 @@ static void
 test_mark(void)
 {
 	struct err e = { 0 };
+	bool permit = true;
 	int fd;
 
 	put_text(in_dir("mark"), "");
 	fd = open(in_dir("mark"), O_RDWR | O_CLOEXEC);
-	CHECK(pin_mark_check(fd, &e) == 0, "an empty file is no mark");
+	CHECK(pin_mark_check(fd, &permit, &e) == 0 && !permit, "an empty file is no mark");
+	put_text(in_dir("mark"), TOKEN_PERMIT);
+	CHECK(pin_mark_check(fd, &permit, &e) == 0 && permit, "a person's permit is no mark either, and is seen");
 	CHECK(pin_mark_set(fd, "0a003306", &e) == 0 && strstr(get_text(in_dir("mark")), "token 0a003306 at 2") != NULL,
 	    "the mark holds serial number and time");
-	CHECK(pin_mark_check(fd, &e) == -ERR_PIN_STOPPED && strstr(e.text, "0a003306") != NULL,
+	CHECK(pin_mark_check(fd, &permit, &e) == -ERR_PIN_STOPPED && strstr(e.text, "0a003306") != NULL,
 	    "a mark stops, and says of which token");
 	CHECK(pin_mark_set(fd, "7", &e) == 0 && strstr(get_text(in_dir("mark")), "0a003306") == NULL,
 	    "a second mark replaces the first");
-	CHECK(pin_mark_clear(fd, &e) == 0 && pin_mark_check(fd, &e) == 0, "cleared, it stops no more");
+	CHECK(pin_mark_clear(fd, &e) == 0 && pin_mark_check(fd, &permit, &e) == 0, "cleared, it stops no more");
 	close(fd);
 	fd = open(in_dir("mark"), O_RDONLY | O_CLOEXEC);
 	CHECK(pin_mark_set(fd, "7", &e) < 0, "a mark that can not be written is an error");
