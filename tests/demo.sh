@@ -75,7 +75,7 @@ rules :
                          shift = [ "2mm", "0mm" ];  size = [ "58mm", "22mm" ];  otherwise = "corner"; };
                seal  = "stamp"; };
   rechnung : { when  = { any = [ "Rechnung" ];  typos = 1; };
-               find  = { nummer = { after = [ "Rechnung Nr." ];  take = "[0-9-]+";  required = false; }; };
+               find  = { nummer = { after = [ "Rechnung Nr." ];  take = "RE[0-9-]+";  required = false; }; };
                place = { near = "Freigabe";  typos = 1;  nth = "last";  side = "above";
                          shift = [ "0mm", "-2mm" ];  size = [ "58mm", "22mm" ];  otherwise = "corner"; };
                seal  = "stamp";  name = "{received:%Y-%m-%d}_{find.nummer}.pdf"; };
