@@ -250,8 +250,7 @@ job_waits_for(const struct job *j)
 
 /* --- tasks ----------------------------------------------------------------------------- */
 
-/* Children map what they read: their address space grows with it. */
-static uint32_t
+uint32_t
 input_mib(int fd)
 {
 	struct stat st;

@@ -295,7 +295,7 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 	req.params = &b;
 	req.in = source;
 	req.out = p->out;
-	req.as_mib = (uint32_t)(s->page_memory >> 20) * twice;
+	req.as_mib = ((uint32_t)(s->page_memory >> 20) + input_mib(source)) * twice;
 	req.cpu_s = (uint32_t)(s->page_ms / 1000 + 1) * twice;
 	req.deadline_ms = (uint32_t)s->page_ms * twice;
 	p->job = j;
