@@ -134,6 +134,8 @@ struct job_task {
 };
 #define JOB_OUT_MAX (256ull << 20)
 int job_task(struct job *, const struct job_task *, task_cb *, struct err *);
+/* Size of what a child maps: its address space grows with it. */
+uint32_t input_mib(int fd);
 /* For callbacks: true when the outcome is good, else job_trouble() was called. */
 bool job_task_ok(struct job *, const struct task_outcome *);
 /* What a child said or did, as the core sees it: a hint to try again is believed twice. */
