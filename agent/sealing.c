@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/lib/clock.h"
@@ -86,22 +85,6 @@ struct line_ctx {
 	char text[MSG_TEXT_MAX];
 };
 
-/* The format is the admin's, from the settings, where it was tried once. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-static const char *
-local_time(int64_t us, const char *format, char *dst, size_t size)
-{
-	time_t t = (time_t)(us / 1000000);
-	struct tm tm;
-
-	if (localtime_r(&t, &tm) == NULL ||
-	    strftime(dst, size, format == NULL || *format == '\0' ? "%Y-%m-%d %H:%M" : format, &tm) == 0)
-		dst[0] = '\0';
-	return dst;
-}
-#pragma GCC diagnostic pop
-
 /* {org} {time:...} {received:...} {id} {rule} {folder} {find.NAME} of a stamp's line. */
 static const char *
 line_value(void *ctx, const char *variable, const char *format)
@@ -118,9 +101,9 @@ line_value(void *ctx, const char *variable, const char *format)
 	if (strcmp(variable, "folder") == 0)
 		return j->claim.folder;
 	if (strcmp(variable, "time") == 0)
-		return local_time(j->seal_time_us, format, l->text, sizeof(l->text));
+		return name_time(j->seal_time_us, format, l->text, sizeof(l->text)) ? l->text : NULL;
 	if (strcmp(variable, "received") == 0)
-		return local_time(j->claim.received_us, format, l->text, sizeof(l->text));
+		return name_time(j->claim.received_us, format, l->text, sizeof(l->text)) ? l->text : NULL;
 	if (strncmp(variable, "find.", 5) == 0)
 		for (uint32_t i = 0; i < j->plan->nvalues; i++)
 			if (strcmp(j->plan->values[i].key, variable + 5) == 0)
