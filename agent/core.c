@@ -331,6 +331,19 @@ job_task_ok(struct job *j, const struct task_outcome *o)
 	return false;
 }
 
+bool
+core_has(const struct core *c, enum role role)
+{
+	struct peer_status s;
+
+	for (uint32_t i = 0; i < children_count(c->children); i++) {
+		children_status(c->children, i, &s);
+		if (s.role == role)
+			return s.ready;
+	}
+	return false;
+}
+
 static void
 on_stop_late(void *ctx)
 {
@@ -366,20 +379,6 @@ on_once_timer(void *ctx)
 	core_idle_check(c);
 }
 
-/* Is sealroom-scan there? Nothing is claimed or read without it. */
-static bool
-reader_ready(const struct core *c)
-{
-	struct peer_status s;
-
-	for (uint32_t i = 0; i < children_count(c->children); i++) {
-		children_status(c->children, i, &s);
-		if (s.scan != NULL)
-			return true;
-	}
-	return false;
-}
-
 enum once { ONCE_DONE, ONCE_WAITS, ONCE_WORKS, ONCE_LOOKS };
 
 /* Nothing to do at all; all that is left waits for others or is in trouble; work; the folders are looked at. */
@@ -388,7 +387,7 @@ once_state(struct core *c)
 {
 	uint32_t later, waiting = 0;
 
-	if (!c->log_ready || !reader_ready(c))
+	if (!c->log_ready || !core_has(c, ROLE_SCAN) || !core_has(c, ROLE_VERIFY) || !core_has(c, ROLE_FETCH))
 		return ONCE_WAITS;
 	if (c->claims_running > 0)
 		return ONCE_WORKS;

@@ -144,6 +144,8 @@ void job_judge_task(struct job *, const struct task_outcome *, struct err *ret);
 void job_moved(struct job *);
 /* A child answered what can not be read: that is a crash of it, not a breach of ours. */
 int job_lied(struct err *, const char *what);
+/* Is that process ready? Work for one that is not waits unseen. */
+bool core_has(const struct core *, enum role);
 void core_stop(struct core *, int exit_code);
 void core_idle_check(struct core *);
 const char *job_waits_for(const struct job *); /* word for status, "" when it moves */

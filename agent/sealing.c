@@ -300,6 +300,13 @@ sealing_step_rendered(struct job *j)
 	}
 	if (r == 0)
 		return;
+	/* a signature that nobody can judge is not asked for */
+	if (!core_has(j->core, ROLE_VERIFY)) {
+		err_set(&j->why, ERR_CHILD, "sealroom-verify is not ready");
+		j->stalled = true;
+		job_step_soon(j, TOKEN_POLL_MS);
+		return;
+	}
 	if ((j->token = children_reserve(j->core->children, seal)) == NULL) {
 		err_set(&j->why, ERR_TOKEN_GONE, "no token of seal %s is ready and free", seal->name);
 		j->stalled = true;
