@@ -20,6 +20,7 @@
 
 #define INSPECT_MIB 1024
 #define LATER_MS 2000
+#define STARTING_MS 50
 #define SPACE_LATER_MS 10000
 #define INCOMPLETE_LEAST_MS 1000
 #define INCOMPLETE_MOST_MS 60000
@@ -234,7 +235,7 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 	struct claiming *k;
 
 	if (!c->log_ready || c->stopping || jobs_at_work(c) + c->claims_running >= c->conf->max_jobs) {
-		watch_later(c->watch, f->folder, f->name, LATER_MS / 4);
+		watch_later(c->watch, f->folder, f->name, c->log_ready ? LATER_MS / 4 : STARTING_MS);
 		return;
 	}
 	if ((k = calloc(1, sizeof(*k))) == NULL) {

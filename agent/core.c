@@ -424,6 +424,8 @@ core_idle_check(struct core *c)
 	} else if (state == ONCE_WORKS) {
 		c->once_rescanned = false;
 	}
+	if (state == ONCE_WAITS)
+		logbook_publish_now(c);
 	if (state != ONCE_WAITS)
 		c->once_waiting_since = 0;
 	else if (c->once_waiting_since == 0)

@@ -203,6 +203,8 @@ int logbook_once(struct job *, struct entry *, const char *line, int (*fill)(str
     struct err *);
 /* Queued entries become durable at the next turn; then all jobs with log_wait are stepped. */
 void logbook_commit_soon(struct core *);
+/* A checkpoint that is due soon comes at once: nothing else is left to do. */
+void logbook_publish_now(struct core *);
 void logbook_stop(struct core *, const char *reason);
 /* The log can not be trusted or written: never sign, stop. */
 void logbook_fatal(struct core *, const struct err *);

@@ -150,6 +150,16 @@ on_publish(void *ctx)
 	}
 }
 
+void
+logbook_publish_now(struct core *c)
+{
+	if (c->publish_timer == 0 || elog_published(c->elog) == elog_size(c->elog))
+		return;
+	loop_timer_del(c->loop, c->publish_timer);
+	c->publish_timer = 0;
+	publish_later(c, 0);
+}
+
 /* --- commits --------------------------------------------------------------------------- */
 
 static int
