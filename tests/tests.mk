@@ -29,7 +29,7 @@ $(BARE): tests/bench/b_bare.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize%,$(ALL_CFLAGS)) $(PKG_CFLAGS) -pie -o $@ $< $(shell pkg-config --libs tesseract lept libtiff-4)
 
-# What the log costs; run by hand: b_log DIR.
+# What the log costs.
 $O/tests/b_log: tests/bench/b_log.c $O/libtest.a $O/librules.a $O/libagent.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $^ $(shell pkg-config --libs libcrypto) -ldl
@@ -90,7 +90,7 @@ lint-run:
 
 # --- figures -------------------------------------------------------------------------------------
 bench: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE)
+	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE) $O/tests/b_log
 	@O=$O tests/unroot.sh -w $O/bench tests/bench/run.sh
 
 # --- demo, install ---------------------------------------------------------------------------------

@@ -117,4 +117,10 @@ for f in $upright; do
 done
 bar "bytes beyond the input and 4 kB a page, worst letter" "$(calc '%.1f' "$worst / 1000")" "<=" 56 "kB"
 room_stop
+
+# --- the log ------------------------------------------------------------------------------------
+if [ -x "$BIN/tests/b_log" ]; then
+	echo "the log (bar: a million entries recomputed in 0.7 s a core):"
+	"$BIN/tests/b_log" "$W" | sed 's/^/  /'
+fi
 exit 0
