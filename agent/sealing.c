@@ -73,7 +73,7 @@ orphan_note(struct job *j, struct err *e)
 
 	if ((r = attempt_load(j, e)) < 0 || j->attempt == 0)
 		return r < 0 ? r : 1;
-	snprintf(line, sizeof(line), "attempt %u", j->attempt);
+	snprintf(line, sizeof(line), "attempts %u", j->attempt); /* as entry.c writes it */
 	return logbook_once(j, &x, line, entry_orphan, e);
 }
 
