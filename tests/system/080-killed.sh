@@ -72,6 +72,7 @@ for ms in 100 300 500 700 1000 1500; do
 	back
 	ok $? "after a restart the letter is sealed" || daemon_said
 done
+wait_for 20 cmd status # the last letter may have been back before the last start
 room_stop
 is $? 0 "the daemon ends when told to"
 "$TOP/tests/fault/check" "$R" "$W/sender" "" >"$W/check" 2>&1
