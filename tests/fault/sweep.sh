@@ -88,6 +88,8 @@ trial() { # k mode errno
 	[ $rc = 124 ] || [ "$(hit hit)" = 1 ] || echo "call $k did not come"
 	[ "$mode" = before ] || [ $rc -lt 125 ] || echo "ended with status $rc"
 	"$TOOLS/logread" "$R/archive" >"$R/before" 2>/dev/null || : >"$R/before"
+	# death in the middle of a login: nobody knows its outcome, so a person must say go on
+	[ ! -s "$R/state/tokens/soft" ] || cmd token clear soft >/dev/null 2>&1
 	room_once
 	rc=$?
 	[ $rc = 0 ] || echo "I8 the restart ended with status $rc"
