@@ -188,9 +188,12 @@ pin_mark_set(int fd, const char *serial, struct err *e)
 		return err_set(e, ERR_TOKEN_FAULT, "serial number of the token is too long");
 	if (ftruncate(fd, 0) < 0)
 		return err_sys(e, ERR_IO, "PIN mark");
-	if ((r = io_pwrite_full(fd, text, (size_t)n, 0, e)) < 0)
-		return r;
-	return io_sync(fd, e);
+	if ((r = io_pwrite_full(fd, text, (size_t)n, 0, e)) == 0)
+		r = io_sync(fd, e);
+	/* no login was begun, so nothing may stop the next start; a mark that stays all the same, a person clears */
+	if (r < 0 && ftruncate(fd, 0) < 0)
+		e->code = ERR_PIN_STOPPED;
+	return r < 0 ? -(int)e->code : 0;
 }
 
 int
