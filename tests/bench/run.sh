@@ -20,7 +20,7 @@ reached() { [ "$(results)" -ge "$1" ]; }
 wait_results() { # count, seconds
 	local end=$((SECONDS + $2))
 	until reached "$1"; do
-		[ $SECONDS -lt $end ] || { echo "only $(results) of $1 results"; tail -n 20 "$LOG"; exit 70; }
+		[ $SECONDS -lt $end ] || { { echo "only $(results) of $1 results"; tail -n 20 "$LOG"; } >&2; exit 70; }
 		sleep 0.02
 	done
 }
@@ -30,6 +30,7 @@ begin() { room_start && wait_for 60 ready; sleep 1; }
 room_new
 SETTLE=50ms
 EXTRA='max_jobs = 64;'
+RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 room_settings
 tsa_start
 echo "sealroom bench: $CORES cores, load $(cut -d' ' -f1 /proc/loadavg), $(date -u +%Y-%m-%d)"
@@ -77,8 +78,8 @@ measure() { # file, tag: CPU seconds of N documents
 }
 own=()
 for run in $(seq "$RUNS"); do
-	one=$(measure "$W/eins.tif" "a$run")
-	two=$(measure "$W/two.tif" "b$run")
+	one=$(measure "$W/eins.tif" "a$run") || exit 70
+	two=$(measure "$W/two.tif" "b$run") || exit 70
 	own+=("$(calc '%.1f' "(2 * $one - $two) * 1000 / $N")")
 done
 echo "a document's own CPU, three runs: ${own[*]} ms"
