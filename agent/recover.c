@@ -148,5 +148,7 @@ recover_jobs(struct core *c, struct err *e)
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if ((r = each(c, order[i], found, e)) < 0)
 			return r;
+	if ((r = drop_temps(c->spool.tsa, e)) < 0 || (r = drop_temps(c->spool.seen, e)) < 0)
+		return r;
 	return events_clean(&c->spool, e);
 }
