@@ -247,7 +247,7 @@ test_claim(void)
 
 static char dir[64];
 
-static int
+__attribute__((format(printf, 1, 2))) static int
 run(const char *fmt, ...)
 {
 	char cmd[2000];
