@@ -192,7 +192,7 @@ length_set(struct conf_reader *r, const struct conf_key *k, int32_t *at, const c
 static const char *
 span_set(struct conf_reader *r, const struct conf_key *k, uint64_t *at, const char *text)
 {
-	char least[VALUE_MAX], most[VALUE_MAX];
+	char least[VALUE_MAX] = "", most[VALUE_MAX] = "";
 	uint64_t n;
 
 	if (k->type == KEY_TIME ? value_time(text, &n) < 0 : value_size(text, &n) < 0)

@@ -132,7 +132,7 @@ ready_scan_put(struct buf *b, const struct ready_scan *p)
 int
 ready_scan_get(struct buf *b, struct ready_scan *ret, struct err *e)
 {
-	struct ready_scan p;
+	struct ready_scan p = { 0 };
 	int r;
 
 	text_get(b, p.engine, sizeof(p.engine));

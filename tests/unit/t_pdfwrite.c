@@ -80,9 +80,11 @@ write_update(const char *base, const char *path, enum pdf_section kind, uint64_t
 	close(fd);
 	uint8_t *a = judge_read(base, &n), *b = judge_read(part, &m);
 	CHECK(m == update, "the length is what was written");
-	a = realloc(a, n + m);
-	memcpy(a + n, b, m);
-	judge_write(path, a, n + m);
+	uint8_t *both = malloc(n + m);
+	memcpy(both, a, n);
+	memcpy(both + n, b, m);
+	judge_write(path, both, n + m);
+	free(both);
 	free(a);
 	free(b);
 }
