@@ -13,8 +13,8 @@
 
 #define MODEL_MAX ((size_t)256 << 20)
 #define PROBE_INCH 2.5     /* side of the piece that is tried in four ways */
-#define PROBE_CONF 85      /* what is read so well and is so much needs no comparison */
-#define PROBE_SENSE 1500
+#define PLAIN_CONF 85      /* what is read so well and is so much needs no comparison */
+#define PLAIN_SENSE 1500
 #define CONF_GOOD 75       /* mean of a page nobody needs to doubt */
 #define WORD_CONF_MIN 25   /* below, a "word" is dirt */
 #define PAGE_CONF_MIN 40   /* below, a page has no text: shadows, show-through */
@@ -237,6 +237,13 @@ sense(const struct ocr_page *p)
 	return s;
 }
 
+/* Read so well, and so much, that there is nothing to compare with. */
+static bool
+is_plain(const struct ocr_page *p)
+{
+	return p->conf >= PLAIN_CONF && sense(p) > PLAIN_SENSE;
+}
+
 /* --- which way is up --------------------------------------------------------------------------- */
 
 /*
@@ -270,7 +277,7 @@ probe(struct ocr *o, const struct prepared *w, uint32_t fallback, uint32_t *ret,
 			best = s;
 			*ret = (uint32_t)quarters * 90;
 		}
-		plain = p.conf >= PROBE_CONF && s > PROBE_SENSE;
+		plain = is_plain(&p);
 		ocr_page_done(&p);
 		pixDestroy(&turned);
 	}
@@ -300,6 +307,11 @@ read_turned(struct ocr *o, const struct prepared *w, uint32_t turn, struct ocr_p
 	return r;
 }
 
+/*
+ * Reads the page the way it probably stands.  Only where the layout left doubt
+ * and the text does not dispel it, or where a clear layout gives poor text, is
+ * a trial of all four ways worth its time.
+ */
 static int
 read_page(struct ocr *o, const struct prepared *w, struct ocr_page *p, struct err *e)
 {
@@ -308,9 +320,9 @@ read_page(struct ocr *o, const struct prepared *w, struct ocr_page *p, struct er
 	struct ocr_page again = { 0 };
 	int r;
 
-	if ((!sure && (r = probe(o, w, turn, &turn, e)) < 0) || (r = read_turned(o, w, turn, p, e)) < 0)
+	if ((r = read_turned(o, w, turn, p, e)) < 0)
 		return r;
-	if (!sure || p->conf >= CONF_GOOD)
+	if (sure ? p->conf >= CONF_GOOD : is_plain(p))
 		return 0;
 	if ((r = probe(o, w, turn, &better, e)) < 0 || better == turn)
 		return r;

@@ -10,9 +10,9 @@
  * stays as it was scanned.  Boxes come back in pixels of the image that was
  * given in, after the quarter turns in p.turn, NOT straightened.
  *
- * Which way is up is decided by ascenders and descenders, and by trial where
- * these say little or the text that comes out makes no sense: a share of the
- * page is read in all four ways.
+ * Which way is up is decided by ascenders and descenders.  Where these say
+ * little and the page makes little sense as it stands, or where what comes out
+ * makes none, a share of it is read in all four ways.
  *
  * After ocr_open() nothing opens a file.  One thread: OMP_THREAD_LIMIT=1 must
  * stand in the environment the program is started with (agent/lib/proc.c).
