@@ -22,7 +22,7 @@ doc_bad(struct err *e, enum err_code code, const char *message)
 	char clean[120];
 	size_t n = 0;
 
-	for (; message[n] != '\0' && n < sizeof(clean) - 1; n++)
+	for (; n < sizeof(clean) - 1 && message[n] != '\0'; n++)
 		clean[n] = isprint((unsigned char)message[n]) ? message[n] : '?';
 	clean[n] = '\0';
 	return err_set(e, code, "the PDF is not sound: %s", clean);
