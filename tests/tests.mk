@@ -110,6 +110,7 @@ install: all
 	for m in $(PO:agent/po/%.po=%); do \
 	  install -D -m 644 $O/locale/$$m/LC_MESSAGES/sealroom.mo \
 	    $(DESTDIR)$(PREFIX)/share/locale/$$m/LC_MESSAGES/sealroom.mo || exit 1; done
+	install -D -m 644 systemd/sealroomd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/sealroomd.service
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
 .PHONY: tests check-run asan-run lint-run
