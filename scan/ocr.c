@@ -222,17 +222,25 @@ recognise(struct ocr *o, PIX *pix, int dpi, struct ocr_page *p, struct err *e)
 	return r;
 }
 
-/* How much a reading looks like language: confident characters count, others count against it. */
+/* The engine reads lines that run up a page, too, and says nothing of it. */
+static bool
+runs_up(const struct ocr_word *w)
+{
+	return strlen(w->text) >= 4 && w->y1 - w->y0 > w->x1 - w->x0;
+}
+
+/* How much a reading looks like upright language: confident characters count, others count against it. */
 static double
 sense(const struct ocr_page *p)
 {
 	double s = 0;
 
 	for (uint32_t i = 0; i < p->n; i++) {
-		size_t n = strlen(p->words[i].text);
+		const struct ocr_word *w = &p->words[i];
+		size_t n = strlen(w->text);
 
 		if (n >= 2)
-			s += ((double)p->words[i].conf - 60) * (double)(n < 12 ? n : 12);
+			s += (runs_up(w) ? -40 : (double)w->conf - 60) * (double)(n < 12 ? n : 12);
 	}
 	return s;
 }

@@ -2,6 +2,8 @@
  * Pages read by sealroom-scan as the core starts it: confined, and right.
  * What the pages say, and where, is known from the generator that drew them.
  */
+#include <leptonica/allheaders.h>
+
 #include "scan/image.h"
 #include "tests/unit/scans.h"
 #include "tests/unit/test.h"
@@ -17,12 +19,12 @@ static const char conf[] =
 
 static struct proc scan;
 
-/* One page of a sample through the zygote. */
+/* One page of a file through the zygote. */
 static int
-read_page(const char *file, uint32_t kind, uint32_t page, struct pagefile *pf, struct page_result *res, struct err *e)
+read_fd(int in, uint32_t kind, uint32_t page, struct pagefile *pf, struct page_result *res, struct err *e)
 {
 	struct page_params params = { .kind = kind, .page = page, .key = { 1, 2, 3 } };
-	AUTO_FD in = scans_open(file), out = scans_temporary();
+	AUTO_FD out = scans_temporary();
 	AUTO_BUF p, result;
 	int status = -1, r;
 
@@ -36,6 +38,14 @@ read_page(const char *file, uint32_t kind, uint32_t page, struct pagefile *pf, s
 	if ((r = page_result_get(&result, res, e)) < 0 || (r = pagefile_check(out, params.key, e)) < 0)
 		return r;
 	return pagefile_read(out, pf, e);
+}
+
+static int
+read_page(const char *file, uint32_t kind, uint32_t page, struct pagefile *pf, struct page_result *res, struct err *e)
+{
+	AUTO_FD in = scans_open(file);
+
+	return read_fd(in, kind, page, pf, res, e);
 }
 
 static const struct sample {
@@ -93,6 +103,45 @@ test_sample(const struct sample *s)
 	CHECK(pf.nobjects == 1 && strstr(pf.objects[0].dict, s->dict) != NULL && pf.objects[0].in_source == s->in_source,
 	    "%s: is kept as %s", s->name, pf.nobjects > 0 ? pf.objects[0].dict : "nothing");
 	pagefile_done(&pf);
+}
+
+/* A sample turned clockwise by quarters, as a TIFF. */
+static int
+turned(const char *file, int quarters)
+{
+	AUTO_FD in = scans_open(file);
+	int fd = scans_temporary();
+	FILE *from = fdopen(dup(in), "rb"), *to = fdopen(dup(fd), "r+b");
+	PIX *pix = from == NULL ? NULL : pixReadStream(from, 0), *out = pix == NULL ? NULL : pixRotateOrth(pix, quarters);
+
+	if (out != NULL && to != NULL) {
+		pixSetResolution(out, pixGetXRes(pix), pixGetYRes(pix));
+		CHECK(pixWriteStreamTiff(to, out, IFF_TIFF_LZW) == 0, "%s is turned", file);
+	}
+	pixDestroy(&out);
+	pixDestroy(&pix);
+	if (from != NULL)
+		fclose(from);
+	if (to != NULL)
+		fclose(to);
+	return fd;
+}
+
+/* Of few words, so that the layout says little; the engine reads lines that run up a page, too. */
+static void
+test_turned(void)
+{
+	for (uint32_t quarters = 1; quarters < 4; quarters += 2) {
+		struct page_result res = { 0 };
+		struct pagefile pf = { 0 };
+		struct err e = { 0 };
+		AUTO_FD in = turned("de-rechnung.jpg", (int)quarters);
+
+		if (!CHECK(read_fd(in, DOC_TIFF, 0, &pf, &res, &e) == 0, "a turned page is read %s", e.text))
+			return;
+		CHECK(res.rotate == 360 - 90 * quarters, "turned by %u, it is turned by %u", 90 * quarters, res.rotate);
+		pagefile_done(&pf);
+	}
 }
 
 /* The twin: distance and count do notice a page that is another one. */
@@ -191,6 +240,7 @@ main(void)
 		return 1;
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
 		test_sample(&samples[i]);
+	test_turned();
 	test_twin();
 	test_damaged();
 	test_again();
