@@ -463,7 +463,7 @@ escape_restore(void)
 	close(fd);
 }
 
-static void
+static inline void
 escape_role(const char *role, escape_apply *apply, unsigned may)
 {
 	for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
@@ -495,7 +495,7 @@ a_work(void)
 }
 
 /* A table that refuses everything would pass all of the above. */
-static void
+static inline void
 escape_works(const char *role, escape_apply *apply)
 {
 	const struct attempt work = { "work", a_work, 0 };
