@@ -668,7 +668,11 @@ on_held_released(void *ctx, const struct err *why)
 		job_trouble(j, why);
 		return;
 	}
-	j->settled = true; /* nothing more until a person decides */
+	/* nothing more until a person decides, if nobody was quicker */
+	if (io_exists(j->dir, "decision"))
+		job_step_soon(j, 0);
+	else
+		j->settled = true;
 	core_idle_check(j->core);
 }
 
@@ -766,7 +770,8 @@ outcome_release(struct job *j, const struct decision *d, struct err *e)
 
 	if (j->state != SPOOL_HELD || io_exists(j->dir, "decision"))
 		return err_set(e, ERR_USAGE, "job %s is not held", j->claim.id);
-	if (!j->settled)
+	/* its question must be in the log first; while that or the handing out is under way, the decision waits */
+	if (!j->settled && !j->busy)
 		return err_set(e, ERR_USAGE, "job %s is just being handed out; try again in a moment", j->claim.id);
 	if (d->rule[0] != '\0' && conf_rule(j->core->conf, d->rule) == NULL)
 		return err_set(e, ERR_USAGE, "there is no rule %s", d->rule);
@@ -785,7 +790,8 @@ outcome_release(struct job *j, const struct decision *d, struct err *e)
 	if ((r = record_put(j->dir, "decision", text, strlen(text), e)) < 0)
 		return r;
 	j->settled = false;
-	job_step_soon(j, 0);
+	if (!j->busy)
+		job_step_soon(j, 0);
 	return 0;
 }
 
