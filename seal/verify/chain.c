@@ -42,7 +42,11 @@ make_set(struct trust *t, const char *name)
 	return s;
 }
 
-/* Adds the certificates of a PEM text to one or two sets; decodes their keys now, not in a child. */
+/*
+ * Adds the certificates of a PEM text to one or two sets.  Their keys are
+ * decoded now, not in a child, and a root's own signature is checked, whatever
+ * comes of it: libcrypto finds its algorithms with the first and keeps them.
+ */
 static int
 add_pem(X509_STORE *one, X509_STORE *two, const char *name, const char *pem, struct err *e)
 {
@@ -52,6 +56,7 @@ add_pem(X509_STORE *one, X509_STORE *two, const char *name, const char *pem, str
 	bool good = b != NULL && one != NULL;
 
 	while (good && n < ROOTS_MAX && (x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
+		(void)X509_self_signed(x, 1);
 		good = X509_get0_pubkey(x) != NULL && X509_STORE_add_cert(one, x) &&
 		    (two == NULL || X509_STORE_add_cert(two, x));
 		X509_free(x);
