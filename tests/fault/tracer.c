@@ -10,7 +10,8 @@
  * whose name starts with NAME count).
  *
  *	count	let all pass                      before	kill the tree instead of call N
- *	error	call N .. N + TIMES - 1 fail with ERRNO (TIMES 0: all from N on)
+ *	error	call N .. N + TIMES - 1 fail with ERRNO (TIMES 0: all from N on);
+ *		with ENOSPC only those that need space
  *	short	call N, when a write, writes half      after	kill the tree behind call N
  *
  * LOG gets a line a call: number, pid, name of the process, call, result, path,
@@ -67,40 +68,41 @@ static const struct call {
 	const char *name;
 	enum how how;
 	bool writes;
+	bool allocates; /* a full disk refuses it */
 } calls[] = {
-	{ SYS_write,           "write",           BY_FD,        true },
-	{ SYS_pwrite64,        "pwrite64",        BY_FD,        true },
-	{ SYS_writev,          "writev",          BY_FD,        false },
-	{ SYS_pwritev,         "pwritev",         BY_FD,        false },
-	{ SYS_pwritev2,        "pwritev2",        BY_FD,        false },
-	{ SYS_sendfile,        "sendfile",        BY_FD,        false },
-	{ SYS_copy_file_range, "copy_file_range", BY_OUT_FD2,   false },
-	{ SYS_fsync,           "fsync",           BY_FD,        false },
-	{ SYS_fdatasync,       "fdatasync",       BY_FD,        false },
-	{ SYS_syncfs,          "syncfs",          BY_FD,        false },
-	{ SYS_ftruncate,       "ftruncate",       BY_FD,        false },
-	{ SYS_fallocate,       "fallocate",       BY_FD,        false },
-	{ SYS_fchmod,          "fchmod",          BY_FD,        false },
-	{ SYS_fchown,          "fchown",          BY_FD,        false },
-	{ SYS_truncate,        "truncate",        BY_PATH,      false },
-	{ SYS_chmod,           "chmod",           BY_PATH,      false },
-	{ SYS_mkdir,           "mkdir",           BY_PATH,      false },
-	{ SYS_rmdir,           "rmdir",           BY_PATH,      false },
-	{ SYS_unlink,          "unlink",          BY_PATH,      false },
-	{ SYS_creat,           "creat",           BY_PATH,      false },
-	{ SYS_rename,          "rename",          BY_PATH_PATH, false },
-	{ SYS_link,            "link",            BY_PATH_PATH, false },
-	{ SYS_fchmodat,        "fchmodat",        BY_AT,        false },
-	{ SYS_mkdirat,         "mkdirat",         BY_AT,        false },
-	{ SYS_unlinkat,        "unlinkat",        BY_AT,        false },
-	{ SYS_renameat,        "renameat",        BY_AT_AT,     false },
-	{ SYS_renameat2,       "renameat2",       BY_AT_AT,     false },
-	{ SYS_linkat,          "linkat",          BY_AT_AT,     false },
-	{ SYS_symlinkat,       "symlinkat",       BY_SYMLINKAT, false },
-	{ SYS_open,            "open",            BY_OPEN,      false },
-	{ SYS_openat,          "openat",          BY_OPENAT,    false },
-	{ SYS_openat2,         "openat2",         BY_OPENAT2,   false },
-	{ SYS_prctl,           "prctl",           DUMPABLE,     false },
+	{ SYS_write,           "write",           BY_FD,        true,  true },
+	{ SYS_pwrite64,        "pwrite64",        BY_FD,        true,  true },
+	{ SYS_writev,          "writev",          BY_FD,        false, true },
+	{ SYS_pwritev,         "pwritev",         BY_FD,        false, true },
+	{ SYS_pwritev2,        "pwritev2",        BY_FD,        false, true },
+	{ SYS_sendfile,        "sendfile",        BY_FD,        false, true },
+	{ SYS_copy_file_range, "copy_file_range", BY_OUT_FD2,   false, true },
+	{ SYS_fsync,           "fsync",           BY_FD,        false, false },
+	{ SYS_fdatasync,       "fdatasync",       BY_FD,        false, false },
+	{ SYS_syncfs,          "syncfs",          BY_FD,        false, false },
+	{ SYS_ftruncate,       "ftruncate",       BY_FD,        false, false },
+	{ SYS_fallocate,       "fallocate",       BY_FD,        false, true },
+	{ SYS_fchmod,          "fchmod",          BY_FD,        false, false },
+	{ SYS_fchown,          "fchown",          BY_FD,        false, false },
+	{ SYS_truncate,        "truncate",        BY_PATH,      false, false },
+	{ SYS_chmod,           "chmod",           BY_PATH,      false, false },
+	{ SYS_mkdir,           "mkdir",           BY_PATH,      false, true },
+	{ SYS_rmdir,           "rmdir",           BY_PATH,      false, false },
+	{ SYS_unlink,          "unlink",          BY_PATH,      false, false },
+	{ SYS_creat,           "creat",           BY_PATH,      false, true },
+	{ SYS_rename,          "rename",          BY_PATH_PATH, false, true },
+	{ SYS_link,            "link",            BY_PATH_PATH, false, true },
+	{ SYS_fchmodat,        "fchmodat",        BY_AT,        false, false },
+	{ SYS_mkdirat,         "mkdirat",         BY_AT,        false, true },
+	{ SYS_unlinkat,        "unlinkat",        BY_AT,        false, false },
+	{ SYS_renameat,        "renameat",        BY_AT_AT,     false, true },
+	{ SYS_renameat2,       "renameat2",       BY_AT_AT,     false, true },
+	{ SYS_linkat,          "linkat",          BY_AT_AT,     false, true },
+	{ SYS_symlinkat,       "symlinkat",       BY_SYMLINKAT, false, true },
+	{ SYS_open,            "open",            BY_OPEN,      false, true },
+	{ SYS_openat,          "openat",          BY_OPENAT,    false, true },
+	{ SYS_openat2,         "openat2",         BY_OPENAT2,   false, true },
+	{ SYS_prctl,           "prctl",           DUMPABLE,     false, false },
 };
 
 static const struct { const char *name; int value; } errors[] = {
@@ -387,7 +389,7 @@ act(struct tracee *p, struct user_regs_struct *r)
 		kill_tree();
 		return PTRACE_CONT;
 	}
-	if (t.mode == ERROR && t.k != 0 && p->n >= t.k && p->n <= last) {
+	if (t.mode == ERROR && t.k != 0 && p->n >= t.k && p->n <= last && (t.err != ENOSPC || p->call->allocates)) {
 		r->orig_rax = (unsigned long long)-1;
 		r->rax = (unsigned long long)-(long long)t.err;
 		ptrace(PTRACE_SETREGS, p->pid, 0, r);

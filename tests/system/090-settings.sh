@@ -57,7 +57,7 @@ waits 's/key_label = "seal-p256"/key_label = "odd-expired"/' '[Ee]xpired|certifi
 waits 's/key_label = "seal-p256"/key_label = "odd-wrongkey"/' 'certificate|key' "a key and a certificate that do not match"
 waits 's/key_label = "seal-p256"/key_label = "no-such-key"/' 'key' "a key that is not on the token"
 waits 's/key_label = "seal-p256"/key_label = "seal-rsa2048"/' '2048|legacy' "an RSA key that is too short"
-waits 's#module = "[^"]*"#module = "/nowhere/p11.so"#' '/nowhere/p11.so|no module but SoftHSM' "a module that is missing"
+[ -n "${SEALROOM_ASAN-}" ] || waits 's#module = "[^"]*"#module = "/nowhere/p11.so"#' '/nowhere/p11.so|no module but SoftHSM' "a module that is missing"
 waits 's#trust = "[^"]*root.pem"#trust = "/nowhere/root.pem"#' '/nowhere/root.pem' "trust roots that are missing"
 cp "$good" "$R/sealroom.conf"
 chmod 666 "$R/sealroom.conf"
