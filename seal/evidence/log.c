@@ -36,7 +36,7 @@ struct elog {
 	struct merkle *scratch; /* for any other size */
 	uint64_t integrated;
 	uint64_t published;
-	uint64_t tried;     /* largest size whose checkpoint may lie in checkpoints/, though publishing failed */
+	uint64_t kept;      /* largest size whose checkpoint lies in checkpoints/, though publishing it failed */
 	char *head;
 	/* checkpoints that no entry has listed yet */
 	uint64_t unlisted[UNLISTED_MAX];
@@ -548,10 +548,12 @@ elog_put_head(struct elog *l, const char *text, uint64_t size, struct err *e)
 		return err_set(e, ERR_MEM, "checkpoint");
 	snprintf(name, sizeof(name), "%llu", (unsigned long long)size);
 	/* larger than any published one: a file of this name is the leftover of a crash */
-	if ((r = tiles_prune(l->tiles, l->tried > l->published ? l->tried : l->published, size, e)) == 0)
-		l->tried = size;
-	if (r < 0 || (r = io_replace(l->checkpoints, name, text, strlen(text), 0440, e)) < 0 ||
+	if ((r = tiles_prune(l->tiles, l->kept > l->published ? l->kept : l->published, size, e)) < 0 ||
+	    (r = io_replace(l->checkpoints, name, text, strlen(text), 0440, e)) < 0 ||
 	    (r = io_replace(l->log, "checkpoint", text, strlen(text), 0440, e)) < 0) {
+		/* what is there stays there, and so must its tiles */
+		if (io_exists(l->checkpoints, name))
+			l->kept = size;
 		free(copy);
 		return r;
 	}
