@@ -88,10 +88,9 @@ room_stop
 
 # --- memory: 1,000 pages ----------------------------------------------------------------------
 P=${BENCH_PAGES:-1000}
-"$TOOLS/small-scan" "PAGE 1 OF MANY" "$W/p.tif" && tiffcp -c g4 "$W/p.tif" "$W/g4.tif"
-cp "$W/g4.tif" "$W/many.tif"
+"$TOOLS/small-scan" "PAGE 1 OF 1000" "$W/p.tif" && tiffcp -c g4 "$W/p.tif" "$W/many.tif" || exit 70
 while [ "$(tiffinfo "$W/many.tif" 2>/dev/null | grep -c 'Image Width')" -lt "$P" ]; do
-	tiffcp "$W/many.tif" "$W/many.tif" "$W/more.tif" && mv "$W/more.tif" "$W/many.tif"
+	tiffcp "$W/many.tif" "$W/many.tif" "$W/more.tif" && mv "$W/more.tif" "$W/many.tif" || exit 70
 done
 real=$(tiffinfo "$W/many.tif" 2>/dev/null | grep -c 'Image Width')
 begin
