@@ -34,14 +34,20 @@ for k in 1 2 3 4 5 6 7 8 9 10; do
 	"$tracer" -r "$W/x" -m after -k $k -o "$W/result" -- "$known" "$W/x"
 	[ $? = 99 ] && [ "$(state)" = "${want[$((k + 1))]}" ] && after=$((after + 1))
 	fresh
-	"$tracer" -r "$W/x" -m error -e ENOSPC -k $k -o "$W/result" -- "$known" "$W/x" >"$W/out"
-	[ $? = 3 ] && grep -q ": No space left on device" "$W/out" && [ "$(state)" = "${want[$k]}" ] &&
+	"$tracer" -r "$W/x" -m error -e EIO -k $k -o "$W/result" -- "$known" "$W/x" >"$W/out"
+	[ $? = 3 ] && grep -q ": Input/output error" "$W/out" && [ "$(state)" = "${want[$k]}" ] &&
 		failed=$((failed + 1))
 done
 is $before 10 "each of the calls can be the one the tree dies before"
 is $after 10 "each of the calls can be the last one that happened"
 is $failed 10 "each of the calls can fail, and then has done nothing"
 
+fresh
+"$tracer" -r "$W/x" -m error -e ENOSPC -k 4 -o "$W/result" -- "$known" "$W/x" >"$W/out"
+is "$? $(cat "$W/out")" "0 " "a full disk does not refuse a sync"
+fresh
+"$tracer" -r "$W/x" -m error -e ENOSPC -k 4 -n 0 -o "$W/result" -- "$known" "$W/x" >"$W/out"
+is "$? $(cat "$W/out")" "3 failed 2: No space left on device" "but what comes next and needs space"
 fresh
 "$tracer" -r "$W/x" -m short -k 3 -l "$W/log" -o "$W/result" -- "$known" "$W/x"
 is "$(awk -F'\t' '$1 == 3 { print $5 }' "$W/log")" 5 "a write can be cut short"
