@@ -150,7 +150,11 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: b_bare PROCESSES LANGUAGES IMAGE...\n");
 		return 64;
 	}
-	setenv("OMP_THREAD_LIMIT", "1", 1);
+	if (!getenv("OMP_THREAD_LIMIT")) { /* read when the library is loaded, so before main() */
+		setenv("OMP_THREAD_LIMIT", "1", 1);
+		execv("/proc/self/exe", argv);
+		return 71;
+	}
 	for (int i = 3; i < argc; i++)
 		add(argv[i]);
 	for (int i = 0; i < n; i++)
