@@ -62,7 +62,8 @@ bar "end to end, seal and log included, against bare recognition" "$(calc '%.1f'
 # --- CPU of a document beyond recognition and token ----------------------------------------
 # Documents of one and of two equal pages: what does not grow with pages is the
 # document's own, 2 x T(1) - T(2).  Token, time-stamps and their process are left out.
-"$TOOLS/small-scan" "SEALROOM TEST PAGE 1234" "$W/one.tif"
+# The pages are blank, because recognition varies by more than what is looked for.
+"$TOOLS/small-scan" "                       " "$W/one.tif"
 tiffcp "$W/one.tif" "$W/eins.tif"
 tiffcp "$W/one.tif" "$W/one.tif" "$W/two.tif"
 N=20
