@@ -76,7 +76,12 @@ judge() {
 }
 
 # A test's name is its path below tests/ with dashes; results are shown as they come.
-name_of() { local n=${1#"$SEALROOM_BIN"/}; n=${n#tests/}; n=${n%.sh}; echo "${n//\//-}"; }
+name_of() {
+	local n=${1#tests/}
+	case $1 in */t_*) n=${1##*/} ;; esac
+	n=${n%.sh}
+	echo "${n//\//-}"
+}
 alone() { sed -n '1,20p' "$1" 2>/dev/null | grep -q '^# alone$'; }
 declare -A running=()
 collect() {
