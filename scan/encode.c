@@ -219,7 +219,7 @@ deflate_raster(const struct raster *r, const struct way *way, struct buf *out, s
 	return failed ? err_set(e, ERR_MEM, "Flate encoding failed") : 0;
 }
 
-/* The way that does best on the second quarter of the page: there is text on most. */
+/* The way that does best on a band of a twelfth below the head of the page: there is text on most. */
 static int
 choose_way(const struct raster *r, const struct way **ret, struct err *e)
 {
@@ -230,8 +230,8 @@ choose_way(const struct raster *r, const struct way **ret, struct err *e)
 	*ret = &ways[WAYS - 1];
 	if (r->bits < 8 || r->ncolours > 0)
 		return 0;
-	part.data = r->data + r->h / 4 * r->stride;
-	part.h = r->h / 4 + 1;
+	part.data = r->data + r->h / 3 * r->stride;
+	part.h = r->h / 12 + 1;
 	for (size_t i = 0; i < WAYS; i++) {
 		AUTO_BUF out;
 
