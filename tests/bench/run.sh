@@ -16,12 +16,15 @@ bar() { # sentence, value, relation, bar, unit
 }
 now() { date +%s.%N; }
 results() { find "$R/in/$DONE" -name '*.pdf' 2>/dev/null | wc -l; }
-reached() { [ "$(results)" -ge "$1" ]; }
+reached() { # looked at many times a second, beside what is measured: no process is started for it
+	local found=("$R/in/$DONE"/*.pdf)
+	[ -e "${found[0]}" ] && [ ${#found[@]} -ge "$1" ]
+}
 wait_results() { # count, seconds
 	local end=$((SECONDS + $2))
 	until reached "$1"; do
 		[ $SECONDS -lt $end ] || { { echo "only $(results) of $1 results"; tail -n 20 "$LOG"; } >&2; exit 70; }
-		sleep 0.02
+		sleep 0.05
 	done
 }
 ready() { cmd status --json 2>/dev/null | python3 -c 'import json, sys; sys.exit(not all(t["ready"] for t in json.load(sys.stdin)["tokens"]))'; }
