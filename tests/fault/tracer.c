@@ -2,7 +2,7 @@
  * tracer.c - count, kill or fail the k-th durable call of a process tree.
  *
  *	tracer -r ROOT [-r ROOT...] [-m MODE] [-k N] [-e ERRNO] [-n TIMES]
- *	       [-c NAME] [-l LOG] [-o RESULT] -- COMMAND...
+ *	       [-c NAME] [-a CALL -s SHAPE] [-l LOG] [-o RESULT] -- COMMAND...
  *
  * A durable call is one that changes files or directories below a ROOT:
  * write, truncate, allocate, create, link, rename, remove, chmod, sync.  One
@@ -14,8 +14,13 @@
  *		with ENOSPC only those that need space
  *	short	call N, when a write, writes half      after	kill the tree behind call N
  *
+ * What else runs meanwhile moves the numbers of calls to and fro.  So a call can also
+ * be named by what it is: -a CALL -s SHAPE -k N is the N-th CALL on a path of this
+ * shape.  A shape is the path (of two the second) with its ROOT as 1, 2 ..., every
+ * number as # and every id or hash (26 and more of 0-9 and a-z) as @.
+ *
  * LOG gets a line a call: number, pid, name of the process, call, result, path,
- * second path.  RESULT gets "calls N", "hit 0|1", "call NAME PATH" of the hit.
+ * second path, shape, and how many of this call and shape there were.  RESULT gets "calls N", "hit 0|1", "call NAME PATH" of the hit.
  * Exit: COMMAND's status, 128 + its signal, or 99 when the tree was killed here.
  *
  * How it works: a seccomp filter in front of COMMAND stops only these calls, so
@@ -24,6 +29,7 @@
  * read their file names, so that one prctl() is turned into its opposite - the
  * only thing changed in what is traced.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -115,6 +121,8 @@ static const struct { const char *name; int value; } errors[] = {
 #define NCALLS (sizeof calls / sizeof calls[0])
 #define PIDS_MAX 512
 #define ROOTS_MAX 16
+#define KINDS_MAX 4096
+#define ID_MIN 26
 
 enum mode { COUNT, BEFORE, AFTER, ERROR, SHORT };
 static const char *const mode_names[] = { "count", "before", "after", "error", "short" };
@@ -126,7 +134,16 @@ struct tracee {
 	bool unnamed;            /* an O_TMPFILE: changes no directory */
 	unsigned long n;
 	const struct call *call;
+	unsigned long nth;       /* of the calls of this shape */
 	char path[2][PATH_MAX];
+	char shape[PATH_MAX];
+};
+
+/* A call on paths of one shape, and how often it came. */
+struct kind {
+	const struct call *call;
+	char *shape;
+	unsigned long n;
 };
 
 static struct {
@@ -134,8 +151,12 @@ static struct {
 	size_t nroots;
 	enum mode mode;
 	unsigned long k, times;
+	unsigned long at; /* the number of the call that -k meant, once it has come */
 	int err;
 	const char *only;
+	const char *call, *shape; /* these are counted towards k */
+	struct kind kind[KINDS_MAX];
+	size_t nkinds;
 	FILE *log;
 	const char *result;
 	unsigned long count;
@@ -319,6 +340,74 @@ resolve(struct tracee *p, const struct call *c, const struct user_regs_struct *r
 	return false;
 }
 
+/* --- naming a call by what it is --------------------------------------------------------- */
+
+/* The number of the root that the path lies below, and what is left of the path. */
+static const char *
+after_root(const char *path, char *ret_root)
+{
+	for (size_t i = 0; i < t.nroots; i++) {
+		size_t n = strlen(t.roots[i]);
+
+		if (strncmp(path, t.roots[i], n) == 0 && (path[n] == '/' || path[n] == '\0')) {
+			*ret_root = (char)('1' + i);
+			return path + n;
+		}
+	}
+	*ret_root = '0';
+	return path;
+}
+
+static void
+shape_of(struct tracee *p)
+{
+	const char *from = after_root(p->path[1][0] ? p->path[1] : p->path[0], p->shape);
+	char *to = p->shape + 1;
+	size_t n;
+
+	while (*from) {
+		if ((n = strspn(from, "0123456789abcdefghijklmnopqrstuvwxyz")) >= ID_MIN) {
+			*to++ = '@';
+			from += n;
+			continue;
+		}
+		for (; n > 0 && !isdigit((unsigned char)*from); n--)
+			*to++ = *from++;
+		if ((n = strspn(from, "0123456789")) > 0) {
+			*to++ = '#';
+			from += n;
+		} else if (*from)
+			*to++ = *from++;
+	}
+	*to = '\0';
+}
+
+/* One more of its call and shape. */
+static unsigned long
+nth_of(const struct tracee *p)
+{
+	struct kind *k;
+
+	for (size_t i = 0; i < t.nkinds; i++)
+		if (t.kind[i].call == p->call && strcmp(t.kind[i].shape, p->shape) == 0)
+			return ++t.kind[i].n;
+	if (t.nkinds == KINDS_MAX)
+		fail("too many kinds of calls");
+	k = &t.kind[t.nkinds++];
+	k->call = p->call;
+	if (!(k->shape = strdup(p->shape)))
+		fail("memory");
+	return ++k->n;
+}
+
+static bool
+is_wanted(const struct tracee *p)
+{
+	if (!t.call)
+		return p->n == t.k;
+	return strcmp(p->call->name, t.call) == 0 && strcmp(p->shape, t.shape) == 0 && p->nth == t.k;
+}
+
 static void
 comm_of(pid_t pid, char dst[static 32])
 {
@@ -344,8 +433,8 @@ log_call(const struct tracee *p, long long result)
 	if (!t.log)
 		return;
 	comm_of(p->pid, comm);
-	fprintf(t.log, "%lu\t%d\t%s\t%s%s\t%lld\t%s\t%s\n", p->n, (int)p->pid, comm, p->call->name,
-	    p->unnamed ? ":unnamed" : "", result, p->path[0], p->path[1]);
+	fprintf(t.log, "%lu\t%d\t%s\t%s%s\t%lld\t%s\t%s\t%s\t%lu\n", p->n, (int)p->pid, comm, p->call->name,
+	    p->unnamed ? ":unnamed" : "", result, p->path[0], p->path[1], p->shape, p->nth);
 }
 
 static const struct call *
@@ -379,8 +468,8 @@ keep_dumpable(pid_t pid, struct user_regs_struct *r)
 static enum __ptrace_request
 act(struct tracee *p, struct user_regs_struct *r)
 {
-	unsigned long last = t.times ? t.k + t.times - 1 : ULONG_MAX;
-	bool now = t.k != 0 && p->n == t.k;
+	unsigned long last = t.times ? t.at + t.times - 1 : ULONG_MAX;
+	bool now = p->n == t.at;
 
 	if (now && t.mode != COUNT)
 		mark_hit(p);
@@ -389,7 +478,7 @@ act(struct tracee *p, struct user_regs_struct *r)
 		kill_tree();
 		return PTRACE_CONT;
 	}
-	if (t.mode == ERROR && t.k != 0 && p->n >= t.k && p->n <= last && (t.err != ENOSPC || p->call->allocates)) {
+	if (t.mode == ERROR && t.at != 0 && p->n >= t.at && p->n <= last && (t.err != ENOSPC || p->call->allocates)) {
 		r->orig_rax = (unsigned long long)-1;
 		r->rax = (unsigned long long)-(long long)t.err;
 		ptrace(PTRACE_SETREGS, p->pid, 0, r);
@@ -427,6 +516,10 @@ on_entry(struct tracee *p)
 	}
 	p->call = c;
 	p->n = ++t.count;
+	shape_of(p);
+	p->nth = nth_of(p);
+	if (t.at == 0 && is_wanted(p))
+		t.at = p->n;
 	return act(p, &r);
 }
 
@@ -571,7 +664,7 @@ options(int argc, char **argv)
 	size_t i;
 	int o;
 
-	while ((o = getopt(argc, argv, "+r:m:k:e:n:c:l:o:")) != -1)
+	while ((o = getopt(argc, argv, "+r:m:k:e:n:c:a:s:l:o:")) != -1)
 		switch (o) {
 		case 'r':
 			if (t.nroots == ROOTS_MAX || !(t.roots[t.nroots++] = realpath(optarg, NULL)))
@@ -596,6 +689,12 @@ options(int argc, char **argv)
 		case 'c':
 			t.only = optarg;
 			break;
+		case 'a':
+			t.call = optarg;
+			break;
+		case 's':
+			t.shape = optarg;
+			break;
 		case 'l':
 			if (!(t.log = fopen(optarg, "we")))
 				fail(optarg);
@@ -606,9 +705,9 @@ options(int argc, char **argv)
 		default:
 			exit(64);
 		}
-	if (optind >= argc || t.nroots == 0) {
+	if (optind >= argc || t.nroots == 0 || !t.call != !t.shape) {
 		fprintf(stderr, "usage: tracer -r ROOT [-m count|before|after|error|short] [-k N] [-e ERRNO]"
-		    " [-n TIMES] [-c NAME] [-l LOG] [-o RESULT] -- COMMAND...\n");
+		    " [-n TIMES] [-c NAME] [-a CALL -s SHAPE] [-l LOG] [-o RESULT] -- COMMAND...\n");
 		exit(64);
 	}
 }

@@ -51,6 +51,16 @@ is "$? $(cat "$W/out")" "3 failed 2: No space left on device" "but what comes ne
 fresh
 "$tracer" -r "$W/x" -m short -k 3 -l "$W/log" -o "$W/result" -- "$known" "$W/x"
 is "$(awk -F'\t' '$1 == 3 { print $5 }' "$W/log")" 5 "a write can be cut short"
+is "$(awk -F'\t' '$4 == "fsync" { print $8, $9 }' "$W/log" | tr '\n' ' ')" "1/d/a 1 1/d 1 " "calls have a shape and their number of it"
+fresh
+"$tracer" -r "$W/x" -m error -a fsync -s 1/d -k 1 -o "$W/result" -- "$known" "$W/x" >"$W/out"
+is "$? $(cat "$W/out") $(field call)" "3 failed 7: Input/output error fsync $W/x/d" "and are found by it"
+fresh
+"$tracer" -r "$W/x" -m error -a fsync -s 1/d -k 2 -o "$W/result" -- "$known" "$W/x" >"$W/out"
+is "$? $(field hit)" "0 0" "a second one of a shape that came once is not found"
+mkdir "$W/x/7-0a1aaaaaaaaaaaaaaaaaaaaaa7-b2"
+"$tracer" -r "$W/x" -l "$W/log" -- "$known" "$W/x/7-0a1aaaaaaaaaaaaaaaaaaaaaa7-b2"
+is "$(cut -f8 "$W/log" | head -n 1)" "1/#-@-b#/d" "numbers and ids are no part of a shape"
 fresh
 "$tracer" -r "$W/x" -m before -k 11 -o "$W/result" -- "$known" "$W/x"
 is "$? $(field hit)" "0 0" "a call that never comes is said not to have come"
