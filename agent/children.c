@@ -338,6 +338,17 @@ children_token_cleared(struct children *c, const char *name)
 		}
 }
 
+void
+children_hurry(struct children *c)
+{
+	for (struct peer *p = c->peers; p != NULL; p = p->next)
+		if (p->state == PEER_DOWN && p->timer != 0) {
+			loop_timer_del(c->loop, p->timer);
+			p->backoff = BACKOFF_FIRST_MS;
+			on_restart(p);
+		}
+}
+
 static void
 schedule_restart(struct peer *p)
 {

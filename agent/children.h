@@ -96,6 +96,8 @@ const struct ready_seal *children_token_facts(const struct token_peer *);
 const char *children_token_name(const struct token_peer *);
 /* A person cleared it: a stopped one is started at once. */
 void children_token_cleared(struct children *, const char *name);
+/* What waits to be started again is started now; a token that a person must clear is not. */
+void children_hurry(struct children *);
 /* The callback comes once, with an error when the process died or hung. Ends the reservation. */
 void children_sign(struct token_peer *, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN],
     sign_cb *, void *ctx);

@@ -10,6 +10,7 @@
 #include "agent/core.h"
 #include "agent/deliver.h"
 #include "agent/intake.h"
+#include "agent/pause.h"
 #include "agent/watch.h"
 
 /*
@@ -234,6 +235,10 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 	struct err e = { 0 };
 	struct claiming *k;
 
+	if (pause_has(c, f->folder, NULL)) {
+		watch_later(c->watch, f->folder, f->name, LATER_MS);
+		return;
+	}
 	if (!c->log_ready || c->stopping || jobs_at_work(c) + c->claims_running >= c->conf->max_jobs) {
 		watch_later(c->watch, f->folder, f->name, c->log_ready ? LATER_MS / 4 : STARTING_MS);
 		return;

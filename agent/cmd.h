@@ -51,16 +51,24 @@ struct cmd {
 int cmd_audit(struct cmd_args *);
 int cmd_check(struct cmd_args *);
 int cmd_evidence(struct cmd_args *);
+int cmd_jobs(struct cmd_args *);
+int cmd_pause(struct cmd_args *);
 int cmd_release(struct cmd_args *);
+int cmd_resume(struct cmd_args *);
+int cmd_retry(struct cmd_args *);
 int cmd_status(struct cmd_args *);
 int cmd_token(struct cmd_args *);
 int cmd_try(struct cmd_args *);
 int cmd_verify(struct cmd_args *);
+int cmd_void(struct cmd_args *);
+int cmd_withdraw(struct cmd_args *);
 
 /* agent/cmd_common.c: prints "usage: sealroom VERB ARGS" to stderr; EX_USAGE. */
 int cmd_usage(const struct cmd_args *);
 /* Prints "sealroom VERB: word: text", or {"error": word, "text": text}; the fitting exit status. */
 int cmd_fail(const struct cmd_args *, const struct err *);
+/* The same after a question to the daemon: EX_UNAVAILABLE when nobody listens there (errno). */
+int cmd_fail_ask(const struct cmd_args *, const struct err *);
 /* Loads the settings; prints every problem with file and line.  0, or the exit status. */
 int cmd_conf(const struct cmd_args *, struct conf **ret);
 /* Prints and frees the value; EX_OK, or EX_IOERR when stdout does not take it. */

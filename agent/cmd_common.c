@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ exit_status(enum err_code code)
 		return EX_PROTOCOL;
 	case ERR_LOG_ROLLBACK:
 		return EXIT_LOG_ROLLBACK;
+	case ERR_DENIED:
 	case ERR_PIN_BAD:
 	case ERR_PIN_STOPPED:
 	case ERR_PIN_SOURCE:
@@ -64,6 +66,15 @@ cmd_fail(const struct cmd_args *a, const struct err *e)
 		cmd_json(json_pack("{s:s, s:s}", "error", err_word(e->code), "text", e->text));
 	fprintf(stderr, "sealroom %s: %s: %s\n", a->cmd->name, err_word(e->code), e->text);
 	return exit_status(e->code);
+}
+
+int
+cmd_fail_ask(const struct cmd_args *a, const struct err *e)
+{
+	bool down = e->code == ERR_PEER && (errno == ENOENT || errno == ECONNREFUSED);
+	int status = cmd_fail(a, e);
+
+	return down ? EX_UNAVAILABLE : status;
 }
 
 int

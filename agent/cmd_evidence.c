@@ -45,7 +45,7 @@ entry_line(const struct entry *x)
 	char time[CLOCK_ISO_MAX], text[1600];
 
 	clock_iso(x->time_us, time);
-	printf("%6llu  %s  %-7s  %-26s  %s", (unsigned long long)x->index, time, entry_type_word(x->type),
+	printf("%6llu  %s  %-8s  %-26s  %s", (unsigned long long)x->index, time, entry_type_word(x->type),
 	    x->job[0] != '\0' ? x->job : "-", x->folder[0] != '\0' ? x->folder : "-");
 	if (x->type == ENTRY_JOB)
 		printf("  %s  %s", x->has_sealed ? level_name(x->level) : "-", x->path);
@@ -164,7 +164,7 @@ find_job(struct elog *l, const char *prefix, char id[ID_MAX], uint64_t *ret_inde
 		memcpy(id, job, ID_MAX);
 		if (!final)
 			*ret_index = i;
-		final = final || type == ENTRY_JOB || type == ENTRY_REJECT;
+		final = final || type == ENTRY_JOB || type == ENTRY_REJECT || type == ENTRY_WITHDRAW;
 	}
 	return id[0] != '\0' ? 0 : err_set(e, ERR_USAGE, "the log has no job %.26s", prefix);
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/lib/clock.h"
@@ -211,6 +212,18 @@ print_list(const char *title, const json_t *list, void (*print)(const json_t *))
 }
 
 static void
+print_pause(const json_t *p)
+{
+	const char *folder = text_of(p, "folder");
+
+	printf("  ");
+	cell(*folder != '\0' ? folder : t(N_("all folders")), 16);
+	printf(" %s %s  ", t(N_("since")), text_of(p, "since"));
+	cell(text_of(p, "reason"), 0);
+	printf("\n");
+}
+
+static void
 print_rest(const json_t *s)
 {
 	const json_t *log = json_object_get(s, "log"), *space = json_object_get(s, "space");
@@ -224,6 +237,7 @@ print_rest(const json_t *s)
 		size_text(number_of(space, "archive"), archive, sizeof(archive));
 		printf("\n%s\n  %s %s, %s %s\n", t(N_("Free space")), t(N_("spool")), spool, t(N_("archive")), archive);
 	}
+	print_list(N_("Paused"), json_object_get(s, "pauses"), print_pause);
 	if (*text_of(s, "paused") != '\0')
 		printf("  %s: %s\n", t(N_("Nothing is taken in at present")), text_of(s, "paused"));
 }
@@ -311,25 +325,19 @@ spool_status(const struct conf *conf, json_t **ret, struct err *e)
 	return 0;
 }
 
-int
-cmd_status(struct cmd_args *a)
+/* One look: the exit status. */
+static int
+look(struct cmd_args *a, const struct conf *conf)
 {
 	json_t *s = NULL;
 	struct err e = { 0 };
-	struct conf *conf;
 	int r, status = EX_OK;
 
-	if (a->argc != 1)
-		return cmd_usage(a);
-	if ((r = cmd_conf(a, &conf)) != 0)
-		return r;
-	message_open(NULL);
 	r = control_ask(conf->control, json_pack("{s:s}", "op", "status"), &s, &e);
 	if (r < 0 && e.code == ERR_PEER && (errno == ENOENT || errno == ECONNREFUSED)) {
 		status = EX_UNAVAILABLE;
 		r = spool_status(conf, &s, &e);
 	}
-	language = conf->language;
 	if (r == 0 && a->json) {
 		r = cmd_json(s);
 		status = r == EX_OK ? status : r;
@@ -340,6 +348,44 @@ cmd_status(struct cmd_args *a)
 	} else {
 		status = cmd_fail(a, &e);
 	}
-	conf_free(conf);
 	return status;
+}
+
+/* On a terminal each look takes the place of the one before; elsewhere they follow each other. */
+static int
+follow(struct cmd_args *a, const struct conf *conf)
+{
+	const struct timespec pause = { .tv_sec = 1 };
+	int status;
+
+	for (;;) {
+		if (isatty(STDOUT_FILENO) && !a->json)
+			fputs("\033[H\033[2J", stdout);
+		status = look(a, conf);
+		if (status != EX_OK && status != EX_UNAVAILABLE)
+			return status;
+		if (!isatty(STDOUT_FILENO) && !a->json)
+			putchar('\n');
+		if (cmd_done(EX_OK) != EX_OK)
+			return EX_IOERR;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int
+cmd_status(struct cmd_args *a)
+{
+	bool following = cmd_flag(a, "--follow");
+	struct conf *conf;
+	int r;
+
+	if (a->argc != 1)
+		return cmd_usage(a);
+	if ((r = cmd_conf(a, &conf)) != 0)
+		return r;
+	message_open(NULL);
+	language = conf->language;
+	r = following ? follow(a, conf) : look(a, conf);
+	conf_free(conf);
+	return r;
 }

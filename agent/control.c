@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,16 +16,22 @@
 #include "agent/lib/path.h"
 
 #include "agent/control.h"
+#include "agent/controlint.h"
 
-#define GROUPS_MAX 256
+#define BACKLOG 128
 
 struct client {
 	struct control *control;
 	struct client *next;
+	uint64_t id;
 	int fd;
 	uid_t uid;
+	bool operates;
+	bool waits;            /* its handler answers later */
+	uint32_t watched;      /* events that are waited for */
 	uint64_t timer;
-	char *answer; /* being sent; malloc'ed */
+	int passed;            /* descriptor that came with the request; -1 */
+	char *answer;          /* being sent; malloc'ed */
 	size_t answer_len, answer_at;
 	size_t line_len;
 	char line[CONTROL_LINE];
@@ -34,12 +39,13 @@ struct client {
 
 struct control {
 	struct loop *loop;
-	const struct control_op *ops;
-	void *ctx;
+	struct control_opts opts;
 	int fd, dir;
 	char name[NAME_MAX + 1];
 	gid_t group;
+	uint64_t ids;
 	uint32_t nclients;
+	bool full;             /* nobody is let in until one leaves */
 	struct client *clients;
 	struct log_limit refused;
 };
@@ -47,8 +53,8 @@ struct control {
 /* --- where the socket lies --------------------------------------------------------------- */
 
 /* Directory and name: a path longer than sun_path is reached through the directory's descriptor. */
-static int
-open_place(const char *path, bool make, char *name, size_t size, struct err *e)
+int
+control_place(const char *path, bool make, char *name, size_t size, struct err *e)
 {
 	char dir[PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -67,8 +73,8 @@ open_place(const char *path, bool make, char *name, size_t size, struct err *e)
 	return fd;
 }
 
-static void
-place_address(int dir, const char *name, struct sockaddr_un *ret)
+void
+control_address(int dir, const char *name, struct sockaddr_un *ret)
 {
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%.60s", dir, name);
@@ -77,21 +83,33 @@ place_address(int dir, const char *name, struct sockaddr_un *ret)
 /* --- one client -------------------------------------------------------------------------- */
 
 static void on_client(void *ctx, uint32_t events);
+static void on_accept(void *ctx, uint32_t events);
+
+/* Out of memory here leaves the door shut until the next one leaves. */
+static void
+let_in(struct control *c)
+{
+	if (c->full && c->nclients < CONTROL_CLIENTS)
+		c->full = loop_fd(c->loop, c->fd, EPOLLIN, on_accept, c) < 0;
+}
 
 static void
 client_end(struct client *k)
 {
-	struct client **p = &k->control->clients;
+	struct control *c = k->control;
+	struct client **p = &c->clients;
 
 	while (*p != k)
 		p = &(*p)->next;
 	*p = k->next;
-	k->control->nclients--;
-	loop_timer_del(k->control->loop, k->timer);
-	loop_fd_del(k->control->loop, k->fd);
+	c->nclients--;
+	loop_timer_del(c->loop, k->timer);
+	loop_fd_del(c->loop, k->fd);
+	io_close(&k->passed);
 	close(k->fd);
 	free(k->answer);
 	free(k);
+	let_in(c);
 }
 
 static void
@@ -103,19 +121,24 @@ on_idle(void *ctx)
 	client_end(k);
 }
 
-/* Waits for 'events', and no longer than CONTROL_IDLE_MS.  False: the client is gone. */
-static bool
+/* The time runs for a whole request or a whole answer, not for each of its bytes. */
+static void
+client_clock(struct client *k, bool on)
+{
+	loop_timer_del(k->control->loop, k->timer);
+	k->timer = on ? loop_timer(k->control->loop, CONTROL_IDLE_MS, on_idle, k) : 0;
+}
+
+/* Waits for 'events'; 0: only for its end. */
+static void
 client_wait(struct client *k, uint32_t events)
 {
-	struct loop *l = k->control->loop;
-
-	loop_timer_del(l, k->timer);
-	k->timer = loop_timer(l, CONTROL_IDLE_MS, on_idle, k);
-	loop_fd_del(l, k->fd);
-	if (loop_fd(l, k->fd, events, on_client, k) == 0)
-		return true;
-	client_end(k);
-	return false;
+	if (k->watched == events)
+		return;
+	loop_fd_del(k->control->loop, k->fd);
+	k->watched = events;
+	if (loop_fd(k->control->loop, k->fd, events, on_client, k) < 0)
+		client_end(k);
 }
 
 static json_t *
@@ -128,37 +151,56 @@ error_json(const struct err *e)
 }
 
 static json_t *
+call_op(struct client *k, const struct control_op *o, struct control_call *call, struct err *e)
+{
+	if ((o->flags & CONTROL_OPERATES) && !k->operates) {
+		err_set(e, ERR_DENIED, "user %u may look, but not do this; see operators in sealroom.conf(5)", k->uid);
+		return NULL;
+	}
+	if (!(o->flags & CONTROL_FD) != (call->fd < 0)) {
+		err_set(e, ERR_USAGE, call->fd < 0 ? "%s needs a descriptor with it" : "%s takes no descriptor", o->op);
+		return NULL;
+	}
+	return o->fn(k->control->opts.ctx, call, e);
+}
+
+/* The answer to one line; NULL with k->waits: not yet. */
+static json_t *
 answer_to(struct client *k, const char *line, size_t len, struct err *e)
 {
 	struct control *c = k->control;
 	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL), *answer = NULL;
 	const char *op = json_string_value(json_object_get(request, "op"));
-	const struct control_op *o = c->ops;
+	const struct control_op *o = c->opts.ops;
+	struct control_call call = { .request = request, .uid = k->uid, .fd = take_fd(&k->passed), .id = k->id };
 
 	err_set(e, ERR_USAGE, "one JSON object a line is expected, with a known \"op\"");
 	while (op != NULL && o->op != NULL && strcmp(o->op, op) != 0)
 		o++;
 	if (op != NULL && o->op != NULL)
-		answer = o->fn(c->ctx, request, k->uid, e);
+		answer = call_op(k, o, &call, e);
+	k->waits = call.later;
+	io_close(&call.fd);
 	json_decref(request);
 	return answer;
 }
 
-/* One line of JSON with its newline; NULL: no memory. */
+/* One line of JSON with its newline, for an answer or, where there is none, for e; NULL: no memory. */
 static char *
-answer_line(struct client *k, const char *line, size_t len)
+answer_line(json_t *answer, const struct err *e)
 {
-	struct err e = { 0 };
-	json_t *answer = answer_to(k, line, len, &e);
-	char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT) : NULL, *longer;
+	struct err long_answer;
+	char *text, *longer;
 	size_t n;
 
-	if (text == NULL || strlen(text) >= CONTROL_ANSWER) {
-		if (answer != NULL)
-			err_set(&e, ERR_MEM, "the answer is too long");
+	if (answer == NULL)
+		answer = error_json(e);
+	text = answer != NULL ? json_dumps(answer, JSON_COMPACT) : NULL;
+	if (text != NULL && strlen(text) >= CONTROL_ANSWER) {
+		err_set(&long_answer, ERR_MEM, "the answer is too long");
 		json_decref(answer);
 		free(text);
-		answer = error_json(&e);
+		answer = error_json(&long_answer);
 		text = answer != NULL ? json_dumps(answer, JSON_COMPACT) : NULL;
 	}
 	json_decref(answer);
@@ -173,19 +215,49 @@ answer_line(struct client *k, const char *line, size_t len)
 	return longer;
 }
 
-/* Takes the first whole line out of the buffer and answers it. */
 static void
-client_answer(struct client *k, size_t len)
+client_say(struct client *k, json_t *answer, const struct err *e)
 {
-	if ((k->answer = answer_line(k, k->line, len)) == NULL) {
+	if ((k->answer = answer_line(answer, e)) == NULL) {
 		client_end(k);
 		return;
 	}
 	k->answer_len = strlen(k->answer);
 	k->answer_at = 0;
+	client_clock(k, true);
+	client_wait(k, EPOLLOUT);
+}
+
+/* Takes the first whole line out of the buffer and answers it. */
+static void
+client_answer(struct client *k, size_t len)
+{
+	struct err e = { 0 };
+	json_t *answer = answer_to(k, k->line, len, &e);
+
 	k->line_len -= len + 1;
 	memmove(k->line, k->line + len + 1, k->line_len);
-	client_wait(k, EPOLLOUT);
+	if (k->waits) {
+		client_clock(k, false);
+		client_wait(k, 0);
+	} else {
+		client_say(k, answer, &e);
+	}
+}
+
+void
+control_answer(struct control *c, uint64_t id, json_t *answer, const struct err *e)
+{
+	struct client *k = c->clients;
+
+	while (k != NULL && k->id != id)
+		k = k->next;
+	if (k == NULL || !k->waits) {
+		json_decref(answer);
+		return;
+	}
+	k->waits = false;
+	client_say(k, answer, e);
 }
 
 static void
@@ -212,23 +284,51 @@ client_write(struct client *k)
 	}
 	if (n > 0)
 		k->answer_at += (size_t)n;
-	if (k->answer_at < k->answer_len) {
-		client_wait(k, EPOLLOUT);
+	if (k->answer_at < k->answer_len)
 		return;
-	}
 	free(k->answer);
 	k->answer = NULL;
+	client_clock(k, true);
 	client_next(k);
+}
+
+/* Keeps the one descriptor a request may bring. False: there were more. */
+static bool
+client_passed(struct client *k, struct msghdr *m)
+{
+	bool fine = (m->msg_flags & MSG_CTRUNC) == 0;
+	int fd;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (h->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(fd));
+			if (k->passed >= 0) {
+				close(fd);
+				fine = false;
+			} else {
+				k->passed = fd;
+			}
+		}
+	}
+	return fine;
 }
 
 static void
 client_read(struct client *k)
 {
-	ssize_t n = recv(k->fd, k->line + k->line_len, sizeof(k->line) - k->line_len, MSG_DONTWAIT);
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(4 * sizeof(int))];
+	} control;
+	struct iovec v = { k->line + k->line_len, sizeof(k->line) - k->line_len };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(k->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n < 0 || !client_passed(k, &m) || n == 0) {
 		client_end(k);
 		return;
 	}
@@ -242,7 +342,9 @@ on_client(void *ctx, uint32_t events)
 	struct client *k = ctx;
 
 	(void)events;
-	if (k->answer != NULL)
+	if (k->waits)
+		client_end(k); /* nothing but its end is waited for */
+	else if (k->answer != NULL)
 		client_write(k);
 	else
 		client_read(k);
@@ -252,52 +354,68 @@ on_client(void *ctx, uint32_t events)
 
 /* root, ourselves, and the members of the socket's group: whom its mode lets in, asked for once more. */
 static bool
-peer_allowed(const struct control *c, int fd, uid_t *ret_uid)
+peer_allowed(const struct control *c, int fd, uid_t *ret_uid, bool *ret_operates)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	gid_t groups[GROUPS_MAX];
+	gid_t groups[CONTROL_GROUPS + 1];
+	size_t n = 0;
+	bool member = false;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
 	*ret_uid = cred.uid;
-	if (cred.uid == 0 || cred.uid == geteuid() || cred.gid == c->group)
-		return true;
-	len = sizeof(groups);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
-		return false;
-	for (size_t i = 0; i < len / sizeof(groups[0]); i++)
-		if (groups[i] == c->group)
-			return true;
-	return false;
+	len = CONTROL_GROUPS * sizeof(groups[0]);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0)
+		n = len / sizeof(groups[0]);
+	groups[n++] = cred.gid;
+	for (size_t i = 0; i < n; i++)
+		member = member || groups[i] == c->group;
+	*ret_operates = cred.uid == 0 || cred.uid == geteuid() || c->opts.operates == NULL ||
+	    c->opts.operates(c->opts.ctx, cred.uid, groups, n);
+	return cred.uid == 0 || cred.uid == geteuid() || member;
+}
+
+static void
+client_new(struct control *c, int *fd, uid_t uid, bool operates)
+{
+	struct client *k = calloc(1, sizeof(*k));
+
+	if (k == NULL) {
+		log_limited(&c->refused, 10000, LOG_WARNING, "control: no memory for a client");
+		return;
+	}
+	k->control = c;
+	k->id = ++c->ids;
+	k->uid = uid;
+	k->operates = operates;
+	k->passed = -1;
+	k->fd = take_fd(fd);
+	k->next = c->clients;
+	c->clients = k;
+	if (++c->nclients == CONTROL_CLIENTS) {
+		c->full = true;
+		loop_fd_del(c->loop, c->fd);
+	}
+	client_clock(k, true);
+	client_wait(k, EPOLLIN);
 }
 
 static void
 on_accept(void *ctx, uint32_t events)
 {
 	struct control *c = ctx;
-	struct client *k;
 	uid_t uid = (uid_t)-1;
+	bool operates = false;
 	AUTO_FD fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
 	if (fd < 0)
 		return;
-	if (!peer_allowed(c, fd, &uid)) {
+	if (!peer_allowed(c, fd, &uid, &operates))
 		log_limited(&c->refused, 10000, LOG_WARNING, "control: user %u may not ask", uid);
-		return;
-	}
-	if (c->nclients >= CONTROL_CLIENTS || (k = calloc(1, sizeof(*k))) == NULL) {
-		log_limited(&c->refused, 10000, LOG_WARNING, "control: too many clients at once");
-		return;
-	}
-	k->control = c;
-	k->uid = uid;
-	k->fd = take_fd(&fd);
-	k->next = c->clients;
-	c->clients = k;
-	c->nclients++;
-	client_wait(k, EPOLLIN);
+	else
+		client_new(c, &fd, uid, operates);
 }
 
 /* --- the daemon's side ------------------------------------------------------------------- */
@@ -319,7 +437,7 @@ bind_place(struct control *c, const char *path, struct err *e)
 	mode_t old;
 	int r;
 
-	place_address(c->dir, c->name, &a);
+	control_address(c->dir, c->name, &a);
 	if (fstatat(c->dir, c->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (!S_ISSOCK(st.st_mode))
 			return err_set(e, ERR_CONF, "control socket %s: something else has this name; remove it", path);
@@ -331,23 +449,22 @@ bind_place(struct control *c, const char *path, struct err *e)
 	old = umask(0117);
 	r = bind(c->fd, (struct sockaddr *)&a, sizeof(a));
 	umask(old);
-	if (r < 0 || listen(c->fd, CONTROL_CLIENTS) < 0 || fstatat(c->dir, c->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (r < 0 || listen(c->fd, BACKLOG) < 0 || fstatat(c->dir, c->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, ERR_CONF, "control socket %s", path);
 	c->group = st.st_gid;
 	return 0;
 }
 
 int
-control_open(struct control **ret, struct loop *loop, const char *path, const struct control_op *ops, void *ctx,
-    struct err *e)
+control_open(struct control **ret, struct loop *loop, const char *path, const struct control_opts *opts, struct err *e)
 {
 	struct control *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (c == NULL)
 		return err_sys(e, ERR_MEM, "control socket");
-	*c = (struct control){ .loop = loop, .ops = ops, .ctx = ctx, .fd = -1, .dir = -1 };
-	if ((c->dir = open_place(path, true, c->name, sizeof(c->name), e)) < 0)
+	*c = (struct control){ .loop = loop, .opts = *opts, .fd = -1, .dir = -1 };
+	if ((c->dir = control_place(path, true, c->name, sizeof(c->name), e)) < 0)
 		r = c->dir;
 	else if ((c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
 		r = err_sys(e, ERR_CONF, "control socket");
@@ -375,113 +492,4 @@ control_close(struct control *c)
 	io_close(&c->fd);
 	io_close(&c->dir);
 	free(c);
-}
-
-/* --- the command's side ------------------------------------------------------------------ */
-
-static int
-ask_connect(const char *path, struct err *e)
-{
-	char name[NAME_MAX + 1];
-	struct sockaddr_un a;
-	AUTO_FD dir = open_place(path, false, name, sizeof(name), e);
-	AUTO_FD fd = -1;
-
-	if (dir < 0)
-		return dir;
-	place_address(dir, name, &a);
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
-		return err_sys(e, ERR_IO, "control socket");
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-		return err_sys(e, ERR_PEER, "control socket %s", path);
-	return take_fd(&fd);
-}
-
-static int
-ask_send(int fd, const json_t *request, struct err *e)
-{
-	AUTO_FREE char *text = json_dumps(request, JSON_COMPACT);
-	size_t n, at = 0;
-	ssize_t r;
-
-	if (text == NULL || (n = strlen(text)) >= CONTROL_LINE)
-		return err_set(e, ERR_USAGE, "the request is too long");
-	text[n] = '\n'; /* in place of the NUL */
-	while (at < n + 1) {
-		if ((r = send(fd, text + at, n + 1 - at, MSG_NOSIGNAL)) < 0 && errno != EINTR)
-			return err_sys(e, ERR_PEER, "asking sealroomd");
-		at += r > 0 ? (size_t)r : 0;
-	}
-	return 0;
-}
-
-static int
-ask_receive(int fd, struct buf *b, struct err *e)
-{
-	uint64_t until = clock_ms() + CONTROL_IDLE_MS, now;
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char block[16384];
-	ssize_t n;
-
-	while (b->len == 0 || b->data[b->len - 1] != '\n') {
-		now = clock_ms();
-		if (now >= until || poll(&p, 1, (int)(until - now)) == 0)
-			return err_set(e, ERR_PEER, "sealroomd does not answer");
-		if ((n = recv(fd, block, sizeof(block), MSG_DONTWAIT)) < 0) {
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
-			return err_sys(e, ERR_PEER, "sealroomd's answer");
-		}
-		if (n == 0)
-			return err_set(e, ERR_PEER, "sealroomd hung up; see its log, and whether this user may ask it");
-		buf_put(b, block, (size_t)n);
-		if (!buf_ok(b))
-			return err_set(e, ERR_PEER, "sealroomd's answer is too long");
-	}
-	return 0;
-}
-
-static int
-ask(int fd, const json_t *request, json_t **ret_answer, struct err *e)
-{
-	const char *word, *text;
-	json_t *answer;
-	AUTO_BUF b;
-	int r;
-
-	buf_init(&b, CONTROL_ANSWER + 1);
-	if ((r = ask_send(fd, request, e)) < 0 || (r = ask_receive(fd, &b, e)) < 0)
-		return r;
-	if ((answer = json_loadb((const char *)b.data, b.len, 0, NULL)) == NULL || !json_is_object(answer)) {
-		json_decref(answer);
-		return err_set(e, ERR_PEER, "sealroomd's answer is not JSON");
-	}
-	if ((word = json_string_value(json_object_get(answer, "error"))) != NULL) {
-		enum err_code code = err_code_by_word(word);
-
-		text = json_string_value(json_object_get(answer, "text"));
-		r = err_set(e, code != ERR_OK ? code : ERR_PEER, "%s", text != NULL ? text : "");
-		json_decref(answer);
-		return r;
-	}
-	*ret_answer = answer;
-	return 0;
-}
-
-int
-control_ask(const char *path, json_t *request, json_t **ret_answer, struct err *e)
-{
-	AUTO_FD fd = -1;
-	int r, saved;
-
-	if (request == NULL)
-		r = err_set(e, ERR_MEM, "request");
-	else if ((fd = ask_connect(path, e)) < 0)
-		r = fd;
-	else
-		r = ask(fd, request, ret_answer, e);
-	saved = errno;
-	json_decref(request);
-	errno = saved;
-	return r;
 }

@@ -12,7 +12,6 @@
 #include "agent/core.h"
 #include "agent/watch.h"
 
-#define BACKOFF_FIRST_MS 1000
 #define BACKOFF_LAST_MS 60000
 #define HINTS_MAX 2
 #define ONCE_IDLE_MS (30 * 60000ull) /* longer than any single step of a document may take */
@@ -32,7 +31,7 @@ job_add(struct core *c, const struct claim *claim, enum spool_state state, int d
 	j->state = state;
 	j->dir = dir;
 	j->out = j->side = -1;
-	j->backoff_ms = BACKOFF_FIRST_MS;
+	j->backoff_ms = JOB_BACKOFF_MS;
 	while (*pp != NULL)
 		pp = &(*pp)->next;
 	*pp = j;
@@ -89,6 +88,8 @@ job_step(struct job *j)
 	if (j->busy || j->core->stopping || j->timer != 0 || j->aside)
 		return;
 	if (!j->core->log_ready) /* nothing is claimed to be done before the log has proven itself */
+		return;
+	if (j->withdrawn && withdraw_step(j))
 		return;
 	switch (j->state) {
 	case SPOOL_CLAIMED:
@@ -229,7 +230,7 @@ job_move(struct job *j, enum spool_state to, struct err *e)
 	if (r < 0)
 		return r;
 	j->state = to;
-	j->backoff_ms = BACKOFF_FIRST_MS;
+	j->backoff_ms = JOB_BACKOFF_MS;
 	memset(&j->why, 0, sizeof(j->why));
 	job_moved(j);
 	return 0;

@@ -17,6 +17,7 @@
 #ifndef SEALROOM_CORE_H
 #define SEALROOM_CORE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -60,6 +61,9 @@ struct core {
 	int64_t started_us;
 	char *conf_text;           /* effective settings, kept with the log */
 	struct log_limit space_said, wait_said[ERR_CODE_COUNT];
+	json_t *paused;            /* pause.c */
+	struct operator { bool group; uint32_t id; } *operators; /* who may do more than look */
+	size_t noperators;         /* 0: all who are served */
 	bool space_low;
 };
 
@@ -76,6 +80,7 @@ struct job {
 	bool aside;                /* its copy is not what was claimed: nothing is done with it */
 	bool stalled;              /* in trouble since it last moved on: --once does not wait for it for ever */
 	bool alarmed;              /* that it can not be handed out was said */
+	bool withdrawn;            /* its record `withdrawn` is there: no seal any more */
 	uint64_t task;             /* handle of the one task, 0: none */
 	uint64_t timer;            /* retry */
 	uint64_t backoff_ms;
@@ -111,6 +116,8 @@ struct job {
 };
 
 enum { PAGE_TODO, PAGE_RUNNING, PAGE_DONE };
+
+#define JOB_BACKOFF_MS 1000    /* the first; doubled each time */
 
 /* core.c */
 struct job *job_add(struct core *, const struct claim *, enum spool_state, int dir);
@@ -171,6 +178,8 @@ void outcome_clean(struct job *);
 void outcome_refuse(struct job *, const struct err *why);
 void outcome_hold(struct job *, const struct err *why, const struct compose_result *plan);
 void outcome_refused_step(struct job *);
+/* Takes back what lies in held/, then refuses it as withdrawn. */
+void outcome_unhold_withdrawn(struct job *);
 void outcome_held_step(struct job *);
 /* A person's decision on a held job. */
 struct decision {
@@ -185,6 +194,24 @@ struct decision {
 };
 int outcome_release(struct job *, const struct decision *, struct err *);
 int decision_get(struct job *, struct decision *ret, struct err *); /* 1, 0: none, -code */
+
+/* withdraw.c: a job taken back, a seal declared void */
+struct withdrawal {
+	uint32_t uid;              /* who wants it */
+	bool quiet;                /* the sender took the file away: nothing comes back, the bytes stay in quarantine */
+	char text[ERR_TEXT_MAX];   /* why; may be "" */
+};
+/*
+ * From claimed, rendered before the token was asked, or held, to refused with
+ * ERR_DOC_WITHDRAWN and the entry `withdraw`; durable when this returns.
+ * -ERR_USAGE: too late, or just being handed out.
+ */
+int job_withdraw(struct job *, const struct withdrawal *, struct err *);
+/* For job_step(): does what a withdrawal asks for, when the job stands still. True: it is taken care of. */
+bool withdraw_step(struct job *);
+int withdrawal_get(struct job *, struct withdrawal *ret, struct err *);
+/* For the entry of a refused job. */
+int entry_withdraw(struct job *, struct entry *, struct err *);
 
 /* jobjson.c */
 int jobjson_build(struct job *, char **ret_text, struct err *);
@@ -208,6 +235,9 @@ void logbook_publish_now(struct core *);
 void logbook_stop(struct core *, const char *reason);
 /* The log can not be trusted or written: never sign, stop. */
 void logbook_fatal(struct core *, const struct err *);
+
+/* Appends and makes durable at once: for what a person is waiting for. */
+int logbook_say(struct core *, struct entry *, uint64_t *ret_index, struct err *);
 
 /* recover.c */
 int recover_jobs(struct core *, struct err *);

@@ -33,7 +33,7 @@ logbook_job(struct core *c, struct job *j, struct entry *x)
 	(void)c;
 	memcpy(x->job, j->claim.id, ID_MAX);
 	snprintf(x->folder, sizeof(x->folder), "%s", j->claim.folder);
-	if (x->type != ENTRY_JOB && x->type != ENTRY_REJECT && x->type != ENTRY_HOLD)
+	if (x->type != ENTRY_JOB && x->type != ENTRY_REJECT && x->type != ENTRY_HOLD && x->type != ENTRY_WITHDRAW)
 		return;
 	claim_salt(&j->claim, salt);
 	x->has_source = true;
@@ -199,6 +199,20 @@ on_commit(void *ctx)
 			memset(&j->why, 0, sizeof(j->why));
 			job_step_soon(j, 0);
 		}
+}
+
+int
+logbook_say(struct core *c, struct entry *x, uint64_t *ret_index, struct err *e)
+{
+	int r;
+
+	if (!c->log_ready)
+		return err_set(e, ERR_LATER, "the log is not ready yet");
+	if ((r = logbook_append(c, x, ret_index, e)) == 0)
+		r = commit_now(c, e);
+	if (r < 0 && err_class(e->code) == ERR_CLASS_STOP)
+		logbook_fatal(c, e);
+	return r;
 }
 
 void

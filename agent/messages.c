@@ -79,6 +79,9 @@ static const struct sentences table[] = {
 	  N_("A person has looked at this document and decided that it will not be sealed."),
 	  N_("If you need the seal all the same, please talk to whoever decides in your house; the job number is "
 	     "below. A corrected document can be put into the folder at any time."), NULL },
+	{ ERR_DOC_WITHDRAWN,
+	  N_("The document was taken back before it got its seal."),
+	  N_("Nothing was sealed. If you need the seal after all, put the document into the folder again."), NULL },
 	{ ERR_DOC_SIGNED,
 	  N_("This PDF already carries an electronic signature. Signed PDFs are not sealed a second time at present, "
 	     "because what is added could make the signature invalid."),

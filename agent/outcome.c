@@ -428,7 +428,7 @@ outcome_refuse(struct job *j, const struct err *why)
 	struct question_record q = { .n = 1, .why = *why };
 	struct err e = { 0 };
 
-	if (why->code == ERR_DOC_REFUSED)
+	if (why->code == ERR_DOC_REFUSED || why->code == ERR_DOC_WITHDRAWN)
 		snprintf(q.say, sizeof(q.say), "%s", why->text);
 	if (question_put(j, "reason", &q, NULL, &e) < 0 || job_move(j, SPOOL_REFUSED, &e) < 0) {
 		job_trouble(j, &e);
@@ -507,14 +507,22 @@ outcome_refused_step(struct job *j)
 {
 	struct entry x = { .type = ENTRY_REJECT };
 	struct question_record q;
+	struct withdrawal w = { .quiet = false };
 	struct err e = { 0 };
-	int r = logbook_once(j, &x, NULL, entry_reject, &e);
+	bool withdrawn;
+	int r;
 
-	if (r == 0)
-		return;
-	if (r == 1 && ((r = question_get(j->dir, "reason", &q, &e)) < 0 || (r = event_question(j, "reject", &q, &e)) < 0 ||
-	        (r = deliver_start(j, DELIVER_REFUSED, &q, on_refused_there, &e)) < 0))
-		r = -(int)e.code;
+	if ((r = question_get(j->dir, "reason", &q, &e)) == 0) {
+		withdrawn = q.why.code == ERR_DOC_WITHDRAWN;
+		x.type = withdrawn ? ENTRY_WITHDRAW : ENTRY_REJECT;
+		if ((r = logbook_once(j, &x, NULL, withdrawn ? entry_withdraw : entry_reject, &e)) == 0)
+			return;
+		if (r == 1 && withdrawn)
+			r = withdrawal_get(j, &w, &e) < 0 ? -(int)e.code : 1;
+	}
+	if (r == 1 && (r = event_question(j, entry_type_word(x.type), &q, &e)) == 0)
+		r = w.quiet ? deliver_start(j, DELIVER_RELEASE, NULL, on_refused_released, &e) :
+		              deliver_start(j, DELIVER_REFUSED, &q, on_refused_there, &e);
 	if (r < 0)
 		job_trouble(j, &e);
 }
@@ -854,6 +862,33 @@ on_unheld(void *ctx, const struct err *why)
 		return;
 	}
 	job_step(j);
+}
+
+static void
+on_unheld_withdrawn(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct withdrawal w;
+	struct err e = { 0 };
+
+	j->busy = false;
+	if (why != NULL) {
+		job_trouble(j, why);
+	} else if (withdrawal_get(j, &w, &e) < 0) {
+		job_trouble(j, &e);
+	} else {
+		err_set(&e, ERR_DOC_WITHDRAWN, "%s", w.text);
+		outcome_refuse(j, &e);
+	}
+}
+
+void
+outcome_unhold_withdrawn(struct job *j)
+{
+	struct err e = { 0 };
+
+	if (deliver_start(j, DELIVER_UNHOLD, NULL, on_unheld_withdrawn, &e) < 0)
+		job_trouble(j, &e);
 }
 
 /* Log the decision, take back what lies in held/, go on from claimed or to refused. */

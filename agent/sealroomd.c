@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 
 #include "agent/core.h"
 #include "agent/messages.h"
+#include "agent/pause.h"
 #include "agent/status.h"
 #include "agent/watch.h"
 
@@ -137,6 +140,31 @@ start_children(struct core *c, struct err *e)
 	return children_open(&c->children, c->loop, &o, e);
 }
 
+/* Names are looked up once: a directory service that hangs must not hang the mail. */
+static int
+operators_read(struct core *c, struct err *e)
+{
+	const struct strings *names = &c->conf->operators;
+
+	if (names->n == 0)
+		return 0;
+	if ((c->operators = calloc(names->n, sizeof(*c->operators))) == NULL)
+		return err_set(e, ERR_MEM, "operators");
+	for (size_t i = 0; i < names->n; i++) {
+		const char *name = names->v[i];
+		const struct group *g = name[0] == '@' ? getgrnam(name + 1) : NULL;
+		const struct passwd *p = name[0] != '@' ? getpwnam(name) : NULL;
+
+		if (g == NULL && p == NULL)
+			return err_set(e, ERR_CONF, "operators: there is no %s %s on this host", name[0] == '@' ? "group" : "user",
+			    name[0] == '@' ? name + 1 : name);
+		c->operators[i].group = g != NULL;
+		c->operators[i].id = g != NULL ? g->gr_gid : p->pw_uid;
+	}
+	c->noperators = names->n;
+	return 0;
+}
+
 static void
 on_alive(void *ctx)
 {
@@ -150,6 +178,7 @@ on_alive(void *ctx)
 static int
 core_open(struct core *c, const char *conf, struct err *e)
 {
+	const struct control_opts control = { .ops = status_ops, .ctx = c, .operates = status_operates };
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int r;
 
@@ -163,11 +192,11 @@ core_open(struct core *c, const char *conf, struct err *e)
 	if ((r = loop_new(&c->loop, e)) < 0 || (r = watch_signals(c, e)) < 0 ||
 	    (r = spool_open(&c->spool, c->conf, e)) < 0 || (r = seen_expire(&c->spool, e)) < 0 ||
 	    (r = archive_open(&c->archive, c->conf->archive.path, e)) < 0 || (r = logbook_open(c, e)) < 0 ||
-	    (r = recover_jobs(c, e)) < 0 ||
+	    (r = pause_open(c, e)) < 0 || (r = operators_read(c, e)) < 0 || (r = recover_jobs(c, e)) < 0 ||
 	    (r = watch_open(&c->watch, c->loop, c->conf, CLAIMS_AT_ONCE, claiming_on_quiet, c, e)) < 0 ||
 	    (r = start_children(c, e)) < 0)
 		return r;
-	return control_open(&c->control, c->loop, c->conf->control, status_ops, c, e);
+	return control_open(&c->control, c->loop, c->conf->control, &control, e);
 }
 
 static void
@@ -186,6 +215,8 @@ core_close(struct core *c)
 	archive_free(c->archive);
 	spool_close(&c->spool);
 	loop_free(c->loop);
+	pause_close(c);
+	free(c->operators);
 	free(c->conf_text);
 	conf_free(c->conf);
 }

@@ -2,10 +2,13 @@
 #include <unistd.h>
 
 #include "agent/lib/clock.h"
+#include "agent/lib/io.h"
 #include "agent/lib/path.h"
 #include "agent/lib/proc.h"
 
+#include "agent/operate.h"
 #include "agent/outcome.h"
+#include "agent/pause.h"
 #include "agent/status.h"
 #include "agent/watch.h"
 
@@ -48,8 +51,8 @@ step_of(const struct job *j)
 	}
 }
 
-static json_t *
-j_job(struct job *j)
+json_t *
+status_job(struct job *j)
 {
 	char shown[3 * SPOOL_NAME_MAX];
 	struct question_record q = { .why = j->why };
@@ -66,6 +69,34 @@ j_job(struct job *j)
 	if (o != NULL && q.why.code != ERR_OK) {
 		json_object_set_new(o, "why", json_string(err_word(q.why.code)));
 		json_object_set_new(o, "text", json_string(q.why.text));
+	}
+	return o;
+}
+
+/* What more there is of one job at work. */
+json_t *
+status_job_detail(struct job *j)
+{
+	char sha[HASH_HEX], mtime[CLOCK_ISO_MAX];
+	struct question_record q;
+	struct err ignored;
+	json_t *o = status_job(j);
+
+	hash_hex(j->claim.hash, sha);
+	clock_iso(j->claim.mtime_ns / 1000, mtime);
+	json_object_update_new(o, json_pack("{s:I, s:s, s:s, s:I, s:i, s:b, s:b}", "size", (json_int_t)j->claim.size, "sha256",
+	                              sha, "mtime", mtime, "owner_uid", (json_int_t)j->claim.owner, "pages",
+	                              (int)j->inspect.pages, "asked_token", io_exists(j->dir, "attempt"), "withdrawn",
+	                              j->withdrawn));
+	if (j->plan != NULL && j->planned) {
+		json_object_set_new(o, "rule", json_string(j->plan->rule));
+		json_object_set_new(o, "seal", json_string(j->plan->seal));
+	}
+	if (j->state == SPOOL_HELD && question_get(j->dir, "question", &q, &ignored) == 0) {
+		json_object_set_new(o, "question", json_integer(q.n));
+		json_object_set_new(o, "word", json_string(q.word));
+		json_object_set_new(o, "say", json_string(q.say));
+		json_object_set_new(o, "page", json_integer(q.why.page));
 	}
 	return o;
 }
@@ -147,17 +178,16 @@ j_space(struct core *c)
 }
 
 static json_t *
-op_status(void *ctx, const json_t *request, uid_t uid, struct err *e)
+op_status(void *ctx, struct control_call *call, struct err *e)
 {
 	struct core *c = ctx;
 	json_t *jobs = json_array();
 	json_t *o;
 
-	(void)request;
-	(void)uid;
+	(void)call;
 	for (struct job *j = c->jobs; j != NULL; j = j->next)
 		if (!j->dead)
-			json_array_append_new(jobs, j_job(j));
+			json_array_append_new(jobs, status_job(j));
 	o = json_pack("{s:s, s:s, s:i, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "version", build_version, "build", build_id,
 	    "pid", (int)getpid(), "started", j_iso(c->started_us), "state",
 	    c->stopping ? "stopping" : c->log_ready ? "running" : "starting", "folders", watch_json(c->watch), "paused",
@@ -166,6 +196,7 @@ op_status(void *ctx, const json_t *request, uid_t uid, struct err *e)
 		err_set(e, ERR_MEM, "status");
 		return NULL;
 	}
+	json_object_set_new(o, "pauses", pause_json(c));
 	add_peers(c, o);
 	return o;
 }
@@ -198,33 +229,25 @@ read_decision(const json_t *request, struct decision *d, struct err *e)
 }
 
 static json_t *
-op_release(void *ctx, const json_t *request, uid_t uid, struct err *e)
+op_release(void *ctx, struct control_call *call, struct err *e)
 {
-	struct core *c = ctx;
-	const char *prefix = json_string_value(json_object_get(request, "job"));
 	struct decision d;
-	bool many = false;
-	struct job *j = prefix == NULL ? NULL : job_find(c, prefix, &many);
+	struct job *j = operate_job(ctx, call->request, e);
 
-	if (j == NULL) {
-		err_set(e, ERR_USAGE, many ? "more than one job begins so" : "no such job; give at least 8 characters of its id");
+	if (j == NULL || read_decision(call->request, &d, e) < 0)
 		return NULL;
-	}
-	if (read_decision(request, &d, e) < 0)
-		return NULL;
-	d.uid = uid;
+	d.uid = call->uid;
 	if (outcome_release(j, &d, e) < 0)
 		return NULL;
 	return json_pack("{s:s, s:s}", "job", j->claim.id, "state", spool_state_name(j->state));
 }
 
 static json_t *
-op_token_cleared(void *ctx, const json_t *request, uid_t uid, struct err *e)
+op_token_cleared(void *ctx, struct control_call *call, struct err *e)
 {
 	struct core *c = ctx;
-	const char *name = json_string_value(json_object_get(request, "token"));
+	const char *name = json_string_value(json_object_get(call->request, "token"));
 
-	(void)uid;
 	if (name == NULL || conf_token(c->conf, name) == NULL) {
 		err_set(e, ERR_USAGE, "no such token");
 		return NULL;
@@ -234,8 +257,33 @@ op_token_cleared(void *ctx, const json_t *request, uid_t uid, struct err *e)
 }
 
 const struct control_op status_ops[] = {
-	{ "status", op_status },
-	{ "release", op_release },
-	{ "token-cleared", op_token_cleared },
-	{ NULL, NULL },
+	{ "status", op_status, 0 },
+	{ "jobs", op_jobs, 0 },
+	{ "job", op_job, 0 },
+	{ "release", op_release, CONTROL_OPERATES },
+	{ "retry", op_retry, CONTROL_OPERATES },
+	{ "pause", op_pause, CONTROL_OPERATES },
+	{ "resume", op_resume, CONTROL_OPERATES },
+	{ "withdraw", op_withdraw, CONTROL_OPERATES },
+	{ "void", op_void, CONTROL_OPERATES },
+	{ "token-cleared", op_token_cleared, CONTROL_OPERATES },
+	{ NULL, NULL, 0 },
 };
+
+/* Without a list everybody who is served may; names were looked up when the settings were read. */
+bool
+status_operates(void *ctx, uid_t uid, const gid_t *groups, size_t ngroups)
+{
+	const struct core *c = ctx;
+
+	if (c->noperators == 0)
+		return true;
+	for (size_t i = 0; i < c->noperators; i++) {
+		if (!c->operators[i].group && c->operators[i].id == uid)
+			return true;
+		for (size_t g = 0; c->operators[i].group && g < ngroups; g++)
+			if (c->operators[i].id == groups[g])
+				return true;
+	}
+	return false;
+}

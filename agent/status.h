@@ -7,7 +7,13 @@
 #include "agent/control.h"
 #include "agent/core.h"
 
-/* {"op": ...} of control.h; ctx is struct core. */
+/* Every {"op": ...}; ctx is struct core. */
 extern const struct control_op status_ops[];
+/* control_opts.operates */
+bool status_operates(void *ctx, uid_t uid, const gid_t *groups, size_t ngroups);
+
+/* A job as `status` shows it, and with all that is known. */
+json_t *status_job(struct job *);
+json_t *status_job_detail(struct job *);
 
 #endif

@@ -174,6 +174,7 @@ struct conf {
 	const char *trust;         /* PEM file: roots for seal certificates */
 	const char *state;         /* state directory */
 	const char *control;       /* control socket */
+	struct strings operators;  /* users and @groups who may do more than look; none: all who are served */
 	uint32_t max_jobs;         /* unfinished jobs at once */
 	uint64_t space_floor;      /* bytes kept free */
 	uint64_t tsa_max_wait_ms;  /* then an alarm */

@@ -341,6 +341,7 @@ const struct conf_key conf_keys[] = {
 	{ "evidence",     KEY_GROUP,  0,                   0, 0,                "",      "the evidence log", &evidence },
 	{ "state",        KEY_PATH,   AT(state),           1, 4095,             "/var/lib/sealroom", "unfinished jobs and marks", NULL },
 	{ "control",      KEY_PATH,   AT(control),         1, 100,              "/run/sealroom/control.sock", "socket of the command", NULL },
+	{ "operators",    KEY_TEXTS,  AT(operators),       0, 100,              "",      "users and @groups who may change things through it; default: all of its group", NULL },
 	{ "max_jobs",     KEY_NUMBER, AT(max_jobs),        1, 1000,             "32",    "unfinished jobs at once", NULL },
 	{ "space_floor",  KEY_SIZE,   AT(space_floor),     0, 1024 * GiB,       "256MiB", "nothing is claimed with less free space than this", NULL },
 	{ "tsa_max_wait", KEY_TIME,   AT(tsa_max_wait_ms), S(1), H(24 * 30),    "30min", "an alarm when a time-stamp is missing for longer", NULL },

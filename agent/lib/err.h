@@ -38,6 +38,7 @@ enum err_class {
 	X(ERR_DOC_CRASH,      REJECT, "reader-crashed") \
 	X(ERR_DOC_TIMEOUT,    REJECT, "reader-timeout") \
 	X(ERR_DOC_REFUSED,    REJECT, "refused-by-person") \
+	X(ERR_DOC_WITHDRAWN,  REJECT, "withdrawn") \
 	X(ERR_DOC_SIGNED,     HOLD,   "document-signed") \
 	X(ERR_DOC_FOREIGN,    HOLD,   "document-not-scanned") \
 	X(ERR_RULE_NONE,      HOLD,   "no-rule-applies") \
@@ -49,6 +50,8 @@ enum err_class {
 	X(ERR_FIND_NONE,      HOLD,   "value-missing") \
 	X(ERR_CONF,           STOP,   "settings") \
 	X(ERR_USAGE,          STOP,   "usage") \
+	X(ERR_DENIED,         STOP,   "not-allowed") \
+	X(ERR_LATER,          RETRY,  "not-now") \
 	X(ERR_PEER,           STOP,   "protocol-breach") \
 	X(ERR_CONFINE,        STOP,   "confinement-failed") \
 	X(ERR_TOKEN_GONE,     RETRY,  "token-absent") \

@@ -312,7 +312,7 @@ audit_entry(struct audit *a, uint64_t index, const void *text, size_t len, struc
 			audit_say(a, VERDICT_DISPROVEN, path, "is missing or damaged, but entry %llu lists it.",
 			    (unsigned long long)index);
 	}
-	if (x.type == ENTRY_JOB || x.type == ENTRY_REJECT)
+	if (x.type == ENTRY_JOB || x.type == ENTRY_REJECT || x.type == ENTRY_WITHDRAW)
 		return final_entry(a, &x, e);
 	return x.type == ENTRY_CONFIG || x.type == ENTRY_KEY ? named_files(a, &x, e) : 0;
 }

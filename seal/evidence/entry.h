@@ -46,6 +46,8 @@
 	X(REJECT,  "reject")  /* refused, and why: final */ \
 	X(HOLD,    "hold")    /* a person must decide */ \
 	X(RELEASE, "release") /* a person decided */ \
+	X(WITHDRAW, "withdraw") /* taken back before the seal: final */ \
+	X(VOID,    "void")    /* sealed, and declared void by a person */ \
 	X(ORPHAN,  "orphan")  /* the token was asked, its signature is lost */ \
 	X(NOTE,    "note")    /* words of an operator */
 /* clang-format on */
@@ -77,10 +79,10 @@ struct entry {
 	uint32_t nheads;                 /* checkpoints published since the entry before */
 	uint64_t heads[ENTRY_HEADS_MAX];
 
-	/* job reject hold release orphan */
+	/* job reject hold release withdraw void orphan */
 	char job[ID_MAX];
 	char folder[MSG_NAME_MAX];
-	/* job reject hold */
+	/* job reject hold withdraw */
 	bool has_source;
 	struct entry_name source;        /* as the sender called it */
 	uint64_t source_size;
@@ -111,7 +113,7 @@ struct entry {
 	struct entry_file files[ENTRY_FILES_MAX];
 	/* reject hold stop */
 	char reason[32];                 /* err_word(), or a word of its own for stop */
-	char text[512];                  /* one line: reject hold stop release (the decision) note */
+	char text[512];                  /* one line: reject hold stop release (the decision) withdraw void note */
 	uint32_t question;               /* hold release: the n-th hold of this job, from 1 */
 	/* start */
 	uint64_t disk_size;              /* the log as found */
@@ -126,7 +128,7 @@ struct entry {
 	char key_role[MSG_NAME_MAX];     /* "log" "seal" "tsa" "trust" */
 	char key_name[MSG_NAME_MAX];     /* token, TSA, or the log's origin */
 	uint8_t key_hash[HASH_LEN];      /* of the vkey text or the certificate's DER */
-	/* job reject hold release note: who dropped or decided */
+	/* job reject hold release withdraw void note: who dropped or decided */
 	bool has_operator;
 	uint32_t operator_uid;
 	struct entry_name operator;

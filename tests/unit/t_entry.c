@@ -62,6 +62,13 @@ static const char *const other_texts[] = {
 	"sealroom-entry/v1\ntype release\nindex 6\ntime 2026-11-22T09:00:00.000000Z\nheads -\njob " ID "\n"
 	"folder f\nquestion 1\ntext rule eingang\noperator 0:name:root\nhost a\nsoftware sealroom/0.1.0 build:b\n",
 
+	"sealroom-entry/v1\ntype withdraw\nindex 9\ntime 2026-11-22T09:00:00.000000Z\nheads -\njob " ID "\n"
+	"folder f\nsource -\ntimes received:- ocr:- sealed:- archived:-\ntext wrong folder\n"
+	"operator 1000:-\nhost a\nsoftware sealroom/0.1.0 build:b\n",
+
+	"sealroom-entry/v1\ntype void\nindex 10\ntime 2026-11-22T09:00:00.000000Z\nheads -\njob " ID "\n"
+	"folder f\ntext issued twice\noperator 1000:-\nhost a\nsoftware sealroom/0.1.0 build:b\n",
+
 	"sealroom-entry/v1\ntype orphan\nindex 7\ntime 2026-11-22T09:00:00.000000Z\nheads -\njob " ID "\n"
 	"folder f\nattempts 2\ntoken haus\nseal-cert -\nhost a\nsoftware sealroom/0.1.0 build:b\n",
 
