@@ -157,13 +157,25 @@ back_off(struct job *j, uint64_t at_least)
 	job_step_soon(j, ms + jitter);
 }
 
-/* A crash or a time-out of a child: once more, alone and with doubled limits; then it is the document's fault. */
+/* Not signed, and the token was never asked for it: it can still be refused or held. */
+static bool
+is_ours_to_refuse(const struct job *j)
+{
+	return j->state == SPOOL_CLAIMED || (j->state == SPOOL_RENDERED && !io_exists(j->dir, "attempt"));
+}
+
+/*
+ * A crash or a time-out of a child: once more, alone and with doubled limits; then
+ * it is the document's fault.  When it has been read already, so is all that a
+ * child finds wrong with it: else it would hold a token again and again for ever.
+ */
 static bool
 second_chance(struct job *j, const struct err *e)
 {
-	if (e->code != ERR_DOC_CRASH && e->code != ERR_DOC_TIMEOUT)
+	if (err_class(e->code) != ERR_CLASS_REJECT ||
+	    (j->state == SPOOL_CLAIMED && e->code != ERR_DOC_CRASH && e->code != ERR_DOC_TIMEOUT))
 		return false;
-	if (j->failed_once.code != ERR_OK || j->state != SPOOL_CLAIMED)
+	if (j->failed_once.code != ERR_OK || !is_ours_to_refuse(j))
 		return false;
 	j->failed_once = *e;
 	log_line(LOG_WARNING, "job %s: %s: %s; trying once more with doubled limits", j->claim.id,
@@ -195,13 +207,13 @@ job_trouble(struct job *j, const struct err *e)
 		return;
 	switch (err_class(e->code)) {
 	case ERR_CLASS_REJECT:
-		if (j->state == SPOOL_CLAIMED) {
+		if (is_ours_to_refuse(j)) {
 			outcome_refuse(j, e);
 			return;
 		}
-		break; /* a document that passed before is not bad now: the trouble is ours */
+		break; /* a document that was signed before is not bad now: the trouble is ours */
 	case ERR_CLASS_HOLD:
-		if (j->state == SPOOL_CLAIMED || (j->state == SPOOL_RENDERED && !io_exists(j->dir, "attempt"))) {
+		if (is_ours_to_refuse(j)) {
 			outcome_hold(j, e, NULL);
 			return;
 		}
@@ -232,6 +244,8 @@ job_move(struct job *j, enum spool_state to, struct err *e)
 	j->state = to;
 	j->backoff_ms = JOB_BACKOFF_MS;
 	memset(&j->why, 0, sizeof(j->why));
+	memset(&j->failed_once, 0, sizeof(j->failed_once));
+	j->hints = 0;
 	job_moved(j);
 	return 0;
 }
@@ -295,27 +309,55 @@ disk_is_full(struct core *c)
 	return spool_space(c->spool.state, &room, &e) < 0 || room < c->conf->space_floor;
 }
 
+/* Tasks of other documents that went well. */
+static uint64_t
+others_good(const struct job *j)
+{
+	return j->core->tasks_good - j->tasks_good;
+}
+
+/* Is what a child says of our side to be taken for the document's doing? */
+static bool
+is_excuse(struct job *j, enum err_code code)
+{
+	if (code == ERR_MEM)
+		return true;
+	if (code == ERR_SPACE)
+		return !disk_is_full(j->core);
+	if (j->hints++ == 0)
+		j->good_then = others_good(j);
+	return err_class(code) == ERR_CLASS_STOP ? others_good(j) != j->good_then : j->hints > HINTS_MAX;
+}
+
 /*
  * A child's class is a hint.  Its "no memory" is its limit, and so is a crash
  * at it; "disk full" is believed when the disk is; anything else that would
  * have us try again is believed twice, for a document could make it say so
- * for ever.  Later than claimed the document has been read: then the trouble
- * is ours.
+ * for ever; and what would stop us all (settings, confinement) is believed as
+ * long as it stops others, too.  Once the token was asked the trouble is ours.
  */
 void
 job_judge_task(struct job *j, const struct task_outcome *o, struct err *ret)
 {
-	*ret = *o->err;
-	if (o->lost || j->state != SPOOL_CLAIMED || err_class(ret->code) != ERR_CLASS_RETRY)
-		return;
-	if (ret->code == ERR_MEM || (ret->code == ERR_SPACE && !disk_is_full(j->core)) ||
-	    (ret->code != ERR_SPACE && ++j->hints > HINTS_MAX)) {
-		char said[ERR_TEXT_MAX];
+	enum err_class class = err_class(o->err->code);
+	char said[ERR_TEXT_MAX];
 
-		memcpy(said, ret->text, sizeof(said));
+	*ret = *o->err;
+	if (o->lost || !is_ours_to_refuse(j) || (class != ERR_CLASS_RETRY && class != ERR_CLASS_STOP))
+		return;
+	memcpy(said, ret->text, sizeof(said));
+	if (is_excuse(j, ret->code))
 		err_set(ret, ERR_DOC_CRASH, "%s: %s", err_word(o->err->code), said);
-		ret->page = o->err->page;
-	}
+	else if (class == ERR_CLASS_STOP && j->hints == 1) /* soon again: who knows what others say by then */
+		err_set(ret, ERR_CHILD, "%s: %s", err_word(o->err->code), said);
+	ret->page = o->err->page;
+}
+
+void
+job_task_good(struct job *j)
+{
+	j->tasks_good++;
+	j->core->tasks_good++;
 }
 
 bool
@@ -325,8 +367,10 @@ job_task_ok(struct job *j, const struct task_outcome *o)
 
 	j->busy = false;
 	j->task = 0;
-	if (o->err == NULL)
+	if (o->err == NULL) {
+		job_task_good(j);
 		return true;
+	}
 	job_judge_task(j, o, &e);
 	job_trouble(j, &e);
 	return false;

@@ -46,7 +46,10 @@ struct core {
 	struct job *jobs;
 	uint32_t njobs;
 	uint32_t workers;          /* pages read at once */
-	uint32_t pages_running;
+	uint32_t pages_running;    /* those that hold a place among them */
+	uint32_t pages_slow;       /* those that ran too long to hold one; as many again at most */
+	uint64_t tasks_good;       /* of all documents */
+	uint64_t page_turns;       /* grows with every page begun: who was served last comes last */
 	uint32_t claims_running;
 	uint64_t commit_timer, publish_timer;
 	bool noting;               /* a NOTE is under way */
@@ -86,7 +89,9 @@ struct job {
 	uint64_t backoff_ms;
 	struct err why;            /* what it waits for; ERR_OK: nothing */
 	struct err failed_once;    /* crash or time-out of a child: once more, with doubled limits */
-	uint32_t hints;            /* how often a child has said "try again" in state claimed */
+	uint32_t hints;            /* how often a child has blamed our side */
+	uint64_t good_then;        /* tasks of others that had gone well when it began to */
+	uint64_t tasks_good;
 	struct token_peer *token;  /* reserved */
 
 	struct inspect_result inspect; /* kind DOC_NONE: not known yet */
@@ -94,6 +99,7 @@ struct job {
 	bool planned;
 	uint8_t *page_state;       /* PAGE_* per page */
 	uint32_t pages_done, pages_running, page_next;
+	uint64_t page_turn;        /* when it was served last, of core.page_turns */
 	uint32_t page_failures;
 	int out;                   /* output of the running task; -1 */
 	int side;               /* a second one, where a task reads the first; -1 */
@@ -147,6 +153,8 @@ uint32_t input_mib(int fd);
 bool job_task_ok(struct job *, const struct task_outcome *);
 /* What a child said or did, as the core sees it: a hint to try again is believed twice. */
 void job_judge_task(struct job *, const struct task_outcome *, struct err *ret);
+/* Its answer was whole: what stops another is not our side's. */
+void job_task_good(struct job *);
 /* It went on: whatever it waited for is over. */
 void job_moved(struct job *);
 /* A child answered what can not be read: that is a crash of it, not a breach of ours. */
@@ -159,7 +167,7 @@ const char *job_waits_for(const struct job *); /* word for status, "" when it mo
 
 /* render.c */
 void render_step(struct job *);
-void render_pump(struct core *);         /* gives free cores to pages, one job after the other */
+void render_pump(struct core *);         /* gives free cores to pages, in turn */
 void render_forget(struct job *);        /* frees what rendering held */
 /* Record `inspect`, when there is one. */
 int inspect_load(struct job *, struct err *);

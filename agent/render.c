@@ -16,6 +16,7 @@
 #define INSPECT_MIB 1024
 #define COMPOSE_MIB 512
 #define READER_POLL_MS 200
+#define PAGE_SLOW_MS 4000 /* a page of a letter is read by then */
 #define PAGE_OUT_MAX (512ull << 20) /* 150 million pixels in colour, not packed at all */
 
 /* --- what is remembered on disk ------------------------------------------------------- */
@@ -168,6 +169,7 @@ pages_prepare(struct job *j, const struct ready_scan *eng, struct err *e)
 	if ((j->page_state = calloc(j->inspect.pages, 1)) == NULL)
 		return err_set(e, ERR_MEM, "page table");
 	j->pages_done = j->page_next = 0;
+	j->page_turn = j->core->page_turns; /* who comes goes to the end */
 	for (uint32_t i = 0; i < j->inspect.pages; i++) {
 		AUTO_FD fd = -1;
 
@@ -190,7 +192,8 @@ struct page_run {
 	struct job *job;
 	uint32_t page;
 	int out;
-	uint64_t task;
+	bool slow;
+	uint64_t task, timer;
 	struct page_run *next;
 };
 
@@ -206,8 +209,9 @@ page_run_end(struct page_run *p)
 			*pp = p->next;
 			break;
 		}
-	c->pages_running--;
+	(*(p->slow ? &c->pages_slow : &c->pages_running))--;
 	p->job->pages_running--;
+	loop_timer_del(c->loop, p->timer);
 	io_close(&p->out);
 	free(p);
 }
@@ -254,6 +258,7 @@ on_page(void *ctx, const struct task_outcome *o)
 	j->page_state[page] = r == 0 ? PAGE_DONE : PAGE_TODO;
 	if (r == 0) {
 		j->pages_done++;
+		job_task_good(j);
 		job_moved(j);
 	} else if (j->why.code == ERR_OK) {
 		if (e.page == 0)
@@ -271,6 +276,27 @@ on_page(void *ctx, const struct task_outcome *o)
 			job_step(j);
 		}
 	}
+	render_pump(c);
+}
+
+/*
+ * Whoever reads for long gives its place to others and goes on beside them: pages
+ * made to take their full time would else stand before every letter.
+ */
+static void
+on_page_slow(void *ctx)
+{
+	struct page_run *p = ctx;
+	struct core *c = p->job->core;
+
+	p->timer = 0;
+	if (c->pages_slow >= c->workers) {
+		p->timer = loop_timer(c->loop, PAGE_SLOW_MS, on_page_slow, p);
+		return;
+	}
+	p->slow = true;
+	c->pages_slow++;
+	c->pages_running--;
 	render_pump(c);
 }
 
@@ -305,6 +331,8 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 	j->page_state[page] = PAGE_RUNNING;
 	j->pages_running++;
 	j->core->pages_running++;
+	j->page_turn = ++j->core->page_turns;
+	p->timer = loop_timer(j->core->loop, PAGE_SLOW_MS, on_page_slow, p);
 	p->task = children_task(j->core->children, &req, on_page, p);
 	return 0;
 }
@@ -317,28 +345,66 @@ wants_page(const struct job *j)
 	    j->page_next < j->inspect.pages && (j->failed_once.code == ERR_OK || j->pages_running == 0);
 }
 
+static uint32_t
+folder_running(const struct conf_folder *folder)
+{
+	uint32_t n = 0;
+
+	for (const struct page_run *p = page_runs; p != NULL; p = p->next)
+		n += p->job->folder == folder;
+	return n;
+}
+
+/*
+ * Whose turn it is: of the folder that has the fewest pages under way, the job that
+ * has the fewest, and of several the one that was served longest ago.  So neither
+ * a document of 5,000 pages nor a folder with a thousand letters stops one letter.
+ */
+static bool
+goes_before(const struct job *a, uint32_t a_folder, const struct job *b, uint32_t b_folder)
+{
+	if (a_folder != b_folder)
+		return a_folder < b_folder;
+	if (a->pages_running != b->pages_running)
+		return a->pages_running < b->pages_running;
+	return a->page_turn < b->page_turn;
+}
+
+static struct job *
+next_in_turn(struct core *c)
+{
+	struct job *best = NULL;
+	uint32_t best_folder = 0;
+
+	for (struct job *j = c->jobs; j != NULL; j = j->next) {
+		uint32_t n;
+
+		while (wants_page(j) && j->page_state[j->page_next] != PAGE_TODO)
+			j->page_next++;
+		if (!wants_page(j))
+			continue;
+		n = folder_running(j->folder);
+		if (best == NULL || goes_before(j, n, best, best_folder)) {
+			best = j;
+			best_folder = n;
+		}
+	}
+	return best;
+}
+
 void
 render_pump(struct core *c)
 {
 	const struct ready_scan *eng = engine(c);
 	struct err e = { 0 };
-	bool any = true;
+	struct job *j;
 
-	/* one page a job and round: a long document does not stop a short one */
-	while (any && eng != NULL && !c->stopping && c->pages_running < c->workers) {
-		any = false;
-		for (struct job *j = c->jobs; j != NULL && c->pages_running < c->workers; j = j->next) {
-			while (wants_page(j) && j->page_state[j->page_next] != PAGE_TODO)
-				j->page_next++;
-			if (!wants_page(j))
-				continue;
-			if (page_start(j, j->page_next, eng, &e) < 0) {
-				job_trouble(j, &e);
-				return;
-			}
-			j->page_next++;
-			any = true;
+	while (eng != NULL && !c->stopping && c->pages_running < c->workers && (j = next_in_turn(c)) != NULL) {
+		if (page_start(j, j->page_next, eng, &e) < 0) {
+			job_trouble(j, &e);
+			return;
 		}
+		j->page_next++;
 	}
 }
 
