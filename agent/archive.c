@@ -528,7 +528,5 @@ archive_orphan(struct archive *a, const char *day, const char *job, struct err *
 		return r;
 	if ((to = io_open_dir(a->dir, ".orphans", e)) < 0)
 		return to;
-	if ((r = io_move(from, job, to, job, e)) < 0)
-		return r;
-	return archive_manifest(a, day, e);
+	return io_move(from, job, to, job, e);
 }

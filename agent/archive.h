@@ -52,7 +52,7 @@ int archive_publish(struct archive *, const char *job, int64_t received_us, stru
 int archive_has(struct archive *, const char *job, int64_t received_us, struct err *);
 /* Writes the day's manifest anew from what is there. */
 int archive_manifest(struct archive *, const char *day, struct err *);
-/* Puts aside, into .orphans/, a directory that no job and no entry knows. */
+/* Puts aside, into .orphans/, a directory that no job and no entry knows; archive_manifest() is to follow. */
 int archive_orphan(struct archive *, const char *day, const char *job, struct err *);
 
 void archive_day(int64_t received_us, char day[ARCHIVE_DAY_MAX]);

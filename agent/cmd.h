@@ -53,6 +53,7 @@ int cmd_check(struct cmd_args *);
 int cmd_evidence(struct cmd_args *);
 int cmd_jobs(struct cmd_args *);
 int cmd_pause(struct cmd_args *);
+int cmd_evidence_resume(struct cmd_args *); /* agent/cmd_resume.c */
 int cmd_release(struct cmd_args *);
 int cmd_resume(struct cmd_args *);
 int cmd_retry(struct cmd_args *);

@@ -15,7 +15,7 @@ static const char *const verdicts[] = { [VERDICT_PROVEN] = "proven", [VERDICT_DI
 
 struct report {
 	const struct cmd_args *a;
-	json_t *findings;
+	json_t *findings, *breaks;
 };
 
 static void
@@ -24,7 +24,9 @@ found(void *ctx, uint32_t verdict, const char *path, const char *sentence)
 	struct report *r = ctx;
 
 	if (!r->a->json)
-		printf("%s: %s %s\n", verdicts[verdict], path, sentence);
+		printf("%s: %s %s\n", verdict == VERDICT_PROVEN ? "break" : verdicts[verdict], path, sentence);
+	else if (verdict == VERDICT_PROVEN)
+		json_array_append_new(r->breaks, json_pack("{s:s, s:s}", "path", path, "text", sentence));
 	else
 		json_array_append_new(r->findings,
 		    json_pack("{s:s, s:s, s:s}", "verdict", verdicts[verdict], "path", path, "text", sentence));
@@ -64,6 +66,9 @@ print_result(const struct audit_result *res, bool since)
 	if (res->unpublished > 0)
 		printf("%llu entries at the end are not under a signed checkpoint yet\n",
 		    (unsigned long long)res->unpublished);
+	if (res->breaks > 0)
+		printf("%llu times the log went on after a restore (break): what was lost then, this archive can not prove\n",
+		    (unsigned long long)res->breaks);
 	if (res->verdict == VERDICT_PROVEN && !since)
 		printf("that nothing was cut off the end, only a checkpoint kept elsewhere can show: --since\n");
 	printf("%s\n", res->verdict == VERDICT_PROVEN ? "proven" :
@@ -72,12 +77,12 @@ print_result(const struct audit_result *res, bool since)
 }
 
 static json_t *
-result_json(const struct audit_result *res, json_t *findings)
+result_json(const struct audit_result *res, const struct report *report)
 {
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "verdict", verdicts[res->verdict], "log",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "verdict", verdicts[res->verdict], "log",
 	    res->origin, "entries", (json_int_t)res->entries, "unpublished", (json_int_t)res->unpublished, "checkpoints",
 	    (json_int_t)res->checkpoints, "jobs", (json_int_t)res->jobs, "files", (json_int_t)res->files, "bytes",
-	    (json_int_t)res->bytes, "findings", findings);
+	    (json_int_t)res->bytes, "breaks", report->breaks, "findings", report->findings);
 }
 
 int
@@ -85,7 +90,7 @@ cmd_audit(struct cmd_args *a)
 {
 	const char *vkey_path = NULL, *since_path = NULL;
 	AUTO_FREE char *vkey = NULL, *since = NULL;
-	struct report report = { a, json_array() };
+	struct report report = { a, json_array(), json_array() };
 	struct audit_result res;
 	struct err e = { 0 };
 	AUTO_FD dir = -1;
@@ -97,13 +102,15 @@ cmd_audit(struct cmd_args *a)
 	    (dir = r = io_open_dir(AT_FDCWD, a->argv[1], &e)) < 0 ||
 	    audit_run(dir, &(struct audit_options){ vkey, since }, found, &report, &res, &e) < 0) {
 		json_decref(report.findings);
+		json_decref(report.breaks);
 		return cmd_fail(a, &e);
 	}
 	if (a->json) {
-		r = cmd_json(result_json(&res, report.findings));
+		r = cmd_json(result_json(&res, &report));
 		return r == EX_OK ? (int)res.verdict : r;
 	}
 	json_decref(report.findings);
+	json_decref(report.breaks);
 	print_result(&res, since != NULL);
 	return cmd_done((int)res.verdict);
 }

@@ -51,6 +51,8 @@ entry_line(const struct entry *x)
 		printf("  %s  %s", x->has_sealed ? level_name(x->level) : "-", x->path);
 	if (x->type == ENTRY_KEY)
 		printf("  %s %s", x->key_role, x->key_name);
+	if (x->type == ENTRY_BREAK)
+		printf("  %llu -> %llu", x->has_anchor ? (unsigned long long)x->anchor_size : 0ull, (unsigned long long)x->disk_size);
 	if (x->reason[0] != '\0')
 		printf("  %s", x->reason);
 	if (x->text[0] != '\0') {
@@ -250,6 +252,8 @@ cmd_evidence(struct cmd_args *a)
 	struct err e = { 0 };
 	int r;
 
+	if (a->argc > 1 && strcmp(a->argv[1], "resume") == 0)
+		return cmd_evidence_resume(a);
 	if (cmd_option(a, "--archive", &archive) < 0 || cmd_option(a, "--out", &out) < 0 || a->argc < 2)
 		return cmd_usage(a);
 	verb = a->argv[1];

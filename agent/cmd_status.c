@@ -242,11 +242,27 @@ print_rest(const json_t *s)
 		printf("  %s: %s\n", t(N_("Nothing is taken in at present")), text_of(s, "paused"));
 }
 
+/* It ended because a person must act. */
+static void
+print_stopped(const json_t *s)
+{
+	printf("%s %s: %s\n", t(N_("sealroomd has stopped and seals nothing:")), text_of(s, "why"), text_of(s, "text"));
+	if (strcmp(text_of(s, "why"), err_word(ERR_LOG_ROLLBACK)) == 0)
+		printf("%s\n", t(N_("What to do: bring back the newest copy of the archive, or of the anti-rollback record "
+		    "(evidence.anchor). Only if there is none: sealroom evidence resume --after-restore --reason TEXT. "
+		    "What lies in the folders stays there and is taken in afterwards. See RESTORE in sealroomd(8).")));
+	else
+		printf("%s\n", t(N_("What to do: bring back the directory evidence of the archive from its newest copy. "
+		    "What lies in the folders stays there and is taken in afterwards. See RESTORE in sealroomd(8).")));
+}
+
 static void
 print_status(const json_t *s)
 {
 	json_t *peers = troubled(json_object_get(s, "peers"));
 
+	if (*text_of(s, "why") != '\0')
+		print_stopped(s);
 	if (strcmp(text_of(s, "state"), "stopped") == 0)
 		printf("%s\n", t(N_("sealroomd is not running. This lies in its spool:")));
 	else
@@ -304,10 +320,34 @@ spool_jobs(const struct spool *s, enum spool_state state, json_t *jobs, struct e
 	return 0;
 }
 
+/* state/stopped: "word text", why the daemon ended until a person has acted. */
+static void
+stopped_why(const struct spool *s, json_t *o)
+{
+	char line[2 * ERR_TEXT_MAX];
+	struct err e;
+	char *text;
+	AUTO_BUF b;
+
+	buf_init(&b, sizeof(line) - 1);
+	if (!io_exists(s->state, STOPPED_FILE) || io_read_file(s->state, STOPPED_FILE, &b, &e) < 0 || b.len == 0)
+		return;
+	memcpy(line, b.data, b.len);
+	line[b.len] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	utf8_scrub(line);
+	if ((text = strchr(line, ' ')) == NULL)
+		return;
+	*text++ = '\0';
+	json_object_set_new(o, "why", json_string(line));
+	json_object_set_new(o, "text", json_string(text));
+}
+
 static int
 spool_status(const struct conf *conf, json_t **ret, struct err *e)
 {
 	json_t *jobs = json_array();
+	json_t *o = json_pack("{s:s, s:O}", "state", "stopped", "jobs", jobs);
 	struct spool s;
 	int r;
 
@@ -315,13 +355,15 @@ spool_status(const struct conf *conf, json_t **ret, struct err *e)
 		/* what is still in incoming/ is the sender's */
 		for (int i = SPOOL_CLAIMED; i < SPOOL_STATES && r == 0; i++)
 			r = spool_jobs(&s, (enum spool_state)i, jobs, e);
+		stopped_why(&s, o);
 		spool_close(&s);
 	}
+	json_decref(jobs);
 	if (r < 0 && errno != ENOENT) { /* a daemon that never ran has no spool */
-		json_decref(jobs);
+		json_decref(o);
 		return r;
 	}
-	*ret = json_pack("{s:s, s:o}", "state", "stopped", "jobs", jobs);
+	*ret = o;
 	return 0;
 }
 

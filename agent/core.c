@@ -31,6 +31,7 @@ job_add(struct core *c, const struct claim *claim, enum spool_state state, int d
 	j->state = state;
 	j->dir = dir;
 	j->out = j->side = -1;
+	j->log_from = claim->log_size;
 	j->backoff_ms = JOB_BACKOFF_MS;
 	while (*pp != NULL)
 		pp = &(*pp)->next;

@@ -119,6 +119,7 @@ struct job {
 	bool settled;              /* held, and all who must know do */
 	bool log_wait;             /* its entry is queued for the next commit */
 	uint64_t log_index;
+	uint64_t log_from;         /* none of its entries lies before (reconcile.h) */
 };
 
 enum { PAGE_TODO, PAGE_RUNNING, PAGE_DONE };
@@ -243,6 +244,8 @@ void logbook_publish_now(struct core *);
 void logbook_stop(struct core *, const char *reason);
 /* The log can not be trusted or written: never sign, stop. */
 void logbook_fatal(struct core *, const struct err *);
+#define STOPPED_FILE "stopped" /* below state/: "word text", why a person must act before the daemon goes on */
+void logbook_remedy(struct core *, const struct err *);
 
 /* Appends and makes durable at once: for what a person is waiting for. */
 int logbook_say(struct core *, struct entry *, uint64_t *ret_index, struct err *);

@@ -11,6 +11,7 @@
 #include "seal/evidence/entry.h"
 
 #include "agent/core.h"
+#include "agent/reconcile.h"
 
 #define PUBLISH_MS 1000
 #define PUBLISH_ENTRIES 256
@@ -47,14 +48,34 @@ logbook_job(struct core *c, struct job *j, struct entry *x)
 	x->operator_uid = j->claim.owner;
 }
 
+/* Said in the journal, and left in state/stopped for `sealroom status`, which finds no daemon then. */
+void
+logbook_remedy(struct core *c, const struct err *e)
+{
+	char text[ERR_TEXT_MAX + 64];
+	struct err why = { 0 };
+	int n;
+
+	if (e->code == ERR_LOG_ROLLBACK)
+		log_line(LOG_ALERT, "evidence log: bring back the newest copy of %s, or of the anti-rollback record in %s; only "
+		                    "if there is none: sealroom evidence resume --after-restore --reason TEXT. What lies in the "
+		                    "folders stays there. See RESTORE in sealroomd(8)", c->conf->archive.path, c->conf->evidence.anchor);
+	else if (e->code == ERR_LOG && !c->log_ready)
+		log_line(LOG_ALERT, "evidence log: bring back %s/evidence from the newest copy; see RESTORE in sealroomd(8)",
+		    c->conf->archive.path);
+	else
+		return;
+	n = snprintf(text, sizeof(text), "%s %s\n", err_word(e->code), e->text);
+	if (c->spool.state >= 0 && io_replace(c->spool.state, STOPPED_FILE, text, (size_t)n, 0600, &why) < 0)
+		log_err(LOG_WARNING, "state/" STOPPED_FILE, &why);
+}
+
 /* The log can not be trusted or written any more: nothing is signed on top of it. */
 void
 logbook_fatal(struct core *c, const struct err *e)
 {
 	log_line(LOG_ALERT, "evidence log: %s: %s; nothing is sealed until this is settled", err_word(e->code), e->text);
-	if (e->code == ERR_LOG_ROLLBACK)
-		log_line(LOG_ALERT, "evidence log: restore the missing part from a copy; the anti-rollback record is in %s",
-		    c->conf->evidence.anchor);
+	logbook_remedy(c, e);
 	core_stop(c, e->code == ERR_LOG_ROLLBACK ? EXIT_LOG_ROLLBACK : EXIT_FAILURE);
 }
 
@@ -72,7 +93,7 @@ logbook_once(struct job *j, struct entry *x, const char *line, int (*fill)(struc
 	struct core *c = j->core;
 	int r;
 
-	if ((r = elog_find(c->elog, x->type, j->claim.id, line, j->claim.log_size, &j->log_index, e)) != 0)
+	if ((r = elog_find(c->elog, x->type, j->claim.id, line, j->log_from, &j->log_index, e)) != 0)
 		return r;
 	if ((r = fill(j, x, e)) < 0 || (r = logbook_append(c, x, &j->log_index, e)) < 0)
 		return r;
@@ -275,7 +296,7 @@ append_config(struct core *c, struct err *e)
 }
 
 static int
-append_start(struct core *c, const struct elog_anchor *a, struct err *e)
+append_start(struct core *c, const struct ready_seal *found, struct err *e)
 {
 	struct entry x = { .type = ENTRY_START };
 	uint64_t at;
@@ -284,9 +305,9 @@ append_start(struct core *c, const struct elog_anchor *a, struct err *e)
 	x.disk_size = elog_size(c->elog);
 	if (x.disk_size > 0 && (r = elog_root(c->elog, x.disk_size, x.disk_root, e)) < 0)
 		return r;
-	x.has_anchor = a->has;
-	x.anchor_size = a->size;
-	memcpy(x.anchor_root, a->root, HASH_LEN);
+	x.has_anchor = found->log_has_record != 0;
+	x.anchor_size = found->log_size;
+	memcpy(x.anchor_root, found->log_root, HASH_LEN);
 	memcpy(x.config_hash, c->conf->hash, HASH_LEN);
 	if (read_boot_id(x.boot, sizeof(x.boot)) < 0)
 		x.boot[0] = '\0';
@@ -309,22 +330,70 @@ append_key(struct core *c, const char *vkey, struct err *e)
 	return logbook_append(c, &x, &at, e);
 }
 
+/*
+ * What the log must have followed: the anti-rollback record, or where a person
+ * gave it up, the log as that person saw it.
+ */
+static int
+anchor_of(struct core *c, const struct ready_seal *facts, struct resume *resume, struct elog_anchor *a, struct err *e)
+{
+	struct err ignored;
+	int r;
+
+	*a = (struct elog_anchor){ .has = facts->log_has_record != 0, .size = facts->log_size, .note = facts->log_note };
+	memcpy(a->root, facts->log_root, HASH_LEN);
+	/* a newer copy was found meanwhile, and the record holds again: then there is nothing to give up */
+	if (facts->log_resume[0] == '\0' || elog_check_anchor(c->elog, a, &ignored) == 0)
+		return 0;
+	if ((r = resume_parse(facts->log_resume, resume, e)) < 0)
+		return r;
+	*a = (struct elog_anchor){ .has = true, .size = resume->disk_size, .note = "" };
+	memcpy(a->root, resume->disk_root, HASH_LEN);
+	return 1;
+}
+
+/* The first entry after a restore says what is known, who went on, and why; jobs follow it. */
+static int
+append_break(struct core *c, const struct resume *resume, struct err *e)
+{
+	struct entry x = { .type = ENTRY_BREAK, .disk_size = resume->disk_size, .has_anchor = resume->has_record,
+		.anchor_size = resume->record_size, .has_operator = true, .operator_uid = resume->uid };
+	char hex[HASH_HEX], line[HASH_HEX + 48];
+	uint64_t at;
+	int r;
+
+	memcpy(x.disk_root, resume->disk_root, HASH_LEN);
+	memcpy(x.anchor_root, resume->record_root, HASH_LEN);
+	memcpy(x.text, resume->reason, sizeof(x.text));
+	hash_hex(x.disk_root, hex);
+	snprintf(line, sizeof(line), "disk %llu sha256:%s", (unsigned long long)x.disk_size, hex);
+	/* written already, and died before its checkpoint was signed */
+	if ((r = elog_find(c->elog, ENTRY_BREAK, NULL, line, x.disk_size, &at, e)) != 0)
+		return r < 0 ? r : 0;
+	if ((r = reconcile_break(c, resume, &x, e)) < 0 || (r = logbook_append(c, &x, &at, e)) < 0 || (r = commit_now(c, e)) < 0)
+		return r;
+	log_line(LOG_WARNING, "evidence log: goes on at entry %llu after a restore (break): %u jobs entered again, %u lost, %u "
+	                      "put aside; the list is evidence/%s", (unsigned long long)at, x.again, x.lost, x.aside, x.files[0].name);
+	return 0;
+}
+
 static int
 begin(struct core *c, const struct ready_seal *facts, struct err *e)
 {
-	struct elog_anchor a = { .has = facts->log_has_record != 0, .size = facts->log_size, .note = facts->log_note };
-	int r;
+	struct elog_anchor a;
+	struct resume resume;
+	int r, resumed;
 
-	memcpy(a.root, facts->log_root, HASH_LEN);
-	if ((r = elog_trust(c->elog, facts->vkey, e)) < 0)
+	if ((r = elog_trust(c->elog, facts->vkey, e)) < 0 || (resumed = r = anchor_of(c, facts, &resume, &a, e)) < 0)
 		return r;
 	if (c->log_ready) /* the log's key process came back: the same key, the same record */
 		return elog_check_anchor(c->elog, &a, e);
-	if ((r = elog_recover(c->elog, &a, e)) < 0 || (r = append_start(c, &a, e)) < 0 || (r = append_key(c, facts->vkey, e)) < 0 ||
+	if ((r = elog_recover(c->elog, &a, e)) < 0 || (resumed == 1 && (r = append_break(c, &resume, e)) < 0) ||
+	    (r = reconcile_jobs(c, e)) < 0 || (r = append_start(c, facts, e)) < 0 || (r = append_key(c, facts->vkey, e)) < 0 ||
 	    (r = append_config(c, e)) < 0 || (r = commit_now(c, e)) < 0)
 		return r;
 	c->log_ready = true;
-	return 0;
+	return io_unlink(c->spool.state, STOPPED_FILE, e);
 }
 
 void

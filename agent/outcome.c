@@ -15,6 +15,7 @@
 #include "agent/deliver.h"
 #include "agent/events.h"
 #include "agent/outcome.h"
+#include "agent/reconcile.h"
 #include "agent/sealing.h"
 #include "agent/watch.h"
 
@@ -345,7 +346,7 @@ deliver_start(struct job *j, enum deliver_kind kind, const struct question_recor
 	if ((req.hot = watch_dir(j->core->watch, j->folder)) < 0)
 		return err_set(e, ERR_IO, "folder %s is not there", j->folder->path);
 	if (kind == DELIVER_RESULT)
-		req.wanted = j->plan->name;
+		req.wanted = j->planned ? j->plan->name : "";
 	if (q != NULL) {
 		req.why = &q->why;
 		req.word = q->word;
@@ -392,7 +393,9 @@ outcome_deliver(struct job *j)
 {
 	struct err e = { 0 };
 
-	if (plan_load(j, &e) < 0 || deliver_start(j, DELIVER_RESULT, NULL, on_result_there, &e) < 0)
+	/* one that was fetched back from the archive has no plan: it is called after its source */
+	if ((io_exists(j->dir, "plan") && plan_load(j, &e) < 0) ||
+	    deliver_start(j, DELIVER_RESULT, NULL, on_result_there, &e) < 0)
 		job_trouble(j, &e);
 }
 
@@ -721,7 +724,8 @@ outcome_held_step(struct job *j)
 		if ((r = logbook_once(j, &x, line, entry_hold, &e)) == 0)
 			return;
 	}
-	if (r == 1 && ((r = event_question(j, "hold", &q, &e)) < 0 ||
+	/* it may wait for months: the next start shall not look through all of them */
+	if (r == 1 && ((r = log_at_put(j, j->log_index, &e)) < 0 || (r = event_question(j, "hold", &q, &e)) < 0 ||
 	        (r = deliver_start(j, DELIVER_HELD, &q, on_held_there, &e)) < 0))
 		r = -(int)e.code;
 	if (r < 0)

@@ -8,6 +8,7 @@
 
 #include "agent/core.h"
 #include "agent/events.h"
+#include "agent/reconcile.h"
 
 /*
  * Start-up is recovery: whatever lies in a state's directory goes on from
@@ -111,13 +112,11 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 		return io_remove_tree(c->spool.dir[st], name, e);
 	if ((dir = spool_job_dir(&c->spool, st, name, e)) < 0)
 		return dir;
-	/* released is only waiting to be removed, and may have lost its claim already */
-	if (st == SPOOL_RELEASED) {
-		close(dir);
-		return io_remove_tree(c->spool.dir[st], name, e);
-	}
 	if ((r = drop_temps(dir, e)) < 0 || (r = claim_get(dir, &claim, e)) < 0) {
 		close(dir);
+		/* waiting to be removed, and begun with: that was after the log had proven itself */
+		if (st == SPOOL_RELEASED)
+			return io_remove_tree(c->spool.dir[st], name, e);
 		log_err(LOG_ALERT, name, e);
 		return 0;
 	}
@@ -125,6 +124,7 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 		close(dir);
 		return err_set(e, ERR_MEM, "job table");
 	}
+	log_at_load(j);
 	if (st == SPOOL_CLAIMED && check_source(j, e) < 0) {
 		log_err(LOG_ALERT, "claimed job is set aside", e);
 		j->why = *e;

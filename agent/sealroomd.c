@@ -68,6 +68,7 @@ exit_of(const struct err *e)
 		return EX_CONFIG;
 	case ERR_LOCKED:
 		return EX_TEMPFAIL;
+	case ERR_LOG: /* at the start: no restart helps */
 	case ERR_LOG_ROLLBACK:
 		return EXIT_LOG_ROLLBACK;
 	case ERR_IO:
@@ -257,6 +258,7 @@ main(int argc, char **argv)
 		for (size_t i = 0; i < n; i++)
 			log_line(LOG_ERR, "%s:%u: %s", p[i].file, p[i].line, p[i].text);
 		log_err(LOG_CRIT, "can not start", &e);
+		logbook_remedy(&c, &e);
 		status = exit_of(&e);
 	} else {
 		status = run(&c, &e);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +10,11 @@
 #include <time.h>
 
 #include "agent/lib/io.h"
+#include "agent/lib/log.h"
 #include "seal/anchor.h"
 
 #define RECORD "checkpoint"
+#define RESUME "resume"
 #define LOCK_TRIES 20 /* a tenth of a second each: our predecessor may still be going */
 #define ROOT_TEXT 44  /* base64 of 32 bytes */
 
@@ -113,6 +116,63 @@ anchor_open(struct anchor *a, const char *path, bool hold, struct err *e)
 	return 0;
 }
 
+/* --- a record that a person gives up ---------------------------------------------------- */
+
+/* Does it name this very record, and a log to go on with? */
+static bool
+resume_fits(const struct anchor *a, const char *text, uint64_t *ret_size)
+{
+	json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *record = json_object_get(o, "record"), *size = json_object_get(record, "size"),
+		     *disk = json_object_get(json_object_get(o, "disk"), "size");
+	const char *root = json_string_value(json_object_get(record, "root"));
+	uint8_t hash[HASH_LEN];
+	bool fits = json_is_integer(disk) && json_integer_value(disk) >= 0;
+
+	if (!a->has)
+		fits = fits && json_is_null(record);
+	else
+		fits = fits && json_is_integer(size) && (uint64_t)json_integer_value(size) == a->size && root != NULL &&
+		    hash_from_hex(root, hash) == 0 && memcmp(hash, a->root, HASH_LEN) == 0;
+	if (fits)
+		*ret_size = (uint64_t)json_integer_value(disk);
+	json_decref(o);
+	return fits;
+}
+
+/* Only whoever signs takes notice of it. */
+static int
+read_resume(struct anchor *a, struct err *e)
+{
+	AUTO_BUF b = { 0 };
+	int r;
+
+	if (a->dir < 0 || !io_exists(a->dir, RESUME))
+		return 0;
+	buf_init(&b, MSG_RESUME_MAX - 1);
+	if ((r = io_read_file(a->dir, RESUME, &b, e)) < 0)
+		return r;
+	memcpy(a->resume, b.data, b.len);
+	a->resume[b.len] = '\0';
+	if (strlen(a->resume) == b.len && resume_fits(a, a->resume, &a->resume_size))
+		return 0;
+	a->resume[0] = '\0';
+	log_line(LOG_WARNING, "evidence.anchor: resume is not about this record; it is removed");
+	return io_unlink(a->dir, RESUME, e);
+}
+
+/* The record that no longer holds stays readable; the log says why from here on. */
+static int
+give_up(struct anchor *a, struct err *e)
+{
+	char name[40];
+
+	if (!a->has)
+		return 0;
+	snprintf(name, sizeof(name), "given-up.%" PRIu64, a->size);
+	return io_replace(a->dir, name, a->note, strlen(a->note), 0600, e);
+}
+
 int
 anchor_check(struct anchor *a, const struct softkey *k, struct err *e)
 {
@@ -120,7 +180,7 @@ anchor_check(struct anchor *a, const struct softkey *k, struct err *e)
 	int r;
 
 	if (!a->has)
-		return 0;
+		return read_resume(a, e);
 	if (!parse_note(a->note, &a->size, a->root))
 		return err_set(e, ERR_LOG, "evidence.anchor: its record is damaged");
 	if ((r = make_note(k, a->size, a->root, again, e)) < 0)
@@ -128,7 +188,7 @@ anchor_check(struct anchor *a, const struct softkey *k, struct err *e)
 	if (strcmp(again, a->note) != 0)
 		return err_set(e, ERR_LOG,
 		    "evidence.anchor: its record is of another log or key than evidence.origin and evidence.key");
-	return 0;
+	return read_resume(a, e);
 }
 
 /* --- signing ---------------------------------------------------------------------------- */
@@ -145,6 +205,9 @@ refuse(const struct anchor *a, const struct softkey *k, const char *origin, uint
 		return err_set(e, ERR_LOG, "asked to sign for another log than evidence.origin");
 	if (size == 0 && memcmp(root, empty, HASH_LEN) != 0)
 		return err_set(e, ERR_LOG, "a tree without entries has another root");
+	if (a->resume[0] != '\0') /* the entry that says why must be under it */
+		return size > a->resume_size ? 0 : err_set(e, ERR_LOG_ROLLBACK,
+		    "the log has %" PRIu64 " entries, and none after %" PRIu64 " says why", size, a->resume_size);
 	if (a->has && size < a->size)
 		return err_set(e, ERR_LOG_ROLLBACK, "the log has %" PRIu64 " entries, signed were %" PRIu64, size, a->size);
 	if (a->has && size == a->size && memcmp(root, a->root, HASH_LEN) != 0)
@@ -161,11 +224,14 @@ anchor_note(struct anchor *a, const struct softkey *k, const char *origin, uint6
 
 	if ((r = refuse(a, k, origin, size, root, e)) < 0)
 		return r;
-	if (a->has && size == a->size)
+	if (a->has && size == a->size && memcmp(root, a->root, HASH_LEN) == 0)
 		return 0; /* the same head: the same note */
-	if ((r = make_note(k, size, root, note, e)) < 0 ||
+	if ((r = make_note(k, size, root, note, e)) < 0 || (a->resume[0] != '\0' && (r = give_up(a, e)) < 0) ||
 	    (r = io_replace(a->dir, RECORD, note, strlen(note), 0600, e)) < 0)
 		return r;
+	if (a->resume[0] != '\0' && (r = io_unlink(a->dir, RESUME, e)) < 0)
+		return r;
+	a->resume[0] = '\0';
 	a->has = true;
 	a->size = size;
 	memcpy(a->root, root, HASH_LEN);

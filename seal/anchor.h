@@ -18,6 +18,13 @@
  *
  * DIR is made (0700) when absent and locked while it is held: one process
  * signs, so what it remembers is what is on disk.
+ *
+ * After a restore from backup a person may give the record up: `sealroom
+ * evidence resume` puts DIR/resume, JSON that names this very record ("record",
+ * or null where there is none) and the log that is there now ("disk").  Only a
+ * tree larger than that is signed then, because its next entry says so (type
+ * break); with it the old record moves to DIR/given-up.<size> and DIR/resume
+ * goes.  A DIR/resume that names another record is a leftover, and is removed.
  */
 #ifndef SEALROOM_ANCHOR_H
 #define SEALROOM_ANCHOR_H
@@ -36,11 +43,13 @@ struct anchor {
 	uint64_t size;
 	uint8_t root[HASH_LEN];
 	char note[MSG_NOTE_MAX];
+	char resume[MSG_RESUME_MAX]; /* "": the record stands */
+	uint64_t resume_size;        /* of the log that is there instead */
 };
 
 /* hold: make and lock the directory, to sign; else only look. */
 int anchor_open(struct anchor *, const char *dir, bool hold, struct err *);
-/* -ERR_LOG: not what this key signs for this log; fills size and root. */
+/* -ERR_LOG: not what this key signs for this log; fills size, root and resume. */
 int anchor_check(struct anchor *, const struct softkey *, struct err *);
 /* -ERR_LOG_ROLLBACK, -ERR_LOG: refused, nothing changed.  Any other error: the record is in doubt, exit. */
 int anchor_note(struct anchor *, const struct softkey *, const char *origin, uint64_t size,

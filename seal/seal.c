@@ -228,6 +228,7 @@ log_facts(struct seal *s)
 	s->facts.log_size = s->anchor.size;
 	memcpy(s->facts.log_root, s->anchor.root, HASH_LEN);
 	memcpy(s->facts.log_note, s->anchor.note, sizeof(s->facts.log_note));
+	memcpy(s->facts.log_resume, s->anchor.resume, sizeof(s->facts.log_resume));
 }
 
 static int

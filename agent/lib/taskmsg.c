@@ -162,6 +162,7 @@ ready_seal_put(struct buf *b, const struct ready_seal *p)
 	buf_put(b, p->log_root, HASH_LEN);
 	buf_put_u32(b, p->log_has_record);
 	buf_put_str(b, p->log_note);
+	buf_put_str(b, p->log_resume);
 }
 
 int
@@ -187,6 +188,7 @@ ready_seal_get(struct buf *b, struct ready_seal *ret, struct err *e)
 	buf_get(b, p.log_root, HASH_LEN);
 	p.log_has_record = buf_get_u32(b);
 	text_get(b, p.log_note, sizeof(p.log_note));
+	text_get(b, p.log_resume, sizeof(p.log_resume));
 	if ((r = decoded(b, p.key_type <= SEAL_KEY_ED25519 && p.cms_max <= 60000, "READY", e)) == 0)
 		*ret = p;
 	return r;

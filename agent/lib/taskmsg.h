@@ -29,6 +29,7 @@
 #define MSG_CANDIDATES_MAX 32
 #define MSG_REASONS_MAX 24
 #define MSG_NOTE_MAX 1024     /* a signed checkpoint */
+#define MSG_RESUME_MAX 2048   /* a person's word that the log goes on after a restore */
 
 struct box {
 	int32_t x0, y0, x1, y1; /* mpt, reader's view, x0 < x1, y0 < y1 */
@@ -88,6 +89,7 @@ struct ready_seal {
 	uint8_t log_root[HASH_LEN];
 	uint32_t log_has_record;
 	char log_note[MSG_NOTE_MAX];   /* last checkpoint it signed; "" for none */
+	char log_resume[MSG_RESUME_MAX]; /* a person gives that record up: `sealroom evidence resume` (JSON); "" */
 };
 void ready_seal_put(struct buf *, const struct ready_seal *);
 int ready_seal_get(struct buf *, struct ready_seal *ret, struct err *);

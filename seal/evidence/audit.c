@@ -36,6 +36,18 @@ audit_say(struct audit *a, uint32_t verdict, const char *path, const char *fmt, 
 }
 
 void
+audit_tell(struct audit *a, const char *path, const char *fmt, ...)
+{
+	char text[1600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	a->found(a->ctx, VERDICT_PROVEN, path, text);
+}
+
+void
 audit_say_err(struct audit *a, const char *path, const struct err *e)
 {
 	audit_say(a, e->code == ERR_LOG || e->code == ERR_SIG ? VERDICT_DISPROVEN : VERDICT_UNKNOWN, path, "%s.", e->text);
@@ -291,6 +303,31 @@ named_files(struct audit *a, const struct entry *x, struct err *e)
 	return 0;
 }
 
+/* The log was put back to an older state, and a person went on: shown, and remembered for --since. */
+static int
+break_entry(struct audit *a, const struct entry *x, struct err *e)
+{
+	char why[1536], record[64] = "missing";
+	void *p = audit_grow(a->breaks, a->nbreaks, &a->breaks_cap, sizeof(*a->breaks));
+	struct audit_break *b;
+
+	if (p == NULL)
+		return err_set(e, ERR_MEM, "audit");
+	a->breaks = p;
+	b = &a->breaks[a->nbreaks++];
+	*b = (struct audit_break){ .index = x->index, .disk_size = x->disk_size, .anchor_size = x->anchor_size,
+		.has_anchor = x->has_anchor };
+	memcpy(b->disk_root, x->disk_root, HASH_LEN);
+	a->res->breaks++;
+	path_display(x->text, why, sizeof(why));
+	if (x->has_anchor)
+		snprintf(record, sizeof(record), "at %llu", (unsigned long long)x->anchor_size);
+	audit_tell(a, "evidence/log", "entry %llu says that after a restore the log went on from %llu entries, its record being "
+	    "%s (user %u: %s); %u jobs entered again, %u lost, %u put aside.", (unsigned long long)x->index,
+	    (unsigned long long)x->disk_size, record, x->operator_uid, why, x->again, x->lost, x->aside);
+	return named_files(a, x, e);
+}
+
 int
 audit_entry(struct audit *a, uint64_t index, const void *text, size_t len, struct err *e)
 {
@@ -314,6 +351,8 @@ audit_entry(struct audit *a, uint64_t index, const void *text, size_t len, struc
 	}
 	if (x.type == ENTRY_JOB || x.type == ENTRY_REJECT || x.type == ENTRY_WITHDRAW)
 		return final_entry(a, &x, e);
+	if (x.type == ENTRY_BREAK)
+		return break_entry(a, &x, e);
 	return x.type == ENTRY_CONFIG || x.type == ENTRY_KEY ? named_files(a, &x, e) : 0;
 }
 
@@ -611,5 +650,6 @@ audit_run(int dir, const struct audit_options *opt, audit_found *found, void *ct
 	free(a.heads);
 	free(a.jobs);
 	free(a.names);
+	free(a.breaks);
 	return r;
 }

@@ -9,6 +9,10 @@
  * proven, disproven (something was changed, cut, exchanged, added or removed),
  * or cannot tell (something could not be read or is newer than this program).
  *
+ * A log that was put back to an older state says so itself, in an entry of type
+ * break: that is shown, and the rest is judged as it stands.  A checkpoint of
+ * the part that was given up (--since) can neither be proven nor disproven.
+ *
  * What is compared:
  *   README.txt, FORMAT       with the texts of the format
  *   log/checkpoint           its signature; with checkpoints/<size>
@@ -17,7 +21,8 @@
  *                            checkpoint needs, nothing else
  *   journal                  its entries with those of the log, and that it
  *                            reaches the end of the log
- *   entries                  form, index, and the checkpoints they list
+ *   entries                  form, index, and the checkpoints they list; in a break,
+ *                            size and root of the log it goes on from
  *   YYYY/MM/DD/              directories and job entries one to one; each file
  *                            read and hashed; each manifest
  *   config/ trust/           with the entries that name them
@@ -46,8 +51,10 @@ struct audit_result {
 	uint64_t files;       /* read and hashed */
 	uint64_t bytes;
 	uint64_t findings;
+	uint64_t breaks;      /* entries that say the log goes on after a restore */
 };
 
+/* VERDICT_PROVEN: no finding, but what an auditor must know (a break). */
 typedef void audit_found(void *ctx, uint32_t verdict, const char *path, const char *sentence);
 
 /* -code only when the audit itself could not be made: no archive there, no memory. */

@@ -33,6 +33,13 @@ struct audit_name { /* a file of config/ or trust/ that an entry names */
 	char name[ENTRY_PATH_MAX];
 };
 
+struct audit_break { /* the log was put back, and says so */
+	uint64_t index;
+	uint64_t disk_size, anchor_size;
+	uint8_t disk_root[HASH_LEN];
+	bool has_anchor;
+};
+
 struct audit {
 	int dir; /* of the archive */
 	const struct audit_options *opt;
@@ -47,12 +54,16 @@ struct audit {
 	size_t njobs, jobs_cap;
 	struct audit_name *names;
 	size_t nnames, names_cap;
+	struct audit_break *breaks;
+	size_t nbreaks, breaks_cap;
 	uint64_t size; /* entries under the newest checkpoint */
 	bool whole;    /* all of them could be read */
 };
 
 void audit_say(struct audit *, uint32_t verdict, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* What an auditor must know, and no finding. */
+void audit_tell(struct audit *, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* A failure to read: disproven when something is missing or malformed, else cannot tell. */
 void audit_say_err(struct audit *, const char *path, const struct err *);
 /* Room for one more element; NULL: no memory. */

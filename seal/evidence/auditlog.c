@@ -30,8 +30,9 @@ struct walk {
 	uint32_t at[TILE_WIDTH + 1];
 	uint64_t total;    /* entries in log and journal */
 	size_t next_head;  /* the first checkpoint not yet reached */
+	size_t breaks_seen;
 	struct checkpoint since;
-	bool has_since;
+	bool has_since, since_differs;
 };
 
 /* --- key and checkpoints --------------------------------------------------------------- */
@@ -189,9 +190,44 @@ read_since(struct walk *w)
 		return;
 	}
 	w->has_since = true;
+}
+
+/* Is what that checkpoint covered among what a break gave up?  Then it is of another history, and the log says so. */
+static bool
+since_given_up(struct walk *w)
+{
+	const struct audit *a = w->a;
+	uint64_t size = w->since.size;
+
+	for (size_t i = 0; i < a->nbreaks; i++) {
+		const struct audit_break *b = &a->breaks[i];
+
+		if (b->disk_size >= size || (b->has_anchor && b->anchor_size < size))
+			continue;
+		audit_say(w->a, VERDICT_UNKNOWN, LOG "checkpoint",
+		    "the checkpoint to compare with covers %llu entries; those from %llu on were given up by the break at entry "
+		    "%llu, so it proves nothing.", (unsigned long long)size, (unsigned long long)b->disk_size,
+		    (unsigned long long)b->index);
+		return true;
+	}
+	return false;
+}
+
+/* At the end, when all breaks are known. */
+static void
+check_since(struct walk *w)
+{
+	struct audit *a = w->a;
+
+	if (!w->has_since || (!w->since_differs && w->since.size <= a->size) || since_given_up(w))
+		return;
 	if (w->since.size > a->size)
 		audit_say(a, VERDICT_DISPROVEN, LOG "checkpoint",
 		    "covers %llu entries, but the log had %llu once: its end was cut off.", (unsigned long long)a->size,
+		    (unsigned long long)w->since.size);
+	else
+		audit_say(a, VERDICT_DISPROVEN, "evidence/log",
+		    "its first %llu entries are not those of the checkpoint to compare with: history was rewritten.",
 		    (unsigned long long)w->since.size);
 }
 
@@ -469,10 +505,7 @@ compare_roots(struct walk *w)
 
 	if (w->has_since && w->since.size == size) {
 		merkle_root(w->tree, root);
-		if (memcmp(root, w->since.root, HASH_LEN) != 0)
-			audit_say(a, VERDICT_DISPROVEN, "evidence/log",
-			    "its first %llu entries are not those of the checkpoint to compare with: history was rewritten.",
-			    (unsigned long long)size);
+		w->since_differs = memcmp(root, w->since.root, HASH_LEN) != 0;
 	}
 	if (w->next_head == a->nheads || a->heads[w->next_head].size != size)
 		return;
@@ -483,6 +516,24 @@ compare_roots(struct walk *w)
 		    (unsigned long long)size);
 	}
 	w->next_head++;
+}
+
+/* A break names the log it goes on from: that must be the one before it. */
+static void
+compare_break(struct walk *w, uint64_t i)
+{
+	const struct audit *a = w->a;
+	uint8_t root[HASH_LEN];
+	const struct audit_break *b;
+
+	if (a->nbreaks == w->breaks_seen)
+		return;
+	w->breaks_seen = a->nbreaks;
+	b = &a->breaks[a->nbreaks - 1];
+	merkle_root(w->tree, root);
+	if (b->disk_size != i || memcmp(b->disk_root, root, HASH_LEN) != 0)
+		audit_say(w->a, VERDICT_DISPROVEN, "evidence/log", "entry %llu names another log than the one before it.",
+		    (unsigned long long)i);
 }
 
 static int
@@ -501,6 +552,7 @@ walk_entry(struct walk *w, uint64_t i, struct err *e)
 	compare_journal(w, i, text, len);
 	if ((r = audit_entry(w->a, i, text, len, e)) < 0)
 		return r;
+	compare_break(w, i);
 	merkle_leaf(w->tree, text, len, leaf);
 	merkle_add(w->tree, leaf);
 	if (i < w->a->size)
@@ -562,7 +614,8 @@ audit_log(struct audit *a, struct err *e)
 		/* without the key there is no telling how long the log is */
 		if (a->has_key) {
 			open_journal(w, evidence);
-			r = walk_all(w, e);
+			if ((r = walk_all(w, e)) == 0)
+				check_since(w);
 		}
 	}
 	journal_free(w->journal);

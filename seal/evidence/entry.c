@@ -495,6 +495,26 @@ get_anchor(char *v, void *field)
 }
 
 static void
+put_jobs(struct buf *b, const void *field)
+{
+	const struct entry *x = field;
+
+	buf_printf(b, "again:%u lost:%u aside:%u", x->again, x->lost, x->aside);
+}
+
+static int
+get_jobs(char *v, void *field)
+{
+	struct entry *x = field;
+	char *again = labelled(&v, "again:"), *lost = labelled(&v, "lost:"), *aside = labelled(&v, "aside:");
+
+	return again == NULL || lost == NULL || aside == NULL || get_u32(again, &x->again) < 0 ||
+	            get_u32(lost, &x->lost) < 0 || get_u32(aside, &x->aside) < 0 ?
+	    -1 :
+	    0;
+}
+
+static void
 put_key(struct buf *b, const void *field)
 {
 	const struct entry *x = field;
@@ -616,7 +636,7 @@ static const struct key keys[] = {
 	{ "source",    T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW), put_source,    get_source,    0 },
 	{ "sealed",    T(JOB),                             put_sealed,    get_sealed,    0 },
 	{ "archive",   T(JOB),                             put_word_line, get_word64,    FIELD(path) },
-	{ "file",      T(JOB) | T(CONFIG) | T(KEY),        NULL,          NULL,          0 },
+	{ "file",      T(JOB) | T(CONFIG) | T(KEY) | T(BREAK), NULL,          NULL,          0 },
 	{ "times",     T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW), put_times,     get_times,     0 },
 	{ "pages",     T(JOB),                             put_u32_line,  get_u32_line,  FIELD(pages) },
 	{ "ocr",       T(JOB),                             put_ocr,       get_ocr,       0 },
@@ -625,13 +645,14 @@ static const struct key keys[] = {
 	{ "seal-cert", T(JOB) | T(ORPHAN),                 put_hash_line, get_hash_line, FIELD(seal_cert) },
 	{ "tst",       T(JOB),                             put_hash_line, get_hash_line, FIELD(tst) },
 	{ "reason",    T(REJECT) | T(HOLD) | T(STOP),      put_word_line, get_word32,    FIELD(reason) },
-	{ "text",      T(REJECT) | T(HOLD) | T(STOP) | T(RELEASE) | T(WITHDRAW) | T(VOID) | T(NOTE), put_text_line, get_text512, FIELD(text) },
-	{ "disk",      T(START),                           put_disk,      get_disk,      0 },
-	{ "anchor",    T(START),                           put_anchor,    get_anchor,    0 },
+	{ "text",      T(REJECT) | T(HOLD) | T(STOP) | T(RELEASE) | T(WITHDRAW) | T(VOID) | T(NOTE) | T(BREAK), put_text_line, get_text512, FIELD(text) },
+	{ "disk",      T(START) | T(BREAK),                put_disk,      get_disk,      0 },
+	{ "anchor",    T(START) | T(BREAK),                put_anchor,    get_anchor,    0 },
+	{ "jobs",      T(BREAK),                           put_jobs,      get_jobs,      0 },
 	{ "boot",      T(START),                           put_word_line, get_word40,    FIELD(boot) },
 	{ "config",    T(START) | T(CONFIG),               put_hash_line, get_hash_line, FIELD(config_hash) },
 	{ "key",       T(KEY),                             put_key,       get_key,       0 },
-	{ "operator",  T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(VOID) | T(NOTE), put_operator, get_operator, 0 },
+	{ "operator",  T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(VOID) | T(NOTE) | T(BREAK), put_operator, get_operator, 0 },
 	{ "host",      ALL,                                put_word_line, get_word64,    FIELD(host) },
 	{ "software",  ALL,                                put_software,  get_software,  0 },
 };

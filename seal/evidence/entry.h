@@ -49,6 +49,7 @@
 	X(WITHDRAW, "withdraw") /* taken back before the seal: final */ \
 	X(VOID,    "void")    /* sealed, and declared void by a person */ \
 	X(ORPHAN,  "orphan")  /* the token was asked, its signature is lost */ \
+	X(BREAK,   "break")   /* log or anti-rollback record were put back; a person went on from here */ \
 	X(NOTE,    "note")    /* words of an operator */
 /* clang-format on */
 
@@ -107,20 +108,25 @@ struct entry {
 	uint32_t attempts;               /* n of the attempt that counts, or that is lost */
 	char token[MSG_NAME_MAX];
 	uint8_t seal_cert[HASH_LEN];     /* SHA-256 of the certificate */
-	/* job config key: in the order of their names */
+	/* job config key break: in the order of their names */
 	char path[64];                   /* job: "2026/11/22/<job>" */
 	uint32_t nfiles;
 	struct entry_file files[ENTRY_FILES_MAX];
 	/* reject hold stop */
 	char reason[32];                 /* err_word(), or a word of its own for stop */
-	char text[512];                  /* one line: reject hold stop release (the decision) withdraw void note */
+	char text[512];                  /* one line: reject hold stop release (the decision) withdraw void note break */
 	uint32_t question;               /* hold release: the n-th hold of this job, from 1 */
-	/* start */
+	/* start break */
 	uint64_t disk_size;              /* the log as found */
 	uint8_t disk_root[HASH_LEN];
 	bool has_anchor;                 /* the anti-rollback record as found */
 	uint64_t anchor_size;
 	uint8_t anchor_root[HASH_LEN];
+	/* break */
+	uint32_t again;                  /* jobs of the spool whose entries were lost: they are entered again */
+	uint32_t lost;                   /* jobs that were logged and are nowhere now */
+	uint32_t aside;                  /* directories of the archive that nothing proves any more */
+	/* start */
 	char boot[40];                   /* kernel's boot id */
 	/* start config */
 	uint8_t config_hash[HASH_LEN];   /* of the effective settings */
@@ -128,7 +134,7 @@ struct entry {
 	char key_role[MSG_NAME_MAX];     /* "log" "seal" "tsa" "trust" */
 	char key_name[MSG_NAME_MAX];     /* token, TSA, or the log's origin */
 	uint8_t key_hash[HASH_LEN];      /* of the vkey text or the certificate's DER */
-	/* job reject hold release withdraw void note: who dropped or decided */
+	/* job reject hold release withdraw void note break: who dropped or decided */
 	bool has_operator;
 	uint32_t operator_uid;
 	struct entry_name operator;

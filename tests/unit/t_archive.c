@@ -108,7 +108,7 @@ test_manifest(int dir, const char *path)
 	          archive_open(&a, path, &e) == 0 && archive_publish(a, sample_jobs[1], SAMPLE_TIME, &f, 1, &e) == 0 &&
 	          run(path, "cmp 2026/11/22/manifest-sha256.txt 2026/11/m") == 0,
 	    "rubbish is replaced");
-	CHECK(archive_orphan(a, "2026/11/22", sample_jobs[1], &e) == 0 &&
+	CHECK(archive_orphan(a, "2026/11/22", sample_jobs[1], &e) == 0 && archive_manifest(a, "2026/11/22", &e) == 0 &&
 	          run(path, "test -d .orphans/*2g && ! test -d 2026/11/22/*2g && cd 2026/11/22 && sha256sum -c manifest-sha256.txt") == 0,
 	    "what nobody knows is put aside, never deleted (%s)", e.text);
 	CHECK(archive_manifest(a, "2031/01/01", &e) == 0, "a day without documents has none");

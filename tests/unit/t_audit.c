@@ -7,13 +7,15 @@
 #include "tests/unit/test.h"
 #include "tests/unit/tmpdir.h"
 
-static char last[2048];
+static char last[2048], told[2048];
 
 static void
 found(void *ctx, uint32_t verdict, const char *path, const char *sentence)
 {
 	(void)ctx;
-	if (last[0] == '\0')
+	if (verdict == VERDICT_PROVEN)
+		snprintf(told, sizeof(told), "%s %s", path, sentence);
+	else if (last[0] == '\0')
 		snprintf(last, sizeof(last), "%u: %s %s", verdict, path, sentence);
 }
 
@@ -225,6 +227,78 @@ test_rollback(int dir, const char *path)
 	CHECK(audit(dir, NULL, since, NULL) != VERDICT_PROVEN, "a damaged checkpoint of the auditor's proves nothing: %s", last);
 }
 
+static struct entry
+break_of(struct elog *l, uint64_t record)
+{
+	struct entry x = { .type = ENTRY_BREAK, .disk_size = elog_size(l), .text = "backup of Sunday", .has_anchor = true,
+		.anchor_size = record, .again = 1, .lost = 2, .nfiles = 1 };
+	struct err e = { 0 };
+
+	if (elog_root(l, x.disk_size, x.disk_root, &e) < 0 ||
+	    elog_keep(l, "config/0123.break", "sealroom-break/1\n", 17, &x.files[0], &e) < 0)
+		sample_die(&e);
+	return x;
+}
+
+/* A log that was put back and says so: the lost end can not be told, all else is judged as ever. */
+static void
+test_break(int dir, const char *path)
+{
+	char lost[1024], later[1024], grown[1024];
+	struct audit_result res;
+	struct archive *a;
+	struct elog *l;
+	struct err e = { 0 };
+	struct entry note = { .type = ENTRY_NOTE, .text = "one more" }, x;
+
+	sample_make(path, 0);
+	CHECK(run(path, "cp -a . $W.old") == 0, "a backup is made");
+	if (archive_open(&a, path, &e) < 0)
+		sample_die(&e);
+	l = sample_log(a);
+	sample_append(l, &note);
+	sample_append(l, &note);
+	sample_publish(l);
+	snprintf(lost, sizeof(lost), "%s", sample_note);
+	sample_append(l, &note);
+	sample_publish(l);
+	snprintf(later, sizeof(later), "%s", sample_note);
+	elog_free(l);
+	archive_free(a);
+	CHECK(run(path, "rm -rf 2026 evidence FORMAT README.txt .new && cp -a $W.old/. . && rm -rf $W.old") == 0,
+	    "the log goes on, and is put back");
+	if (archive_open(&a, path, &e) < 0 || elog_open(&l, archive_dir(a), LOGKEY_ORIGIN, false, &e) < 0 ||
+	    elog_trust(l, LOGKEY_VKEY, &e) < 0)
+		sample_die(&e);
+	sample_anchor.size = elog_size(l);
+	if (elog_root(l, sample_anchor.size, sample_anchor.root, &e) < 0)
+		sample_die(&e);
+	sample_anchor.note = "";
+	if (elog_recover(l, &sample_anchor, &e) < 0)
+		sample_die(&e);
+	x = break_of(l, elog_size(l) + 2);
+	sample_append(l, &x);
+	sample_append(l, &note);
+	sample_append(l, &note);
+	sample_publish(l);
+	snprintf(grown, sizeof(grown), "%s", sample_note);
+	CHECK(audit(dir, NULL, NULL, &res) == VERDICT_PROVEN && res.breaks == 1, "a log with a break is proven (%s)", last);
+	CHECK(strstr(told, "backup of Sunday") != NULL && strstr(told, "2 lost") != NULL, "and the break is told: %s", told);
+	CHECK(audit(dir, NULL, grown, NULL) == VERDICT_PROVEN, "a checkpoint from after it fits (%s)", last);
+	CHECK(audit(dir, NULL, lost, NULL) == VERDICT_UNKNOWN, "one of what was given up can not be told: %s", last);
+	CHECK(audit(dir, NULL, later, NULL) == VERDICT_DISPROVEN, "one that the break does not admit disproves: %s", last);
+	CHECK(run(path, "mv evidence/config/0123.break x") == 0 && audit(dir, NULL, NULL, NULL) == VERDICT_DISPROVEN,
+	    "its list is missed: %s", last);
+	CHECK(run(path, "mv x evidence/config/0123.break") == 0, "it is back");
+	x = break_of(l, 99);
+	x.disk_root[7] ^= 1;
+	sample_append(l, &x);
+	sample_publish(l);
+	CHECK(audit(dir, NULL, NULL, NULL) == VERDICT_DISPROVEN, "a break that names another log is found: %s", last);
+	elog_free(l);
+	archive_free(a);
+}
+
 static void
 test_none(int dir, const char *path)
 {
@@ -239,7 +313,7 @@ test_none(int dir, const char *path)
 int
 main(void)
 {
-	static void (*const tests[])(int, const char *) = { test_bytes, test_hands, test_rollback, test_none };
+	static void (*const tests[])(int, const char *) = { test_bytes, test_hands, test_rollback, test_break, test_none };
 	char path[64];
 	int dir;
 

@@ -74,6 +74,10 @@ static const char *const other_texts[] = {
 
 	"sealroom-entry/v1\ntype note\nindex 8\ntime 2026-11-22T09:00:00.000000Z\nheads -\n"
 	"text %2D\noperator 7:sha256:" H1 "\nhost a\nsoftware sealroom/0.1.0 build:b\n",
+
+	"sealroom-entry/v1\ntype break\nindex 9\ntime 2026-11-22T09:00:00.000000Z\nheads -\n"
+	"file config/" H2 ".break 60 sha256:" H2 "\ntext the disk broke\ndisk 9 sha256:" H1 "\nanchor 52 sha256:" H2 "\n"
+	"jobs again:1 lost:20 aside:3\noperator 1000:-\nhost a\nsoftware sealroom/0.1.0 build:b\n",
 };
 
 static void

@@ -168,6 +168,47 @@ test_record(void)
 	softkey_free(k);
 }
 
+/* A record that a person gives up, after a restore. */
+static void
+test_resume(void)
+{
+	struct softkey *k = vector_key();
+	struct anchor a;
+	struct err e = { 0 };
+	char text[512];
+
+	put_text(in_dir("anchor/checkpoint"), vector_note);
+	snprintf(text, sizeof(text), "{\"record\": {\"size\": 8, \"root\": \"%s\"}, \"disk\": {\"size\": 3, \"root\": \"\"}}", vector_root);
+	put_text(in_dir("anchor/resume"), text);
+	CHECK(anchor_open(&a, in_dir("anchor"), true, &e) == 0 && anchor_check(&a, k, &e) == 0 && a.resume[0] == '\0' &&
+	        access(in_dir("anchor/resume"), F_OK) < 0,
+	    "a word about another record is removed");
+	CHECK(note(&a, k, 4, root_of_3) == -ERR_LOG_ROLLBACK, "and changes nothing");
+	anchor_close(&a);
+	snprintf(text, sizeof(text), "{\"record\": {\"size\": 7, \"root\": \"%s\"}, \"disk\": {\"size\": 3, \"root\": \"\"}}", vector_root);
+	put_text(in_dir("anchor/resume"), text);
+	CHECK(anchor_open(&a, in_dir("anchor"), false, &e) == 0 && anchor_check(&a, k, &e) == 0 && a.resume[0] == '\0' &&
+	        access(in_dir("anchor/resume"), F_OK) == 0,
+	    "who only looks leaves it alone");
+	anchor_close(&a);
+	CHECK(anchor_open(&a, in_dir("anchor"), true, &e) == 0 && anchor_check(&a, k, &e) == 0 && strcmp(a.resume, text) == 0 &&
+	        a.size == 7,
+	    "a word about this one is passed on (%s)", e.text);
+	CHECK(note(&a, k, 3, root_of_3) == -ERR_LOG_ROLLBACK, "the log as it was put back is not signed: it says nothing of it");
+	CHECK(note(&a, k, 4, root_of_3) == 0 && a.size == 4, "one with an entry more is");
+	CHECK(strcmp(get_text(in_dir("anchor/given-up.7")), vector_note) == 0 && access(in_dir("anchor/resume"), F_OK) < 0,
+	    "the old record is kept aside, the word is used up");
+	CHECK(note(&a, k, 3, root_of_3) == -ERR_LOG_ROLLBACK, "once, not for ever");
+	anchor_close(&a);
+	run("rm %s; touch %s", in_dir("anchor/checkpoint"), in_dir("nothing"));
+	put_text(in_dir("anchor/resume"), "{\"record\": null, \"disk\": {\"size\": 5, \"root\": \"\"}}");
+	CHECK(anchor_open(&a, in_dir("anchor"), true, &e) == 0 && anchor_check(&a, k, &e) == 0 && a.resume[0] != '\0' &&
+	        note(&a, k, 5, root_of_3) == -ERR_LOG_ROLLBACK && note(&a, k, 6, root_of_3) == 0,
+	    "a record that is missing can be given up, too");
+	anchor_close(&a);
+	softkey_free(k);
+}
+
 static const struct {
 	const char *name;
 	const char *text;
@@ -234,6 +275,7 @@ main(void)
 	test_made();
 	test_refused();
 	test_record();
+	test_resume();
 	test_damaged();
 	test_hold();
 	fixture_end();
