@@ -87,6 +87,9 @@ ocr_open(struct ocr **ret, const struct strings *languages, struct err *e)
 	if (r == 0 && (!TessBaseAPISetVariable(o->api, "thresholding_method", "2") ||
 	                  !TessBaseAPISetVariable(o->api, "thresholding_kfactor", "0.2")))
 		r = err_set(e, ERR_CONF, "this Tesseract has no thresholding_method; 5.0 or newer is needed");
+	/* Whether letters stand at equal distances matters to engines without a network only, and is dear to find out. */
+	if (r == 0 && !TessBaseAPISetVariable(o->api, "textord_all_prop", "1"))
+		r = err_set(e, ERR_CONF, "this Tesseract has no textord_all_prop");
 	if (r == 0)
 		r = hash_models(o, languages, e);
 	if (r < 0) {
@@ -294,7 +297,7 @@ probe(struct ocr *o, const struct prepared *w, uint32_t fallback, uint32_t *ret,
 	return r;
 }
 
-/* One reading with 'turn' degrees; words in pixels of the prepared, turned, not straightened copy. */
+/* One reading with 'turn' degrees; words in pixels of the prepared page, whole, turned, not straightened. */
 static int
 read_turned(struct ocr *o, const struct prepared *w, uint32_t turn, struct ocr_page *p, struct err *e)
 {
@@ -308,6 +311,7 @@ read_turned(struct ocr *o, const struct prepared *w, uint32_t turn, struct ocr_p
 		struct ocr_word *word = &p->words[i];
 
 		prepare_map_back(&s, &word->x0, &word->y0, &word->x1, &word->y1, &word->base);
+		prepare_uncrop(w, turn, &word->x0, &word->y0, &word->x1, &word->y1, &word->base);
 	}
 	p->turn = turn;
 	p->skew = s.angle;

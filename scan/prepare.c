@@ -15,6 +15,7 @@
 #define THRESHOLD_HALF 12  /* pixels round each whose mean is the paper */
 #define THRESHOLD_PERCENT 70
 #define TEXT_PARTS 6       /* fewer parts of the size of letters: blank */
+#define MARGIN 0.2         /* inch left round what is on the page; lines that are turned keep their ends */
 
 /* --- scaled, and in black and white ------------------------------------------------------------ */
 
@@ -81,23 +82,77 @@ make_small(PIX *pix, int factor)
 	return out;
 }
 
-/* Parts of the size of letters, from 5 to 40 points, and specks. */
-static void
-count_parts(PIX *small, double dpi, int *letters, int *specks)
+/* What is on a page: parts of the size of letters (5 to 40 points), specks, and where all but specks lies. */
+struct parts {
+	int letters, specks;
+	int x0, y0, x1, y1; /* pixels of the small copy */
+};
+
+static struct parts
+count_parts(PIX *small, double dpi)
 {
 	BOXA *boxes = pixConnCompBB(small, 8);
 	double least = dpi * 2.2 / 72, most = dpi * 40 / 72, speck = dpi * SPECK / 2;
 	int all = boxes == NULL ? 0 : boxaGetCount(boxes);
+	struct parts p = { .x0 = pixGetWidth(small), .y0 = pixGetHeight(small) };
 
-	*letters = *specks = 0;
 	for (int i = 0; i < all; i++) {
 		l_int32 x, y, w, h;
 
 		boxaGetBoxGeometry(boxes, i, &x, &y, &w, &h);
-		*letters += h >= least && h <= most && w >= least / 3 && w <= 3 * most && w + h >= 2 * least;
-		*specks += w <= speck && h <= speck;
+		p.letters += h >= least && h <= most && w >= least / 3 && w <= 3 * most && w + h >= 2 * least;
+		if (w <= speck && h <= speck) {
+			p.specks++;
+			continue;
+		}
+		p.x0 = x < p.x0 ? x : p.x0;
+		p.y0 = y < p.y0 ? y : p.y0;
+		p.x1 = x + w > p.x1 ? x + w : p.x1;
+		p.y1 = y + h > p.y1 ? y + h : p.y1;
 	}
 	boxaDestroy(&boxes);
+	return p;
+}
+
+static PIX *
+clip(PIX *pix, int x0, int y0, int x1, int y1)
+{
+	BOX *box = boxCreate(x0, y0, x1 - x0, y1 - y0);
+	PIX *out = pixClipRectangle(pix, box, NULL);
+
+	boxDestroy(&box);
+	return out;
+}
+
+static int
+floor_to(int v, int step)
+{
+	return v < 0 ? 0 : v - v % step;
+}
+
+/* In steps of 32 pixels of the small copy: whole words of memory are moved. */
+static int
+crop(struct prepared *w, const struct parts *p, struct err *e)
+{
+	const int sw = pixGetWidth(w->small), sh = pixGetHeight(w->small), m = (int)(MARGIN * w->dpi / w->factor);
+	const int x0 = floor_to(p->x0 - m, 32), y0 = floor_to(p->y0 - m, 32);
+	const int x1 = p->x1 + m < sw ? p->x1 + m : sw, y1 = p->y1 + m < sh ? p->y1 + m : sh;
+	const int pw = pixGetWidth(w->pix), ph = pixGetHeight(w->pix);
+	PIX *pix, *small;
+
+	w->left = x0 * w->factor;
+	w->top = y0 * w->factor;
+	w->right = x1 == sw ? 0 : pw - x1 * w->factor;
+	w->bottom = y1 == sh ? 0 : ph - y1 * w->factor;
+	small = clip(w->small, x0, y0, x1, y1);
+	pix = clip(w->pix, w->left, w->top, pw - w->right, ph - w->bottom);
+	prepare_done(w);
+	w->small = small;
+	w->pix = pix;
+	if (pix != NULL && small != NULL)
+		return 0;
+	prepare_done(w);
+	return err_set(e, ERR_MEM, "no memory for the page");
 }
 
 /* Dirt on the glass joins words; a full stop of 6 points is larger than what goes. */
@@ -122,7 +177,8 @@ despeckle(struct prepared *w, struct err *e)
 int
 prepare(struct prepared *w, struct Pix *pix, double dpi_x, double dpi_y, struct err *e)
 {
-	int letters, specks;
+	struct parts parts;
+	int r;
 
 	*w = (struct prepared){ .dpi = target_dpi(dpi_x, dpi_y) };
 	w->scale_x = w->dpi / dpi_x;
@@ -139,9 +195,13 @@ prepare(struct prepared *w, struct Pix *pix, double dpi_x, double dpi_y, struct 
 		prepare_done(w);
 		return err_set(e, ERR_MEM, "no memory for the page");
 	}
-	count_parts(w->small, (double)w->dpi / w->factor, &letters, &specks);
-	w->blank = letters < TEXT_PARTS;
-	return specks < SPECKS_FEW ? 0 : despeckle(w, e);
+	parts = count_parts(w->small, (double)w->dpi / w->factor);
+	w->blank = parts.letters < TEXT_PARTS;
+	if (w->blank)
+		return 0;
+	if ((r = crop(w, &parts, e)) < 0)
+		return r;
+	return parts.specks < SPECKS_FEW ? 0 : despeckle(w, e);
 }
 
 void
@@ -369,4 +429,17 @@ prepare_map_back(const struct straight *s, double *x0, double *y0, double *x1, d
 	*y0 = y - bh / 2;
 	*y1 = y + bh / 2;
 	*base = y + below * c;
+}
+
+void
+prepare_uncrop(const struct prepared *w, uint32_t turn, double *x0, double *y0, double *x1, double *y1, double *base)
+{
+	const int sides[4] = { w->left, w->bottom, w->right, w->top }; /* what becomes the left side */
+	const double dx = sides[turn / 90 % 4], dy = sides[(turn / 90 + 3) % 4];
+
+	*x0 += dx;
+	*x1 += dx;
+	*y0 += dy;
+	*y1 += dy;
+	*base += dy;
 }
