@@ -57,6 +57,10 @@ struct token_peer {
 	struct err why;
 	uint32_t restarts, seq, running;
 	bool reserved;
+	bool wants_pin;                 /* greeted; its SETTINGS wait for a person's PIN */
+	int pin;                        /* pipe of a PIN on its way; -1 */
+	login_cb *login;                /* who gave it waits */
+	void *login_ctx;
 	struct question question;
 	struct ready_seal *seal;
 	struct ready_scan *scan;
@@ -96,6 +100,7 @@ struct children {
 };
 
 static void peer_start(struct peer *);
+static void on_greet_late(void *ctx);
 static void peer_down(struct peer *, const struct err *);
 static void pump(struct children *);
 
@@ -157,12 +162,19 @@ open_mark(struct peer *p, struct err *e)
 	return fd;
 }
 
+/* Does it log in with a PIN that only a person has? */
+static bool
+asks_person(const struct peer *p)
+{
+	return p->token != NULL && !p->c->opts.no_login && strcmp(p->token->pin, CONF_PIN_LOGIN) == 0;
+}
+
 static int
 send_settings(struct peer *p, struct err *e)
 {
 	const struct children_opts *o = &p->c->opts;
 	uint32_t flags = 0;
-	int fds[2] = { -1, -1 }, n = 1, r;
+	int fds[3] = { -1, -1, -1 }, n = 1, r;
 	AUTO_BUF b;
 	AUTO_FD memfd = -1;
 	AUTO_FD mark = -1;
@@ -182,8 +194,14 @@ send_settings(struct peer *p, struct err *e)
 			return mark;
 		fds[n++] = mark;
 	}
+	if (p->pin >= 0) {
+		flags |= SETTINGS_PIN;
+		fds[n++] = p->pin;
+	}
 	buf_put_u32(&b, flags);
-	return wire_send(p->proc.sock, MSG_SETTINGS, ++p->seq, &b, fds, n, e);
+	r = wire_send(p->proc.sock, MSG_SETTINGS, ++p->seq, &b, fds, n, e);
+	io_close(&p->pin);
+	return r;
 }
 
 /* --- peers: life and death ------------------------------------------------------------- */
@@ -200,6 +218,17 @@ tell(struct peer *p, bool ready, const struct err *why)
 {
 	if (p->c->opts.changed != NULL && !p->c->closing)
 		p->c->opts.changed(p->c->opts.ctx, p->role, p->name, ready, why);
+}
+
+static void
+answer_login(struct peer *p, const struct err *why)
+{
+	login_cb *cb = p->login;
+
+	io_close(&p->pin);
+	p->login = NULL;
+	if (cb != NULL)
+		cb(p->login_ctx, why);
 }
 
 static void
@@ -349,6 +378,56 @@ children_hurry(struct children *c)
 		}
 }
 
+static int
+may_login(const struct peer *p, struct err *e)
+{
+	if (!asks_person(p))
+		return err_set(e, ERR_USAGE, "the PIN of token %s comes from %s", p->name, p->token->pin);
+	if (p->state == PEER_READY)
+		return err_set(e, ERR_USAGE, "token %s is logged in", p->name);
+	if (p->login != NULL || p->pin >= 0 || (p->state == PEER_SETTING && !p->wants_pin))
+		return err_set(e, ERR_LATER, "a login of token %s is under way", p->name);
+	if (marked(p))
+		return err_set(e, ERR_PIN_STOPPED, "a login was refused or broke off; check the PIN, then: sealroom token clear %s",
+		    p->name);
+	return 0;
+}
+
+int
+children_token_login(struct children *c, const char *name, int fd, login_cb *cb, void *ctx, struct err *e)
+{
+	AUTO_FD pin = fd;
+	struct peer *p = c->peers;
+	int r;
+
+	while (p != NULL && (p->token == NULL || strcmp(p->name, name) != 0))
+		p = p->next;
+	if (p == NULL)
+		return err_set(e, ERR_USAGE, "no such token");
+	if ((r = may_login(p, e)) < 0)
+		return r;
+	p->pin = take_fd(&pin);
+	if (p->wants_pin) {
+		p->wants_pin = false;
+		memset(&p->why, 0, sizeof(p->why));
+		p->timer = loop_timer(c->loop, GREET_MS, on_greet_late, p);
+		if ((r = send_settings(p, e)) < 0) {
+			peer_down(p, e);
+			return r;
+		}
+	} else if (p->proc.pid == 0) {
+		loop_timer_del(c->loop, p->timer);
+		on_restart(p);
+		if (p->proc.pid == 0) {
+			*e = p->why;
+			return -(int)e->code;
+		}
+	} /* else its HELLO is on its way */
+	p->login = cb;
+	p->login_ctx = ctx;
+	return 0;
+}
+
 static void
 schedule_restart(struct peer *p)
 {
@@ -385,8 +464,10 @@ peer_down(struct peer *p, const struct err *why)
 	io_close(&p->proc.sock);
 	io_close(&p->proc.pidfd);
 	p->proc.pid = 0;
+	p->wants_pin = false;
 	p->restarts++;
 	schedule_restart(p);
+	answer_login(p, &p->why);
 	answer_question(p, &p->why, NULL, 0, NULL, NULL);
 	lose_tasks(p);
 	tell(p, false, &p->why);
@@ -417,7 +498,15 @@ on_hello(struct peer *p, struct wire_msg *m, struct err *e)
 		return err_set(e, ERR_CONF, "%s is of another build; install all programs together",
 		    program_of(p->role));
 	p->state = PEER_SETTING;
-	return send_settings(p, e);
+	if (!asks_person(p) || p->pin >= 0)
+		return send_settings(p, e);
+	/* however long it takes: nothing is lost meanwhile, jobs wait as for a card that is away */
+	loop_timer_del(p->c->loop, p->timer);
+	p->timer = 0;
+	p->wants_pin = true;
+	err_set(&p->why, ERR_PIN_SOURCE, "waits for its PIN; sealroom token login %s", p->name);
+	tell(p, false, &p->why);
+	return 0;
 }
 
 static int
@@ -445,6 +534,7 @@ on_ready(struct peer *p, struct wire_msg *m, struct err *e)
 	p->state = PEER_READY;
 	p->ready_at = clock_ms();
 	memset(&p->why, 0, sizeof(p->why));
+	answer_login(p, NULL);
 	tell(p, true, NULL);
 	pump(p->c);
 	return 0;
@@ -638,6 +728,7 @@ peer_start(struct peer *p)
 		p->why = e;
 		p->proc.pid = 0;
 		schedule_restart(p);
+		answer_login(p, &e);
 		tell(p, false, &e);
 		return;
 	}
@@ -660,7 +751,7 @@ add_peer(struct children *c, enum role role, const char *name, const struct conf
 	if (p == NULL)
 		return err_set(e, ERR_MEM, "process table");
 	*p = (struct peer){ .c = c, .role = role, .name = name, .token = token, .log = log,
-		.backoff = BACKOFF_FIRST_MS, .proc = { 0, -1, -1 } };
+		.backoff = BACKOFF_FIRST_MS, .proc = { 0, -1, -1 }, .pin = -1 };
 	while (*pp != NULL)
 		pp = &(*pp)->next;
 	*pp = p;
@@ -704,7 +795,7 @@ static void
 wait_end(struct peer *p, uint64_t since)
 {
 	struct pollfd pfd = { .fd = p->proc.pidfd, .events = POLLIN };
-	uint64_t until = since + (p->token != NULL && p->state == PEER_SETTING ? END_LOGIN_MS : END_MS);
+	uint64_t until = since + (p->token != NULL && p->state == PEER_SETTING && !p->wants_pin ? END_LOGIN_MS : END_MS);
 	uint64_t now = clock_ms();
 
 	if (poll(&pfd, 1, now < until ? (int)(until - now) : 0) <= 0)
@@ -741,6 +832,7 @@ children_close(struct children *c)
 		if (p->proc.pid != 0)
 			wait_end(p, since);
 		c->peers = p->next;
+		io_close(&p->pin);
 		free(p->seal);
 		free(p->scan);
 		free(p);

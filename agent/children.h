@@ -96,6 +96,13 @@ const struct ready_seal *children_token_facts(const struct token_peer *);
 const char *children_token_name(const struct token_peer *);
 /* A person cleared it: a stopped one is started at once. */
 void children_token_cleared(struct children *, const char *name);
+/*
+ * A person's PIN for a token whose setting says so: pin is the reading end of a
+ * pipe, taken in every case, handed on unread, and closed here.  cb comes once
+ * when this returned 0: why NULL, the token is ready.
+ */
+typedef void login_cb(void *ctx, const struct err *why);
+int children_token_login(struct children *, const char *name, int pin, login_cb *, void *ctx, struct err *);
 /* What waits to be started again is started now; a token that a person must clear is not. */
 void children_hurry(struct children *);
 /* The callback comes once, with an error when the process died or hung. Ends the reservation. */

@@ -64,6 +64,9 @@ int cmd_verify(struct cmd_args *);
 int cmd_void(struct cmd_args *);
 int cmd_withdraw(struct cmd_args *);
 
+/* agent/cmd_login.c, a part of cmd_token() */
+int cmd_token_login(struct cmd_args *, const struct conf *, const char *name, bool from_stdin);
+
 /* agent/cmd_common.c: prints "usage: sealroom VERB ARGS" to stderr; EX_USAGE. */
 int cmd_usage(const struct cmd_args *);
 /* Prints "sealroom VERB: word: text", or {"error": word, "text": text}; the fitting exit status. */

@@ -1,5 +1,5 @@
 /*
- * sealroom token list | clear NAME - tokens, and the mark that stops one.
+ * sealroom token list | clear NAME | login NAME - tokens, and the mark that stops one.
  *
  * A login that was refused, or that broke off, leaves a mark in state/tokens/NAME
  * so that no start tries that PIN again: three wrong ones lock a card.  A person
@@ -169,16 +169,20 @@ token_clear(struct cmd_args *a, const struct conf *conf, const char *name)
 int
 cmd_token(struct cmd_args *a)
 {
+	bool from_stdin = cmd_flag(a, "--stdin");
 	bool list = a->argc == 2 && strcmp(a->argv[1], "list") == 0;
 	bool clear = a->argc == 3 && strcmp(a->argv[1], "clear") == 0;
+	bool login = a->argc == 3 && strcmp(a->argv[1], "login") == 0;
 	struct conf *conf;
 	int r;
 
-	if (!list && !clear)
+	if ((!list && !clear && !login) || (from_stdin && !login))
 		return cmd_usage(a);
 	if ((r = cmd_conf(a, &conf)) != 0)
 		return r;
-	r = list ? token_list(a, conf) : token_clear(a, conf, a->argv[2]);
+	r = list ? token_list(a, conf) :
+	    login ? cmd_token_login(a, conf, a->argv[2], from_stdin) :
+	            token_clear(a, conf, a->argv[2]);
 	conf_free(conf);
 	return r;
 }

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
@@ -310,4 +311,54 @@ op_void(void *ctx, struct control_call *call, struct err *e)
 		return NULL;
 	snprintf(a->reason, sizeof(a->reason), "%s", reason);
 	return asked_start(a, call, on_void_history, e);
+}
+
+/* --- a PIN on its way ---------------------------------------------------------------------- */
+
+struct login {
+	struct core *core;
+	uint64_t call;
+	char token[MSG_NAME_MAX];
+};
+
+static void
+on_login(void *ctx, const struct err *why)
+{
+	struct login *l = ctx;
+	struct err e = { 0 };
+	json_t *o = why == NULL ? no_memory(json_pack("{s:s, s:b}", "token", l->token, "ready", 1), &e) : NULL;
+
+	control_answer(l->core->control, l->call, o, why != NULL ? why : &e);
+	free(l);
+}
+
+/* The descriptor goes on to the token's process; nothing is read from it here. */
+json_t *
+op_token_login(void *ctx, struct control_call *call, struct err *e)
+{
+	struct core *c = ctx;
+	const char *name = text_of(call->request, "token");
+	struct stat st;
+	struct login *l;
+
+	if (name == NULL || conf_token(c->conf, name) == NULL) {
+		err_set(e, ERR_USAGE, "no such token");
+		return NULL;
+	}
+	if (fstat(call->fd, &st) < 0 || !S_ISFIFO(st.st_mode)) {
+		err_set(e, ERR_USAGE, "the PIN comes through a pipe");
+		return NULL;
+	}
+	if ((l = calloc(1, sizeof(*l))) == NULL) {
+		err_set(e, ERR_MEM, "answer");
+		return NULL;
+	}
+	l->core = c;
+	l->call = call->id;
+	snprintf(l->token, sizeof(l->token), "%s", name);
+	if (children_token_login(c->children, name, take_fd(&call->fd), on_login, l, e) < 0)
+		free(l);
+	else
+		call->later = true;
+	return NULL;
 }

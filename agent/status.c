@@ -266,6 +266,7 @@ const struct control_op status_ops[] = {
 	{ "resume", op_resume, CONTROL_OPERATES },
 	{ "withdraw", op_withdraw, CONTROL_OPERATES },
 	{ "void", op_void, CONTROL_OPERATES },
+	{ "token-login", op_token_login, CONTROL_OPERATES | CONTROL_FD },
 	{ "token-cleared", op_token_cleared, CONTROL_OPERATES },
 	{ NULL, NULL, 0 },
 };

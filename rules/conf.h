@@ -44,6 +44,8 @@ struct conf_tsa {
 	uint64_t skew_ms;       /* how far genTime may be from our clock */
 };
 
+#define CONF_PIN_LOGIN "login" /* a person gives it: sealroom token login */
+
 struct conf_token {
 	const char *name;
 	struct conf_where where;
@@ -54,7 +56,7 @@ struct conf_token {
 	const char *key_label;
 	const char *cert;       /* PEM or DER file with certificate (and chain); "" = from the token */
 	const char *chain;      /* PEM file with intermediates to put into the CMS; "" */
-	const char *pin;        /* "credential:NAME" or "file:PATH" */
+	const char *pin;        /* "credential:NAME", "file:PATH" or CONF_PIN_LOGIN */
 	bool unsafe_legacy;     /* RSA 2048..2999 bits */
 };
 

@@ -146,7 +146,11 @@ pin_set(struct conf_reader *r, void *at, const char *text)
 		*pin = conf_dup(r, text);
 		return NULL;
 	}
-	return "a PIN never stands in the settings: write \"credential:NAME\" or \"file:PATH\"";
+	if (strcmp(text, CONF_PIN_LOGIN) == 0) {
+		*pin = conf_dup(r, text);
+		return NULL;
+	}
+	return "a PIN never stands in the settings: write \"credential:NAME\", \"file:PATH\" or \"login\"";
 }
 
 static void
@@ -279,7 +283,7 @@ static const struct conf_key token_keys[] = {
 	{ "key_label",     KEY_TEXT, AT(key_label),     0, 200,  "",      "CKA_LABEL of the key", NULL },
 	{ "cert",          KEY_PATH, AT(cert),          0, 4095, "",      "file with the certificate, PEM or DER; default: from the token", NULL },
 	{ "chain",         KEY_PATH, AT(chain),         0, 4095, "",      "PEM file with the issuing certificates", NULL },
-	{ "pin",           KEY_OWN,  AT(pin),           0, 0,    NULL,    "where the PIN is: \"credential:NAME\" or \"file:PATH\"", &own_pin },
+	{ "pin",           KEY_OWN,  AT(pin),           0, 0,    NULL,    "where the PIN is: \"credential:NAME\", \"file:PATH\", or \"login\": a person gives it", &own_pin },
 	{ "unsafe_legacy", KEY_BOOL, AT(unsafe_legacy), 0, 0,    "false", "also use an RSA key of 2048 to 2999 bits", NULL },
 	{ 0 },
 };

@@ -128,15 +128,12 @@ fill(struct pin *pin, int fd, const char *source, struct err *e)
 	return 0;
 }
 
-int
-pin_read(struct pin *ret, const char *source, struct err *e)
+static int
+read_from(struct pin *ret, int fd, const char *source, struct err *e)
 {
 	struct pin pin = { 0 };
 	int r;
-	AUTO_FD fd = open_source(source, e);
 
-	if (fd < 0)
-		return fd;
 	if ((r = page_new(&pin.page, e)) < 0)
 		return r;
 	if ((r = fill(&pin, fd, source, e)) < 0) {
@@ -145,6 +142,20 @@ pin_read(struct pin *ret, const char *source, struct err *e)
 	}
 	*ret = pin;
 	return 0;
+}
+
+int
+pin_read(struct pin *ret, const char *source, struct err *e)
+{
+	AUTO_FD fd = open_source(source, e);
+
+	return fd < 0 ? fd : read_from(ret, fd, source, e);
+}
+
+int
+pin_read_pipe(struct pin *ret, int fd, struct err *e)
+{
+	return read_from(ret, fd, "the PIN that was given", e);
 }
 
 void

@@ -2,6 +2,7 @@
  * pin.h - a PIN in memory, and the mark on disk that saves the card.
  *
  *	pin_read(&pin, "credential:seal", &e)   into a page of its own
+ *	pin_read_pipe(&pin, fd, &e)             the same, from a person at a terminal
  *	pin_mark_check(fd, &permit, &e)         a mark is there: do not log in
  *	pin_mark_set(fd, serial, &e)            synced before every C_Login
  *	pin_mark_clear(fd, &e)                  the token took the PIN
@@ -10,7 +11,9 @@
  * The page is locked into memory, left out of core dumps and wiped in a forked
  * child.  A PIN comes from "credential:NAME" (a file of that name below
  * $CREDENTIALS_DIRECTORY) or from "file:/PATH" (readable by its owner, us, and
- * by nobody else); never from a command line, the environment or a message.
+ * by nobody else); or, where the settings say "login", through a pipe that
+ * `sealroom token login` fills and the core hands on unread.  Never from a command
+ * line, the environment or a message.
  *
  * Cards die after three wrong PINs, so a start never repeats what a start
  * before it did: the mark means "a login was begun and not known to be well".
@@ -37,6 +40,8 @@ struct pin {
 
 /* -ERR_PIN_SOURCE, with the remedy. */
 int pin_read(struct pin *ret, const char *source, struct err *);
+/* Waits for the writer's end; the core has a deadline. */
+int pin_read_pipe(struct pin *ret, int fd, struct err *);
 void pin_wipe(struct pin *);
 
 /* fd: state/tokens/NAME, read and write.  -ERR_PIN_STOPPED when it is marked; permit: see above. */

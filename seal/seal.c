@@ -47,6 +47,7 @@ struct seal {
 	const char *token_name; /* NULL: the log's key */
 	uint32_t flags;         /* SETTINGS_* */
 	int mark_fd;
+	int pin_fd;             /* -1: none came */
 	struct conf *conf;
 	struct token *token;
 	struct softkey *key;
@@ -124,7 +125,12 @@ recv_settings(struct seal *s, struct err *e)
 		return err_set(e, ERR_PEER, "%s in the place of SETTINGS", wire_name(m.type));
 	if (s->token_name == NULL || (m.nfds == 1 && (s->flags & SETTINGS_NO_LOGIN)))
 		return 0; /* who only looks around leaves no mark */
-	if (m.nfds != 2 || fstat(m.fd[1], &st) < 0 || !S_ISREG(st.st_mode))
+	if (s->flags & SETTINGS_PIN) {
+		if (m.nfds != 3 || fstat(m.fd[2], &st) < 0 || !S_ISFIFO(st.st_mode))
+			return err_set(e, ERR_PEER, "SETTINGS without the pipe for the PIN");
+		s->pin_fd = take_fd(&m.fd[2]);
+	}
+	if (m.nfds < 2 || (m.nfds == 3 && s->pin_fd < 0) || fstat(m.fd[1], &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(e, ERR_PEER, "SETTINGS without the file for the PIN mark");
 	s->mark_fd = take_fd(&m.fd[1]);
 	return 0;
@@ -163,6 +169,20 @@ self_test(struct seal *s, struct err *e)
 	return 0;
 }
 
+static int
+get_pin(struct seal *s, const struct conf_token *c, struct pin *pin, struct err *e)
+{
+	int r;
+
+	if (strcmp(c->pin, CONF_PIN_LOGIN) != 0)
+		return pin_read(pin, c->pin, e);
+	if (s->pin_fd < 0)
+		return err_set(e, ERR_PIN_SOURCE, "no PIN was given; sealroom token login %s", c->name);
+	r = pin_read_pipe(pin, s->pin_fd, e);
+	io_close(&s->pin_fd);
+	return r;
+}
+
 /* What needs the PIN: read as late as can be, gone when this returns (but see token.h). */
 static int
 log_in(struct seal *s, const struct conf_token *c, struct err *e)
@@ -170,7 +190,7 @@ log_in(struct seal *s, const struct conf_token *c, struct err *e)
 	struct pin pin = { 0 };
 	int r;
 
-	if (token_wants_pin(s->token) && (r = pin_read(&pin, c->pin, e)) < 0)
+	if (token_wants_pin(s->token) && (r = get_pin(s, c, &pin, e)) < 0)
 		return r;
 	if ((r = token_login(s->token, &pin, s->mark_fd, e)) < 0)
 		return r;
@@ -418,6 +438,7 @@ done(struct seal *s)
 	softkey_free(s->key);
 	anchor_close(&s->anchor);
 	io_close(&s->mark_fd);
+	io_close(&s->pin_fd);
 	conf_free(s->conf);
 }
 
@@ -453,7 +474,7 @@ arguments(struct seal *s, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	static struct seal s = { .mark_fd = -1, .anchor = { .dir = -1 } };
+	static struct seal s = { .mark_fd = -1, .pin_fd = -1, .anchor = { .dir = -1 } };
 	struct err e = { 0 };
 	int r;
 

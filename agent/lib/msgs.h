@@ -15,7 +15,8 @@
  * Payloads:
  *   HELLO      u32 role, str build id, str token name ("" but for seal)
  *   SETTINGS   u32 flags (SETTINGS_*); descriptor 0: memfd, see settings_*() in
- *              agent/lib/taskmsg.h; seal of a token only, descriptor 1: state/tokens/NAME O_RDWR, unless NO_LOGIN
+ *              agent/lib/taskmsg.h; seal of a token only, descriptor 1: state/tokens/NAME O_RDWR, unless NO_LOGIN,
+ *              and with SETTINGS_PIN descriptor 2: a pipe that holds the PIN
  *   READY      role's own facts: struct ready_scan / ready_seal in taskmsg.h
  *   TASK       u32 task, u32 kind, u32 as_mib, u32 cpu_s, u64 fsize, blob params;
  *              descriptors: child's own socket, in, out
@@ -54,7 +55,7 @@ enum role { ROLE_CORE = 1, ROLE_SCAN, ROLE_VERIFY, ROLE_FETCH, ROLE_SEAL, ROLE_T
 /* clang-format off */
 #define MSGS(X) /* name, from, to, largest payload, fewest and most descriptors */ \
 	X(HELLO,     Z | S,     C,         256,          0, 0) \
-	X(SETTINGS,  C,         Z | S,     16,           1, 2) \
+	X(SETTINGS,  C,         Z | S,     16,           1, 3) \
 	X(READY,     Z | S,     C,         WIRE_PAYLOAD, 0, 0) \
 	X(TASK,      C,         Z,         WIRE_PAYLOAD, 1, 3) \
 	X(STARTED,   Z,         C,         8,            1, 1) \

@@ -38,6 +38,7 @@ struct box {
 /* SETTINGS flags */
 #define SETTINGS_OCR 1u       /* scan: load the recognition models */
 #define SETTINGS_LOG_EMPTY 2u /* seal of the log key: the log has no entry yet, a key may be made */
+#define SETTINGS_PIN 8u       /* seal of a token: the PIN comes through a pipe, given by a person */
 #define SETTINGS_NO_LOGIN 4u  /* seal: report certificate and token, never log in (sealroom check) */
 
 /* The SETTINGS memfd: the effective settings as libconfig text, then named PEM files. */

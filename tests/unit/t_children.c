@@ -322,7 +322,7 @@ static struct loop *loop;
 static struct children *children;
 static char dir[64];
 static int dir_fd;
-static struct conf_token token = { .name = "soft" };
+static struct conf_token token = { .name = "soft", .pin = "credential:pin" };
 static const struct conf_token *token_list[] = { &token };
 static struct conf_seal seal = { .name = "stamp", .tokens = token_list, .ntokens = 1 };
 static struct conf conf = { .path = "none.conf", .tokens = &token, .ntokens = 1 };
