@@ -39,14 +39,14 @@
 #define CALLS_COMMON \
 	__NR_read, __NR_write, __NR_close, __NR_poll, __NR_sendmsg, __NR_recvmsg, __NR_brk, __NR_munmap, __NR_mremap, \
 	__NR_madvise, __NR_futex, __NR_getrandom, __NR_clock_gettime, __NR_rt_sigprocmask, __NR_rt_sigreturn, \
-	__NR_restart_syscall, __NR_exit, __NR_exit_group, __NR_fstat, __NR_newfstatat, __NR_pread64, __NR_lseek, __NR_dup2, \
+	__NR_restart_syscall, __NR_exit, __NR_exit_group, __NR_fstat, __NR_newfstatat, __NR_pread64, __NR_lseek, \
 	__NR_sysinfo /* qsort(3) asks how much memory there is */
 
 /* Fewer than 30, with mmap and mprotect, which agent/lib/confine.c adds (never executable). */
 static const int child_calls[] = { CALLS_COMMON, __NR_pwrite64, -1 };
 
 /* To fork, to watch, to reap; and what a child needs to give up the rest. */
-static const int zygote_calls[] = { CALLS_COMMON, __NR_pidfd_open, __NR_wait4, __NR_close_range, __NR_set_robust_list,
+static const int zygote_calls[] = { CALLS_COMMON, __NR_dup2, __NR_pidfd_open, __NR_wait4, __NR_close_range, __NR_set_robust_list,
 	__NR_gettid, __NR_getpid, __NR_prctl, __NR_prlimit64, __NR_seccomp, __NR_landlock_create_ruleset,
 	__NR_landlock_restrict_self, __NR_pwrite64, -1 };
 
@@ -86,21 +86,6 @@ data_hash(const struct scan_state *s, uint8_t out[HASH_LEN])
 	hash_final(h, out);
 }
 
-/*
- * Standard input becomes /dev/null: it stands in for standard error in a child
- * that reads a page, so that no document can write into the journal through
- * what libraries print about it.
- */
-static int
-prepare_null(struct err *e)
-{
-	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
-		return err_sys(e, ERR_IO, "/dev/null");
-	return 0;
-}
-
 static int
 setup(int settings, uint32_t flags, struct buf *ready, void **state, struct err *e)
 {
@@ -109,7 +94,7 @@ setup(int settings, uint32_t flags, struct buf *ready, void **state, struct err 
 	int r;
 
 	json_object_seed(0); /* reads /dev/urandom, which a child can not open */
-	if ((r = prepare_null(e)) < 0 || (r = read_conf(settings, &s, e)) < 0)
+	if ((r = read_conf(settings, &s, e)) < 0)
 		return r;
 	if (flags & SETTINGS_OCR) {
 		if ((r = ocr_open(&s.ocr, &s.conf->scan.languages, e)) < 0)
@@ -123,37 +108,15 @@ setup(int settings, uint32_t flags, struct buf *ready, void **state, struct err 
 	return 0;
 }
 
-/* Libraries must not speak of the document; sanitizers must be able to. */
-static int
-quietly(struct task *t, task_run *run, struct err *e)
-{
-#ifndef SEALROOM_SANITIZE
-	if (dup2(STDIN_FILENO, STDERR_FILENO) < 0)
-		return err_sys(e, ERR_IO, "standard error");
-#endif
-	return run(t, e);
-}
-
-#define QUIET(name) \
-	static int name##_quietly(struct task *t, struct err *e) { return quietly(t, name, e); }
-QUIET(inspect_run)
-QUIET(page_run)
-QUIET(compose_run)
-QUIET(explain_run)
-QUIET(field_run)
-QUIET(finish_run)
-QUIET(sigs_run)
-QUIET(picture_run)
-
 static const struct task_kind kinds[] = {
-	{ TASK_INSPECT, "inspect", inspect_run_quietly },
-	{ TASK_PAGE, "page", page_run_quietly },
-	{ TASK_COMPOSE, "compose", compose_run_quietly },
-	{ TASK_EXPLAIN, "explain", explain_run_quietly },
-	{ TASK_FIELD, "field", field_run_quietly },
-	{ TASK_FINISH, "finish", finish_run_quietly },
-	{ TASK_SIGS, "sigs", sigs_run_quietly },
-	{ TASK_PICTURE, "picture", picture_run_quietly },
+	{ TASK_INSPECT, "inspect", inspect_run },
+	{ TASK_PAGE, "page", page_run },
+	{ TASK_COMPOSE, "compose", compose_run },
+	{ TASK_EXPLAIN, "explain", explain_run },
+	{ TASK_FIELD, "field", field_run },
+	{ TASK_FINISH, "finish", finish_run },
+	{ TASK_SIGS, "sigs", sigs_run },
+	{ TASK_PICTURE, "picture", picture_run },
 };
 
 static const struct task_role scan_role = {

@@ -131,9 +131,25 @@ confine_limits(const struct confine *c, struct err *e)
 }
 
 #ifndef SEALROOM_SANITIZE
+/* What a zygote's child does to itself on its way into confinement, and nothing else of prctl(2). */
+static int
+allow_prctl(scmp_filter_ctx f)
+{
+	static const int options[] = { PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_GET_SECCOMP };
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && r == 0; i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)options[i]));
+	return r;
+}
+
 static int
 allow(scmp_filter_ctx f, int nr)
 {
+	if (nr == SCMP_SYS(prctl))
+		return allow_prctl(f);
+	if (nr == SCMP_SYS(prlimit64)) /* its own limits, nobody else's */
+		return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, 0));
 	return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
 }
 

@@ -11,7 +11,9 @@
  * govern connect() to a pathname socket: who must not reach one has no socket().
  *
  * A system call that is not in the list kills the process (SIGSYS), except
- * those in 'refused', which fail with EPERM so that libraries go on.
+ * those in 'refused', which fail with EPERM so that libraries go on.  Of
+ * prctl(2) in the list only what this module itself needs is allowed, of
+ * prlimit64(2) only one's own limits.
  *
  * In a build with SEALROOM_SANITIZE (make asan) the seccomp filter and RLIMIT_AS
  * are left out, because the sanitizers need them open; Landlock stays.

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -88,6 +89,31 @@ find_kind(const struct task_role *role, uint32_t kind)
 	return NULL;
 }
 
+/*
+ * Standard input becomes /dev/null, which a child has for its output, too: neither a
+ * library's words about a document nor a forged line may come into the journal.
+ */
+static int
+prepare_null(struct err *e)
+{
+	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		return err_sys(e, ERR_IO, "/dev/null");
+	return 0;
+}
+
+/* Sanitizers must be able to speak. */
+static int
+silence(void)
+{
+#ifdef SEALROOM_SANITIZE
+	return 0;
+#else
+	return dup2(STDIN_FILENO, STDOUT_FILENO) < 0 || dup2(STDIN_FILENO, STDERR_FILENO) < 0 ? -1 : 0;
+#endif
+}
+
 /* The child: nothing of the zygote but memory; its socket, input and output. */
 __attribute__((noreturn)) static void
 child_main(struct zygote *z, struct task *t, const struct confine *limits, const struct task_kind *kind)
@@ -95,7 +121,7 @@ child_main(struct zygote *z, struct task *t, const struct confine *limits, const
 	struct err e = { 0 };
 
 	proc_die_with_parent();
-	if (dup2(t->sock, WIRE_FD) < 0)
+	if (silence() < 0 || dup2(t->sock, WIRE_FD) < 0)
 		_exit(EXIT_FAILURE);
 	t->sock = WIRE_FD;
 	if (t->in >= 0)
@@ -226,7 +252,7 @@ begin(struct zygote *z, struct err *e)
 	flags = buf_get_u32(&m.payload);
 	if (m.type != MSG_SETTINGS || !buf_finished(&m.payload))
 		return err_set(e, ERR_PEER, "SETTINGS expected");
-	if ((r = z->role->setup(m.fd[0], flags, &ready, &z->state, e)) < 0 ||
+	if ((r = prepare_null(e)) < 0 || (r = z->role->setup(m.fd[0], flags, &ready, &z->state, e)) < 0 ||
 	    (r = confine_apply(z->role->zygote, e)) < 0)
 		return r;
 	return wire_send(WIRE_FD, MSG_READY, 0, &ready, NULL, 0, e);
