@@ -22,6 +22,7 @@
 #define INSPECT_MIB 1024
 #define LATER_MS 2000
 #define STARTING_MS 50
+#define FULL_MS 250 /* as many unfinished jobs as may be */
 #define SPACE_LATER_MS 10000
 #define INCOMPLETE_LEAST_MS 1000
 #define INCOMPLETE_MOST_MS 60000
@@ -228,6 +229,31 @@ jobs_at_work(const struct core *c)
 	return n;
 }
 
+struct receipts {
+	const struct core *core;
+	const struct conf_folder *folder;
+};
+
+static bool
+is_receipt(void *ctx, const char *work_name)
+{
+	const struct receipts *x = ctx;
+
+	for (const struct job *j = x->core->jobs; j != NULL; j = j->next)
+		if (j->folder == x->folder && strcmp(j->claim.work_name, work_name) == 0)
+			return true;
+	return false;
+}
+
+/* A claim between hosts is a rename; one that was cut short before the job was safe is undone. */
+int
+claiming_opened(void *ctx, const struct conf_folder *f, int dir, int work, struct err *e)
+{
+	struct receipts x = { .core = ctx, .folder = f };
+
+	return f->claim_rename ? intake_put_back(f, dir, work, is_receipt, &x, e) : 0;
+}
+
 void
 claiming_on_quiet(void *ctx, const struct watch_file *f)
 {
@@ -240,7 +266,7 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 		return;
 	}
 	if (!c->log_ready || c->stopping || jobs_at_work(c) + c->claims_running >= c->conf->max_jobs) {
-		watch_later(c->watch, f->folder, f->name, c->log_ready ? LATER_MS / 4 : STARTING_MS);
+		watch_hold(c->watch, f->folder, f->name, c->log_ready ? FULL_MS : STARTING_MS);
 		return;
 	}
 	if ((k = calloc(1, sizeof(*k))) == NULL) {

@@ -27,6 +27,7 @@
 
 #include "agent/children.h"
 #include "agent/cmd.h"
+#include "agent/hot.h"
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
@@ -223,6 +224,29 @@ folder_real_check(struct check *c, const struct conf_folder *f)
 	}
 }
 
+/* How it is known that a document is complete (said out loud, because it is not the same everywhere). */
+static void
+folder_writers_check(struct check *c, const struct conf_folder *f)
+{
+	AUTO_FD dir = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD probe = dir < 0 ? -1 : openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const char *remote = dir < 0 ? NULL : hot_remote(f, dir);
+
+	if (remote != NULL && f->settle_ms != 0 && f->settle_ms < HOT_SETTLE_REMOTE_MS)
+		say(c, WARNING, &f->where,
+		    "folder %s lies on %s: writers on other hosts cannot be seen, only quiet time and structure count; settle is "
+		    "%.1f s: let it be longer than the longest pause of a sender, 30s unless you know it", f->name, remote,
+		    (double)f->settle_ms / 1000);
+	else if (remote != NULL)
+		say(c, GOOD, &f->where,
+		    "folder %s lies on %s: it is polled; writers on other hosts cannot be seen, only quiet time and structure count",
+		    f->name, remote);
+	else if (probe >= 0 && hot_lease(probe) == HOT_UNKNOWN) /* we ourselves have it open for writing */
+		say(c, WARNING, &f->where,
+		    "folder %s: its file system has no leases: whether a file is still being written is told by quiet time and "
+		    "structure alone", f->name);
+}
+
 static void
 folders_check(struct check *c)
 {
@@ -236,6 +260,7 @@ folders_check(struct check *c)
 			continue;
 		folder_group_check(c, f, &st);
 		folder_real_check(c, f);
+		folder_writers_check(c, f);
 		say(c, GOOD, &f->where, "folder %s: %s, %zu rules", f->name, f->path, f->nrules);
 	}
 }

@@ -94,8 +94,11 @@ print_folder(const json_t *f)
 	cell(text_of(f, "path"), 32);
 	printf(" ");
 	if (!json_is_true(json_object_get(f, "there"))) {
-		printf("%s: ", t(N_("NOT THERE")));
+		printf("%s: ", t(json_is_true(json_object_get(f, "locked")) ? N_("ANOTHER AGENT'S") : N_("NOT THERE")));
 		cell(text_of(f, "why"), 0);
+	} else if (json_is_true(json_object_get(f, "polled"))) {
+		printf("%s", t(N_("polled")));
+		comma = ", ";
 	}
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		if (number_of(f, counts[i].key) > 0) {

@@ -256,5 +256,6 @@ int recover_jobs(struct core *, struct err *);
 /* claiming.c: from the hot folder to claimed */
 struct watch_file;
 void claiming_on_quiet(void *ctx, const struct watch_file *);
+int claiming_opened(void *ctx, const struct conf_folder *, int dir, int work, struct err *);
 
 #endif

@@ -543,8 +543,7 @@ open_release(struct deliver *d, struct err *e)
 	io_close(&d->theirs);
 	if (release_name(d)[0] == '\0')
 		return elsewhere(d);
-	d->target = openat(d->hot, d->second_place ? "." : d->folder->word_work,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d->target = path_open(d->hot, d->second_place ? "." : d->folder->word_work, O_RDONLY | O_DIRECTORY);
 	if (d->target < 0)
 		return means_gone(errno) ? elsewhere(d) : err_sys(e, ERR_IO, "opening the folder");
 	if ((d->theirs = hot_open_file(d->target, release_name(d), &st, e)) < 0)

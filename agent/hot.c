@@ -1,7 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/vfs.h>
@@ -11,6 +13,7 @@
 #include "agent/lib/path.h"
 
 #include "agent/hot.h"
+#include "agent/marker.h"
 
 void
 hot_stamp(const struct stat *st, struct hot_stamp *ret)
@@ -64,8 +67,8 @@ hot_open_file(int dir, const char *name, struct stat *ret, struct err *e)
 	return take_fd(&fd);
 }
 
-int
-hot_open_sub(int dir, const char *word, struct err *e)
+static int
+open_sub(int dir, const char *word, struct err *e)
 {
 	mode_t old;
 	int r, saved, fd;
@@ -88,6 +91,21 @@ hot_open_sub(int dir, const char *word, struct err *e)
 	return fd;
 }
 
+int
+hot_open_sub(int dir, const char *word, struct err *e)
+{
+	const char *slash = strchr(word, '/');
+	char first[NAME_MAX + 1];
+	AUTO_FD up = -1;
+
+	if (slash == NULL)
+		return open_sub(dir, word, e);
+	snprintf(first, sizeof(first), "%.*s", (int)(slash - word), word);
+	if ((up = open_sub(dir, first, e)) < 0)
+		return up;
+	return open_sub(up, slash + 1, e);
+}
+
 bool
 hot_ignored(const char *name)
 {
@@ -105,13 +123,13 @@ hot_ignored(const char *name)
 bool
 hot_ours(const struct conf_folder *f, const char *name)
 {
-	const char *const ours[] = { f->word_work, f->word_done, f->word_held, f->word_error, "Stand.txt",
-		"Status.txt" };
+	const char *const ours[] = { f->word_done, f->word_held, f->word_error, "Stand.txt", "Status.txt", MARKER_NAME };
+	size_t n = strcspn(f->word_work, "/");
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcmp(name, ours[i]) == 0)
 			return true;
-	return false;
+	return strlen(name) == n && memcmp(name, f->word_work, n) == 0;
 }
 
 enum hot_lease
@@ -138,7 +156,7 @@ hot_unlease(int fd)
 }
 
 const char *
-hot_remote(int dir)
+hot_remote(const struct conf_folder *f, int dir)
 {
 	static const struct {
 		unsigned long type;
@@ -150,6 +168,8 @@ hot_remote(int dir)
 	};
 	struct statfs s;
 
+	if (f->poll != POLL_AUTO)
+		return f->poll == POLL_ALWAYS ? "a file system that is to be polled" : NULL;
 	if (fstatfs(dir, &s) < 0)
 		return "an unknown file system";
 	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)

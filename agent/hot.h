@@ -29,8 +29,8 @@ bool hot_same(const struct hot_stamp *, const struct hot_stamp *);
 /* Opens a regular file for reading; the descriptor, or -code with errno. Everything else: errno EINVAL or ELOOP. */
 int hot_open_file(int dir, const char *name, struct stat *ret, struct err *);
 /*
- * Opens the sub-folder 'word' (in-arbeit, done ...), making it when it is not
- * there: mode 0770, group and setgid bit inherited from the folder.
+ * Opens the sub-folder 'word' (in-arbeit, done, in-arbeit/HOST ...), making it
+ * when it is not there: mode 0770, group and setgid bit inherited from the folder.
  */
 int hot_open_sub(int dir, const char *word, struct err *);
 
@@ -50,7 +50,15 @@ enum hot_lease hot_lease(int fd);
 bool hot_lease_broken(int fd);
 void hot_unlease(int fd);
 
-/* Network and FUSE: writers elsewhere are not seen, inotify is silent. Returns its name, or NULL for a local one. */
-const char *hot_remote(int dir);
+/*
+ * Network and FUSE: writers elsewhere are not seen, inotify is silent.  Returns
+ * the file system's name, or NULL when the folder counts as local; poll = "always"
+ * and "never" overrule its type.
+ */
+const char *hot_remote(const struct conf_folder *, int dir);
+#define HOT_SETTLE_MS 10000 /* where the settings say nothing */
+#define HOT_SETTLE_REMOTE_MS 30000
+#define HOT_POLL_MS 30000
+#define HOT_POLL_REMOTE_MS 10000
 
 #endif

@@ -1,5 +1,7 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -8,6 +10,7 @@
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 #include "agent/lib/log.h"
+#include "agent/lib/path.h"
 
 #include "agent/hot.h"
 #include "agent/intake.h"
@@ -279,31 +282,57 @@ intake_drop(struct intake **in)
 
 /* --- commit ------------------------------------------------------------------------------ */
 
-/* A name below work/ that is free now; "" when the folder has none to offer. */
+/* "Brief (2).tif": of a long name less of the stem, cut where a character begins. */
 static void
-choose_receipt(const struct intake *in, int work, char *dst)
+number_name(const char *name, int i, char dst[SPOOL_NAME_MAX])
 {
-	const char *name = in->claim.name, *dot = strrchr(name, '.');
-	int stem = (int)(dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name));
-	int n;
+	const char *dot = strrchr(name, '.');
+	size_t stem = dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name), suffix = strlen(name + stem);
+	char number[16];
+	size_t room;
 
-	dst[0] = '\0';
-	if (work < 0)
-		return;
-	strcpy(dst, name);
-	for (int i = 2; io_exists(work, dst) && i < 1000; i++) {
-		n = snprintf(dst, SPOOL_NAME_MAX, "%.*s (%d)%s", stem, name, i, name + stem);
-		if (n < 0 || n >= SPOOL_NAME_MAX)
-			break;
+	room = SPOOL_NAME_MAX - 1 - (size_t)snprintf(number, sizeof(number), " (%d)", i);
+	if (suffix >= room / 2) { /* no suffix of anything */
+		stem += suffix;
+		suffix = 0;
 	}
-	if (io_exists(work, dst))
+	if (stem + suffix > room)
+		for (stem = room - suffix; stem > 0 && ((unsigned char)name[stem] & 0xC0) == 0x80; stem--)
+			continue;
+	snprintf(dst, SPOOL_NAME_MAX, "%.*s%s%s", (int)stem, name, number, suffix > 0 ? dot : "");
+}
+
+/* A name that is free now; "" when the folder has none to offer. */
+static void
+free_name(int dir, const char *name, char dst[SPOOL_NAME_MAX])
+{
+	snprintf(dst, SPOOL_NAME_MAX, "%s", name);
+	for (int i = 2; io_exists(dir, dst) && i < 1000; i++)
+		number_name(name, i, dst);
+	if (io_exists(dir, dst))
 		dst[0] = '\0';
 }
 
-/*
- * The operator's receipt: best effort, never waited for, the claim knows both
- * places.  If another file took the name just now it goes back where it was.
- */
+static bool
+is_source(const struct intake *in, const struct stat *st)
+{
+	return st->st_ino == in->stamp.ino && st->st_dev == in->stamp.dev;
+}
+
+/* Another file that took the name in that moment goes back where it was. */
+static void
+give_back(const struct intake *in, int work)
+{
+	const struct claim *c = &in->claim;
+	char name[SPOOL_NAME_MAX];
+
+	free_name(in->hot, c->name, name);
+	if (name[0] == '\0' || renameat2(work, c->work_name, in->hot, name, RENAME_NOREPLACE) < 0)
+		log_line(LOG_ALERT, "folder %s: job %s: a file was moved to %s/ and could not be moved back: %s",
+		    in->folder->name, c->id, in->folder->word_work, strerror(errno));
+}
+
+/* The operator's receipt: best effort, never waited for, the claim knows both places. */
 static void
 receipt(const struct intake *in, int work)
 {
@@ -312,11 +341,38 @@ receipt(const struct intake *in, int work)
 
 	if (c->work_name[0] == '\0' || renameat2(in->hot, c->name, work, c->work_name, RENAME_NOREPLACE) < 0)
 		return;
-	if (fstatat(work, c->work_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (st.st_ino != in->stamp.ino || st.st_dev != in->stamp.dev) &&
-	    renameat2(work, c->work_name, in->hot, c->name, RENAME_NOREPLACE) < 0)
-		log_line(LOG_ALERT, "folder %s: job %s: another file was moved to %s/ and could not be moved back: %s",
-		    in->folder->name, c->id, in->folder->word_work, strerror(errno));
+	if (fstatat(work, c->work_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_source(in, &st))
+		give_back(in, work);
+}
+
+/*
+ * The claim between hosts.  An answer may be lost on the way, so what is there
+ * afterwards decides, not the answer.  A rename changes ctime, and nothing else may have changed.
+ */
+static int
+take_name(struct intake *in, int work, struct err *e)
+{
+	const struct claim *c = &in->claim;
+	struct hot_stamp now;
+	struct stat st;
+	int r = 0, saved;
+
+	if (work < 0 || c->work_name[0] == '\0')
+		return err_set(e, ERR_IO, "the folder %s can not be used", in->folder->word_work);
+	if (renameat2(in->hot, c->name, work, c->work_name, RENAME_NOREPLACE) < 0)
+		r = -1;
+	saved = errno;
+	if (fstatat(work, c->work_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		errno = r < 0 ? saved : errno;
+		return err_sys(e, ERR_IO, "taking it by its name");
+	}
+	hot_stamp(&st, &now);
+	now.ctime_ns = in->stamp.ctime_ns;
+	if (hot_same(&now, &in->stamp) && !intake_broken(in))
+		return 0;
+	if (r == 0 || is_source(in, &st))
+		give_back(in, work);
+	return err_set(e, ERR_IO, "another file has this name now, or it was changed in this moment");
 }
 
 /* After a failed step: back to incoming, so that a file is never both the sender's and, unsynced, ours. */
@@ -329,16 +385,19 @@ uncommit(const struct spool *spool, const char *id)
 }
 
 static int
-commit(struct intake *in, struct err *e)
+commit(struct intake *in, int work, struct err *e)
 {
 	int r;
 
 	if (in->hash != NULL || in->at != in->stamp.size)
 		return err_set(e, ERR_IO, "the copy is not whole");
-	if ((r = check_unchanged(in, e)) < 0 || (r = claim_put(in->job, &in->claim, e)) < 0)
+	if ((r = check_unchanged(in, e)) < 0 || (in->folder->claim_rename && (r = take_name(in, work, e)) < 0))
 		return r;
-	if ((r = spool_move(in->spool, in->claim.id, SPOOL_INCOMING, SPOOL_CLAIMED, e)) < 0)
+	if ((r = claim_put(in->job, &in->claim, e)) == 0 &&
+	    (r = spool_move(in->spool, in->claim.id, SPOOL_INCOMING, SPOOL_CLAIMED, e)) < 0)
 		uncommit(in->spool, in->claim.id);
+	if (r < 0 && in->folder->claim_rename)
+		give_back(in, work);
 	return r;
 }
 
@@ -351,14 +410,53 @@ intake_commit(struct intake **pin, uint64_t log_size, struct claim *ret_claim, i
 	int r;
 
 	in->claim.log_size = log_size;
-	choose_receipt(in, work, in->claim.work_name);
-	if ((r = commit(in, e)) < 0) {
+	if (work >= 0)
+		free_name(work, in->claim.name, in->claim.work_name);
+	if ((r = commit(in, work, e)) < 0) {
 		intake_drop(pin);
 		return r;
 	}
-	receipt(in, work);
+	if (!in->folder->claim_rename)
+		receipt(in, work);
 	*ret_claim = in->claim;
 	*ret_job_dir = take_fd(&in->job);
 	intake_free(pin);
 	return 0;
+}
+
+/* --- what was taken by its name and never committed ---------------------------------------- */
+
+static int
+put_back(const struct conf_folder *f, int dir, int work, const char *name, struct err *e)
+{
+	char to[SPOOL_NAME_MAX], shown[3 * SPOOL_NAME_MAX];
+
+	free_name(dir, name, to);
+	if (to[0] == '\0' || renameat2(work, name, dir, to, RENAME_NOREPLACE) < 0)
+		return err_sys(e, ERR_IO, "moving a file back from %s", f->word_work);
+	path_display(name, shown, sizeof(shown));
+	log_line(LOG_NOTICE, "folder %s: %s was taken and not yet safe: back into the folder", f->name, shown);
+	return 0;
+}
+
+int
+intake_put_back(const struct conf_folder *f, int dir, int work, intake_known *known, void *ctx, struct err *e)
+{
+	int fd = openat(work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	struct dirent *de;
+	struct stat st;
+	DIR *d;
+
+	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+		io_close(&fd);
+		return err_sys(e, ERR_IO, "reading the folder %s", f->word_work);
+	}
+	while (r == 0 && (errno = 0, de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.' && fstatat(work, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    !known(ctx, de->d_name))
+			r = put_back(f, dir, work, de->d_name, e);
+	if (r == 0 && errno != 0)
+		r = err_sys(e, ERR_IO, "reading the folder %s", f->word_work);
+	closedir(d);
+	return r;
 }

@@ -7,6 +7,11 @@
  *	intake_commit(&in, log_size, &ret_job_dir, &e)   the job is in claimed/, H/name in H/work
  *	intake_drop(&in)            as if nothing had been; NULL is fine
  *
+ * Where several hosts share the folder (claim = "rename") the commit begins with
+ * renaming H/name to H/work/HOST/name: of all that copied it one succeeds, and
+ * the others drop their copies.  What is renamed and then not committed goes
+ * back, now or when the folder is opened again: intake_put_back().
+ *
  * The sender's file is never linked, renamed or written before the commit: a
  * copy is hashed while it is made, synced, and the name must then still lead to
  * the same inode with the same size and times, with our read lease unbroken
@@ -57,5 +62,12 @@ bool intake_broken(struct intake *);
  */
 int intake_commit(struct intake **in, uint64_t log_size, struct claim *ret_claim, int *ret_job_dir, struct err *);
 void intake_drop(struct intake **in);
+
+/*
+ * claim = "rename": files in 'work' that no claim is known of (known() says so
+ * by their names there) go back into the folder, as if never taken.
+ */
+typedef bool intake_known(void *ctx, const char *work_name);
+int intake_put_back(const struct conf_folder *, int dir, int work, intake_known *, void *ctx, struct err *);
 
 #endif

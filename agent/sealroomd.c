@@ -166,6 +166,14 @@ operators_read(struct core *c, struct err *e)
 	return 0;
 }
 
+static int
+watch_folders(struct core *c, struct err *e)
+{
+	const struct watch_owner owner = { .agent = c->spool.agent, .state = c->spool.state, .opened = claiming_opened };
+
+	return watch_open(&c->watch, c->loop, c->conf, &owner, CLAIMS_AT_ONCE, claiming_on_quiet, c, e);
+}
+
 static void
 on_alive(void *ctx)
 {
@@ -194,7 +202,7 @@ core_open(struct core *c, const char *conf, struct err *e)
 	    (r = spool_open(&c->spool, c->conf, e)) < 0 || (r = seen_expire(&c->spool, e)) < 0 ||
 	    (r = archive_open(&c->archive, c->conf->archive.path, e)) < 0 || (r = logbook_open(c, e)) < 0 ||
 	    (r = pause_open(c, e)) < 0 || (r = operators_read(c, e)) < 0 || (r = recover_jobs(c, e)) < 0 ||
-	    (r = watch_open(&c->watch, c->loop, c->conf, CLAIMS_AT_ONCE, claiming_on_quiet, c, e)) < 0 ||
+	    (r = watch_folders(c, e)) < 0 ||
 	    (r = start_children(c, e)) < 0)
 		return r;
 	return control_open(&c->control, c->loop, c->conf->control, &control, e);

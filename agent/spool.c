@@ -86,6 +86,27 @@ check_format(int dir, bool make, struct err *e)
 	return 0;
 }
 
+/* Made once: whoever has this state directory and its lock is this agent, on whatever host. */
+static int
+know_agent(struct spool *s, bool make, struct err *e)
+{
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, ID_LEN);
+	if (!io_exists(s->state, "agent")) {
+		if (!make)
+			return 0;
+		if (id_new(s->agent) < 0)
+			return err_sys(e, ERR_IO, "random numbers");
+		return io_put(s->state, "agent", s->agent, ID_LEN, 0600, e);
+	}
+	if ((r = io_read_file(s->state, "agent", &b, e)) < 0)
+		return r;
+	snprintf(s->agent, sizeof(s->agent), "%.*s", (int)b.len, (const char *)b.data);
+	return id_valid(s->agent) ? 0 : err_set(e, ERR_CONF, "the file agent in the state directory is damaged; remove it");
+}
+
 static int
 open_below(int dir, const char *path, bool make, int *ret, struct err *e)
 {
@@ -103,6 +124,7 @@ void
 spool_init(struct spool *s)
 {
 	s->state = s->lock = s->quarantine = s->seen = s->tokens = s->tsa = s->events_tmp = s->events_new = -1;
+	s->agent[0] = '\0';
 	for (int i = 0; i < SPOOL_STATES; i++)
 		s->dir[i] = -1;
 }
@@ -118,7 +140,8 @@ open_dirs(struct spool *s, bool make, struct err *e)
 	AUTO_FD spool = -1;
 	int r;
 
-	if ((r = open_below(s->state, "spool", make, &spool, e)) < 0 || (r = check_format(spool, make, e)) < 0)
+	if ((r = open_below(s->state, "spool", make, &spool, e)) < 0 || (r = check_format(spool, make, e)) < 0 ||
+	    (r = know_agent(s, make, e)) < 0)
 		return r;
 	for (int i = 0; i < SPOOL_STATES; i++)
 		if ((r = open_below(spool, state_names[i], make, &s->dir[i], e)) < 0)

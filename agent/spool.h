@@ -15,7 +15,8 @@
  *   held       J                    source, claim, question, page results
  *
  * Nothing else remembers anything: start-up looks at the directories and goes on.
- * Other directories of state/: quarantine, seen, tokens, tsa, anchor, events/{tmp,new}.
+ * The file state/agent names this state directory to others (marker.h).
+ * Other directories of state/: folders (which hot folders are mounts), quarantine, seen, tokens, tsa, anchor, events/{tmp,new}.
  */
 #ifndef SEALROOM_SPOOL_H
 #define SEALROOM_SPOOL_H
@@ -41,6 +42,7 @@ const char *spool_state_name(enum spool_state);
 struct spool {
 	int state;                  /* conf->state */
 	int lock;                   /* OFD lock held while the daemon lives */
+	char agent[ID_MAX];         /* who we are to others on one hot folder; "" after spool_peek() of a new state */
 	int dir[SPOOL_STATES];
 	int quarantine, seen, tokens, tsa, events_tmp, events_new;
 };

@@ -15,10 +15,12 @@
 #include "agent/lib/path.h"
 
 #include "agent/hot.h"
+#include "agent/marker.h"
 #include "agent/watch.h"
 
 #define BUCKETS 1024
-#define POLL_MAX_MS 60000
+#define POLL_LOCAL_MAX_MS 60000 /* notified or not */
+#define IDLE_MS 60000
 #define GONE_MS 2000 /* a folder that is not there is looked for so often */
 #define REPORTS_FREE 50 /* lines about odd names a folder before they are rationed */
 #define EVENTS                                                                                            \
@@ -44,6 +46,8 @@ struct name {
 	uint32_t scan;  /* number of the scan that saw it last */
 	uint64_t since; /* unchanged since, clock_ms() */
 	uint64_t due;   /* not offered before, for NAME_LATER */
+	uint64_t ready; /* when it may be offered */
+	uint32_t place; /* among those that wait, from 1; 0: it does not */
 	char text[];
 };
 
@@ -53,7 +57,13 @@ struct folder {
 	int wd;  /* -1: no watch */
 	dev_t dev;
 	ino_t ino;
+	uint64_t mount;          /* id of the mount it is on */
+	const char *remote;      /* the network file system it lies on; NULL: a local one */
+	uint64_t settle_ms, poll_ms;
+	struct marker marker;    /* that it is ours */
+	struct marker work;      /* that our part of its work folder is, when it is shared */
 	char why[ERR_TEXT_MAX];  /* not there, because */
+	bool locked;             /* another agent's */
 	bool alarmed, no_lease_said;
 	DIR *scanning;
 	uint32_t scan;           /* number of the current or last scan */
@@ -66,14 +76,19 @@ struct folder {
 	uint32_t reports;
 	struct log_limit limit;
 	struct name *bucket[BUCKETS];
+	struct name **heap;      /* those that wait, the next one to be offered first */
+	uint32_t waiting, room;
 };
 
 struct watch_set {
 	struct loop *loop;
 	watch_cb *on_quiet;
 	void *ctx;
+	struct watch_owner owner;
+	struct marker_who who;
 	uint32_t most;
 	bool paused;
+	uint64_t hold; /* nothing is offered before */
 	int inotify;
 	uint64_t timer;
 	size_t turn;     /* folder whose turn it is to be offered */
@@ -82,6 +97,78 @@ struct watch_set {
 };
 
 static void schedule(struct watch_set *);
+
+/* --- who is next: a heap of the names that wait ------------------------------------------- */
+
+static void
+heap_put(struct folder *f, uint32_t place, struct name *n)
+{
+	f->heap[place - 1] = n;
+	n->place = place;
+}
+
+/* From a place that may be wrong to the right one. */
+static void
+heap_settle(struct folder *f, struct name *n)
+{
+	uint32_t at = n->place, up, down;
+
+	for (; (up = at / 2) > 0 && f->heap[up - 1]->ready > n->ready; at = up)
+		heap_put(f, at, f->heap[up - 1]);
+	for (; (down = 2 * at) <= f->waiting; at = down) {
+		down += down < f->waiting && f->heap[down]->ready < f->heap[down - 1]->ready;
+		if (f->heap[down - 1]->ready >= n->ready)
+			break;
+		heap_put(f, at, f->heap[down - 1]);
+	}
+	heap_put(f, at, n);
+}
+
+static void
+heap_drop(struct folder *f, struct name *n)
+{
+	struct name *last = f->heap[--f->waiting];
+	uint32_t place = n->place;
+
+	n->place = 0;
+	if (last == n)
+		return;
+	heap_put(f, place, last);
+	heap_settle(f, last);
+}
+
+/* There is room for every name of the folder, or the name is not taken up. */
+static bool
+heap_room(struct folder *f, uint32_t names)
+{
+	uint32_t room = f->room == 0 ? 64 : f->room * 2;
+	struct name **heap;
+
+	if (names <= f->room)
+		return true;
+	if ((heap = reallocarray(f->heap, room, sizeof(*heap))) == NULL)
+		return false;
+	f->heap = heap;
+	f->room = room;
+	return true;
+}
+
+/* After each change of its state or its times. */
+static void
+name_queue(struct folder *f, struct name *n)
+{
+	uint64_t quiet = n->since + f->settle_ms;
+
+	if (n->state != NAME_WAITING && n->state != NAME_LATER) {
+		if (n->place > 0)
+			heap_drop(f, n);
+		return;
+	}
+	n->ready = n->due > quiet ? n->due : quiet;
+	if (n->place == 0)
+		heap_put(f, ++f->waiting, n);
+	heap_settle(f, n);
+}
 
 /* --- names of a folder ------------------------------------------------------------------- */
 
@@ -114,6 +201,22 @@ name_state(struct folder *f, struct name *n, enum name_state s)
 	f->count[n->state]--;
 	n->state = s;
 	f->count[s]++;
+	name_queue(f, n);
+}
+
+/* Something happened to it: its quiet time begins anew. */
+static void
+name_touch(struct folder *f, struct name *n)
+{
+	n->since = clock_ms();
+	name_queue(f, n);
+}
+
+static void
+name_put_off(struct folder *f, struct name *n, uint64_t due)
+{
+	n->due = due;
+	name_state(f, n, NAME_LATER);
 }
 
 static void
@@ -122,6 +225,8 @@ name_forget(struct folder *f, struct name **p)
 	struct name *n = *p;
 
 	f->count[n->state]--;
+	if (n->place > 0)
+		heap_drop(f, n);
 	*p = n->next;
 	free(n);
 }
@@ -167,7 +272,7 @@ name_add(struct folder *f, struct name **slot, const char *text, const struct st
 	struct name *n;
 
 	if (name_total(f) >= WATCH_NAMES || ((ignored || odd) && junk >= WATCH_NAMES / 2) ||
-	    (n = calloc(1, sizeof(*n) + len)) == NULL) {
+	    !heap_room(f, name_total(f) + 1) || (n = calloc(1, sizeof(*n) + len)) == NULL) {
 		*(ignored || odd ? &f->past_odd : &f->past) += 1; /* a later scan sees it again */
 		return NULL;
 	}
@@ -177,6 +282,7 @@ name_add(struct folder *f, struct name **slot, const char *text, const struct st
 	hot_stamp(st, &n->stamp);
 	f->count[n->state]++;
 	*slot = n;
+	name_queue(f, n);
 	if (n->state == NAME_ODD)
 		report(f, n, odd_kind(st->st_mode));
 	return n;
@@ -192,8 +298,8 @@ name_update(struct folder *f, struct name *n, const struct stat *st)
 	if (hot_same(&n->stamp, &now) || n->state == NAME_BUSY || n->state == NAME_OFFERED)
 		return;
 	n->stamp = now;
-	n->since = clock_ms();
 	n->due = 0;
+	name_touch(f, n);
 	if (n->state == NAME_IGNORED)
 		return;
 	if (S_ISREG(st->st_mode)) {
@@ -236,6 +342,8 @@ folder_close(struct watch_set *w, struct folder *f)
 	if (f->wd >= 0)
 		inotify_rm_watch(w->inotify, f->wd);
 	f->wd = -1;
+	marker_leave(&f->work);
+	marker_leave(&f->marker);
 	io_close(&f->dir);
 }
 
@@ -254,53 +362,140 @@ folder_subs(const struct folder *f, struct err *e)
 	return 0;
 }
 
+/*
+ * Where nothing is mounted any more lies a directory that nobody looks into:
+ * nothing is taken from it, nothing put there.  The device tells, not whether it
+ * is a mount: a service manager may mount a folder over itself.
+ */
+static int
+folder_mounted(const struct watch_set *w, const struct folder *f, struct err *e)
+{
+	AUTO_FD marks = -1;
+	struct stat up;
+	bool mount;
+	int r;
+
+	if (fstatat(f->dir, "..", &up, 0) < 0)
+		return err_sys(e, ERR_IO, "looking at what the folder lies in");
+	mount = up.st_dev != f->dev;
+	if ((r = io_mkdir_p(w->owner.state, "folders", 0700, e)) < 0)
+		return r;
+	if ((marks = io_open_dir(w->owner.state, "folders", e)) < 0)
+		return marks;
+	if (mount == io_exists(marks, f->conf->name))
+		return 0;
+	if (mount)
+		return io_put(marks, f->conf->name, "mount\n", 6, 0600, e);
+	return err_set(e, ERR_IO, "nothing is mounted there now; mount it, or, if it is to be a plain directory, remove folders/%s "
+	    "in the state directory", f->conf->name);
+}
+
+/* By its type or as the settings say; what they leave open follows from it. */
+static void
+folder_kind(struct folder *f)
+{
+	const struct conf_folder *c = f->conf;
+
+	f->remote = hot_remote(c, f->dir);
+	f->settle_ms = c->settle_ms != 0 ? c->settle_ms : f->remote != NULL ? HOT_SETTLE_REMOTE_MS : HOT_SETTLE_MS;
+	f->poll_ms = c->poll_ms != 0 ? c->poll_ms : f->remote != NULL ? HOT_POLL_REMOTE_MS : HOT_POLL_MS;
+	if (f->remote == NULL && f->poll_ms > POLL_LOCAL_MAX_MS)
+		f->poll_ms = POLL_LOCAL_MAX_MS;
+}
+
+/* Ours alone, or shared by name; then what we had taken from it and lost sight of. */
+static int
+folder_own(struct watch_set *w, struct folder *f, struct err *e)
+{
+	enum marker_kind kind = f->conf->claim_rename ? MARKER_SHARED : MARKER_ALONE;
+	AUTO_FD work = -1;
+	int r;
+
+	if ((r = marker_take(&f->marker, f->dir, &w->who, kind, f->remote != NULL, e)) < 0 || (r = folder_subs(f, e)) < 0)
+		return r;
+	if ((work = hot_open_sub(f->dir, f->conf->word_work, e)) < 0)
+		return work;
+	if (kind == MARKER_SHARED && (r = marker_take(&f->work, work, &w->who, MARKER_ALONE, f->remote != NULL, e)) < 0)
+		return r;
+	return w->owner.opened(w->ctx, f->conf, f->dir, work, e);
+}
+
 static void
 folder_watch(struct watch_set *w, struct folder *f)
 {
-	const char *remote = hot_remote(f->dir);
 	char proc[64];
 
 	/* by descriptor: the path may lead elsewhere by now */
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", f->dir);
 	if ((f->wd = inotify_add_watch(w->inotify, proc, EVENTS)) < 0)
 		log_line(LOG_WARNING, "folder %s: no inotify watch (%s); it is scanned every %llu s", f->conf->name,
-		    strerror(errno), (unsigned long long)(f->conf->poll_ms / 1000));
-	if (remote != NULL)
+		    strerror(errno), (unsigned long long)(f->poll_ms / 1000));
+	if (f->remote != NULL)
 		log_line(LOG_WARNING,
-		    "folder %s lies on %s: writers on other hosts cannot be seen; only quiet time and structure tell "
-		    "whether a document is complete; let settle be 30s or more",
-		    f->conf->name, remote);
+		    "folder %s lies on %s: writers on other hosts cannot be seen; it is read every %.1f s, and only quiet time "
+		    "(settle, %.1f s) and structure tell whether a document is complete",
+		    f->conf->name, f->remote, (double)f->poll_ms / 1000, (double)f->settle_ms / 1000);
 }
 
 static int
 folder_open(struct watch_set *w, struct folder *f, struct err *e)
 {
+	struct statx x;
 	struct stat st;
 	int r;
 
 	if ((f->dir = open(f->conf->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return err_sys(e, ERR_IO, "opening the folder");
-	if (fstat(f->dir, &st) < 0)
-		r = err_sys(e, ERR_IO, "looking at the folder");
-	else
-		r = folder_subs(f, e);
-	if (r < 0) {
-		io_close(&f->dir);
-		return r;
-	}
+	if (fstat(f->dir, &st) < 0 || statx(f->dir, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &x) < 0)
+		return err_sys(e, ERR_IO, "looking at the folder");
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
+	f->mount = x.stx_mask & STATX_MNT_ID ? x.stx_mnt_id : 0;
+	folder_kind(f);
+	if ((r = folder_mounted(w, f, e)) < 0 || (r = folder_own(w, f, e)) < 0)
+		return r;
 	folder_watch(w, f);
 	return 0;
 }
 
-/* Is what we hold still what the path leads to?  A replaced folder keeps its watch and stays silent. */
+/*
+ * Is what we hold still what the path leads to, and ours?  A replaced folder
+ * keeps its watch and stays silent, and so does one that something was mounted over.
+ */
 static bool
 folder_stands(const struct folder *f)
 {
+	struct statx x;
 	struct stat st;
 
-	return f->dir >= 0 && stat(f->conf->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino;
+	return f->dir >= 0 && stat(f->conf->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino &&
+	    statx(AT_FDCWD, f->conf->path, 0, STATX_MNT_ID, &x) == 0 &&
+	    (!(x.stx_mask & STATX_MNT_ID) || x.stx_mnt_id == f->mount) && marker_stands(&f->marker) &&
+	    (!f->conf->claim_rename || marker_stands(&f->work));
+}
+
+/* Said once for as long as it lasts. */
+static void
+folder_gone(struct watch_set *w, struct folder *f, const struct err *why)
+{
+	folder_close(w, f);
+	names_clear(f);
+	f->locked = why->code == ERR_LOCKED;
+	memcpy(f->why, why->text, sizeof(f->why));
+	if (!f->alarmed)
+		log_line(LOG_ALERT, "folder %s: %s: %s; nothing is taken from it", f->conf->name, f->conf->path, why->text);
+	f->alarmed = true;
+	if (f->next_scan > clock_ms() + GONE_MS)
+		f->next_scan = clock_ms() + GONE_MS;
+}
+
+static void
+folder_back(struct folder *f)
+{
+	if (f->alarmed)
+		log_line(LOG_NOTICE, "folder %s is there again", f->conf->name);
+	f->alarmed = f->locked = false;
+	f->why[0] = '\0';
 }
 
 static void
@@ -312,29 +507,21 @@ folder_scan(struct watch_set *w, struct folder *f)
 	if (f->scanning != NULL)
 		closedir(f->scanning);
 	f->scanning = NULL;
-	f->next_scan = clock_ms() + (f->conf->poll_ms < POLL_MAX_MS ? f->conf->poll_ms : POLL_MAX_MS);
 	if (!folder_stands(f)) {
 		folder_close(w, f);
 		if (folder_open(w, f, &e) < 0) {
-			memcpy(f->why, e.text, sizeof(f->why));
-			if (!f->alarmed)
-				log_line(LOG_ALERT, "folder %s: %s: %s; nothing is taken from it", f->conf->name,
-				    f->conf->path, e.text);
-			f->alarmed = true;
-			names_clear(f);
-			if (f->next_scan > clock_ms() + GONE_MS)
-				f->next_scan = clock_ms() + GONE_MS;
+			f->next_scan = UINT64_MAX;
+			folder_gone(w, f, &e);
 			return;
 		}
-		if (f->alarmed)
-			log_line(LOG_NOTICE, "folder %s is there again", f->conf->name);
-		f->alarmed = false;
-		f->why[0] = '\0';
+		folder_back(f);
 	}
+	f->next_scan = clock_ms() + f->poll_ms;
 	if ((fd = openat(f->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 ||
 	    (f->scanning = fdopendir(fd)) == NULL) {
-		log_limited(&f->limit, 60000, LOG_WARNING, "folder %s: reading it: %s", f->conf->name, strerror(errno));
+		err_sys(&e, ERR_IO, "reading the folder"); /* a server that forgot it: open it anew */
 		io_close(&fd);
+		folder_gone(w, f, &e);
 		return;
 	}
 	f->scan++;
@@ -413,7 +600,7 @@ on_event(struct watch_set *w, const struct inotify_event *ev)
 	}
 	if (ev->len == 0 || (n = look(f, ev->name)) == NULL)
 		return;
-	n->since = clock_ms();
+	name_touch(f, n);
 	n->scan = f->scan;
 }
 
@@ -437,39 +624,17 @@ on_inotify(void *ctx, uint32_t events)
 
 /* --- offering ---------------------------------------------------------------------------- */
 
-static uint64_t
-name_ready(const struct folder *f, const struct name *n)
-{
-	uint64_t quiet = n->since + f->conf->settle_ms;
-
-	if (n->state != NAME_WAITING && n->state != NAME_LATER)
-		return UINT64_MAX;
-	return n->due > quiet ? n->due : quiet;
-}
-
 /* The name that has been ready longest, or would be ready first. */
 static struct name *
-folder_first(struct folder *f, uint64_t *ret_ready)
+folder_first(const struct folder *f)
 {
-	struct name *best = NULL;
-	uint64_t at;
-
-	*ret_ready = UINT64_MAX;
-	if (f->dir < 0 || f->count[NAME_WAITING] + f->count[NAME_LATER] == 0)
-		return NULL;
-	for (int i = 0; i < BUCKETS; i++)
-		for (struct name *n = f->bucket[i]; n != NULL; n = n->next)
-			if ((at = name_ready(f, n)) < *ret_ready) {
-				*ret_ready = at;
-				best = n;
-			}
-	return best;
+	return f->dir < 0 || f->waiting == 0 ? NULL : f->heap[0];
 }
 
 static void
 say_no_lease(struct folder *f)
 {
-	if (f->no_lease_said || hot_remote(f->dir) != NULL)
+	if (f->no_lease_said || f->remote != NULL)
 		return;
 	f->no_lease_said = true;
 	log_line(LOG_WARNING,
@@ -491,13 +656,13 @@ name_quiet(struct folder *f, struct name *n, struct stat *st)
 			name_state(f, n, NAME_ODD); /* until it changes: a chmod does */
 			report(f, n, e.text);
 		} else if (errno != ENOENT) { /* ours (EMFILE), or passing (EIO) */
-			n->since = clock_ms();
+			name_touch(f, n);
 			log_limited(&f->limit, 60000, LOG_WARNING, "folder %s: %s", f->conf->name, e.text);
 		}
 		return false;
 	}
 	if ((lease = hot_lease(fd)) == HOT_WRITER) {
-		n->since = clock_ms();
+		name_touch(f, n);
 		return false;
 	}
 	if (lease == HOT_UNKNOWN)
@@ -516,9 +681,11 @@ offer(struct watch_set *w, struct folder *f, struct name *n)
 
 	if (look(f, n->text) != n || n->since != since || !name_quiet(f, n, &st))
 		return;
+	name_update(f, n, &st); /* a server's word: only opening asks it anew */
+	if (n->since != since)
+		return;
 	if (st.st_size == 0 && clock_ms() - since < f->conf->incomplete_ms) {
-		name_state(f, n, NAME_LATER); /* begun, nothing in it yet */
-		n->due = since + f->conf->incomplete_ms;
+		name_put_off(f, n, since + f->conf->incomplete_ms); /* begun, nothing in it yet */
 		return;
 	}
 	file = (struct watch_file){
@@ -548,14 +715,13 @@ busy(const struct watch_set *w)
 static void
 offer_next(struct watch_set *w)
 {
-	if (w->paused || busy(w) >= w->most)
+	if (w->paused || clock_ms() < w->hold || busy(w) >= w->most)
 		return;
 	for (size_t i = 0; i < w->nfolders; i++) {
 		struct folder *f = &w->folders[(w->turn + i) % w->nfolders];
 		struct name *n;
-		uint64_t ready;
 
-		if ((n = folder_first(f, &ready)) == NULL || ready > clock_ms())
+		if ((n = folder_first(f)) == NULL || n->ready > clock_ms())
 			continue;
 		w->turn = (w->turn + i + 1) % w->nfolders;
 		offer(w, f, n);
@@ -573,7 +739,7 @@ on_timer(void *ctx)
 		struct folder *f = &w->folders[i];
 
 		/* room again for names that the last scan had to pass by */
-		if (f->more > 0 && f->scanning == NULL && f->count[NAME_WAITING] < WATCH_NAMES / 8)
+		if (f->more > 0 && f->scanning == NULL && name_total(f) <= WATCH_NAMES - WATCH_NAMES / 8)
 			f->next_scan = 0;
 		if (f->next_scan <= clock_ms() && f->scanning == NULL)
 			folder_scan(w, f);
@@ -588,18 +754,19 @@ on_timer(void *ctx)
 static void
 schedule(struct watch_set *w)
 {
-	uint64_t now = clock_ms(), next = now + POLL_MAX_MS, ready;
+	uint64_t now = clock_ms(), next = now + IDLE_MS;
 	bool may_offer = !w->paused && busy(w) < w->most;
 
 	for (size_t i = 0; i < w->nfolders; i++) {
 		struct folder *f = &w->folders[i];
+		const struct name *n;
 
 		if (f->scanning != NULL)
 			next = now;
 		if (f->next_scan < next)
 			next = f->next_scan;
-		if (may_offer && folder_first(f, &ready) != NULL && ready < next)
-			next = ready;
+		if (may_offer && (n = folder_first(f)) != NULL && (n->ready > w->hold ? n->ready : w->hold) < next)
+			next = n->ready > w->hold ? n->ready : w->hold;
 	}
 	loop_timer_del(w->loop, w->timer);
 	w->timer = loop_timer(w->loop, next > now ? next - now : 0, on_timer, w);
@@ -655,10 +822,20 @@ watch_later(struct watch_set *w, const struct conf_folder *c, const char *name, 
 	struct name *n = answered(w, c, name, NAME_LATER, &f);
 
 	if (n != NULL) {
-		n->due = clock_ms() + ms;
+		name_put_off(f, n, clock_ms() + ms);
 		if (f->dir >= 0)
 			look(f, name);
 	}
+	schedule(w);
+}
+
+void
+watch_hold(struct watch_set *w, const struct conf_folder *c, const char *name, uint64_t ms)
+{
+	struct folder *f;
+
+	answered(w, c, name, NAME_WAITING, &f);
+	w->hold = clock_ms() + ms;
 	schedule(w);
 }
 
@@ -702,11 +879,13 @@ watch_idle(const struct watch_set *w, uint32_t *ret_later)
 	*ret_later = 0;
 	for (size_t i = 0; i < w->nfolders; i++) {
 		const struct folder *f = &w->folders[i];
+		bool held = w->hold > clock_ms();
 
-		*ret_later += f->count[NAME_LATER];
+		*ret_later += f->count[NAME_LATER] + (held ? f->count[NAME_WAITING] : 0) + f->locked;
 		if (f->dir < 0)
 			continue; /* nothing can come from it */
-		if (!f->clean || f->more > 0 || f->count[NAME_WAITING] + f->count[NAME_OFFERED] + f->count[NAME_BUSY] > 0)
+		if (!f->clean || (f->more > 0 && !held) || (f->count[NAME_WAITING] > 0 && !held) ||
+		    f->count[NAME_OFFERED] + f->count[NAME_BUSY] > 0)
 			idle = false;
 	}
 	return idle;
@@ -718,8 +897,8 @@ watch_settle_ms(const struct watch_set *w)
 	uint64_t most = 0;
 
 	for (size_t i = 0; i < w->nfolders; i++)
-		if (w->folders[i].conf->settle_ms > most)
-			most = w->folders[i].conf->settle_ms;
+		if (w->folders[i].settle_ms > most)
+			most = w->folders[i].settle_ms;
 	return most;
 }
 
@@ -744,8 +923,8 @@ watch_json(const struct watch_set *w)
 		path_display(f->conf->path, path, sizeof(path));
 		path_display(f->why, why, sizeof(why));
 		json_array_append_new(list,
-		    json_pack("{s:s, s:s, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "name", f->conf->name, "path", path,
-		        "there", f->dir >= 0, "why", why, "waiting", (int)f->count[NAME_WAITING], "later",
+		    json_pack("{s:s, s:s, s:b, s:b, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "name", f->conf->name, "path",
+		        path, "there", f->dir >= 0, "locked", f->locked, "polled", f->remote != NULL, "why", why, "waiting", (int)f->count[NAME_WAITING], "later",
 		        (int)f->count[NAME_LATER], "busy", (int)(f->count[NAME_BUSY] + f->count[NAME_OFFERED]), "ignored",
 		        (int)f->count[NAME_IGNORED], "odd", (int)(f->count[NAME_ODD] + f->more_odd), "more", (int)f->more));
 	}
@@ -755,8 +934,8 @@ watch_json(const struct watch_set *w)
 /* --- beginning and end ------------------------------------------------------------------- */
 
 int
-watch_open(struct watch_set **ret, struct loop *loop, const struct conf *conf, uint32_t most, watch_cb *on_quiet,
-    void *ctx, struct err *e)
+watch_open(struct watch_set **ret, struct loop *loop, const struct conf *conf, const struct watch_owner *owner,
+    uint32_t most, watch_cb *on_quiet, void *ctx, struct err *e)
 {
 	struct watch_set *w = calloc(1, sizeof(*w) + conf->nfolders * sizeof(w->folders[0]));
 	int r;
@@ -766,11 +945,18 @@ watch_open(struct watch_set **ret, struct loop *loop, const struct conf *conf, u
 	w->loop = loop;
 	w->on_quiet = on_quiet;
 	w->ctx = ctx;
+	w->owner = *owner;
+	marker_self(&w->who, owner->agent);
 	w->most = most;
 	w->nfolders = conf->nfolders;
 	for (size_t i = 0; i < w->nfolders; i++) {
-		w->folders[i].conf = &conf->folders[i];
-		w->folders[i].dir = w->folders[i].wd = -1;
+		struct folder *f = &w->folders[i];
+
+		f->conf = &conf->folders[i];
+		f->dir = f->wd = -1;
+		marker_init(&f->marker);
+		marker_init(&f->work);
+		f->settle_ms = f->conf->settle_ms != 0 ? f->conf->settle_ms : HOT_SETTLE_MS;
 	}
 	if ((w->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) < 0 ||
 	    loop_fd(loop, w->inotify, EPOLLIN, on_inotify, w) < 0) {
@@ -793,6 +979,7 @@ watch_close(struct watch_set *w)
 	for (size_t i = 0; i < w->nfolders; i++) {
 		folder_close(w, &w->folders[i]);
 		names_clear(&w->folders[i]);
+		free(w->folders[i].heap);
 	}
 	loop_fd_del(w->loop, w->inotify);
 	io_close(&w->inotify);

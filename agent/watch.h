@@ -1,13 +1,14 @@
 /*
  * watch.h - when is a file complete?  Offers it then, and not before.
  *
- *	watch_open(&w, loop, conf, most, on_quiet, ctx, &e)
+ *	watch_open(&w, loop, conf, &owner, most, on_quiet, ctx, &e)
  *	on_quiet(ctx, &file)       one name, quiet for its folder's settle time;
  *	                           answered before it returns, by one of:
  *	    watch_busy(w, ...)     a claim has begun; watch_done/_later/_skip will follow
  *	    watch_done(w, ...)     taken; nothing more unless it changes
  *	    watch_later(w, ...)    not now: offered again after 'ms', if still there and quiet
  *	    watch_skip(w, ...)     not ours to take; reported once, left alone until it changes
+ *	    watch_hold(w, ...)     nothing can be taken now: it keeps its turn, and nobody is offered for 'ms'
  *	watch_close(w)
  *
  * inotify is a hint, the full scan is the truth: at start, every poll interval
@@ -22,8 +23,13 @@
  * followed, a scan reads WATCH_SCAN entries a turn, folders are offered in
  * turn, and no more than 'most' claims are under way at once.
  *
- * A folder that is not there (a share that is not mounted) is an alarm, not an
- * error; it is looked for again every two seconds.  Links, FIFOs, sockets, devices,
+ * On a network file system (hot_remote()) the scan is all there is: events and
+ * leases tell of this host only, so neither is believed to mean that a file is
+ * quiet, and the defaults of settle and poll are others.
+ *
+ * A folder that is not there (a share that is not mounted, or was and now is
+ * not) and one that another agent works with (marker.h) are alarms, not errors;
+ * they are tried again every two seconds.  Links, FIFOs, sockets, devices,
  * directories and unreadable files are never touched; each is reported once.
  */
 #ifndef SEALROOM_WATCH_H
@@ -51,8 +57,19 @@ struct watch_file {
 };
 typedef void watch_cb(void *ctx, const struct watch_file *);
 
-int watch_open(struct watch_set **ret, struct loop *, const struct conf *, uint32_t most, watch_cb *on_quiet,
-    void *ctx, struct err *);
+/* Who watches. */
+struct watch_owner {
+	const char *agent; /* spool.agent: what our markers say */
+	int state;         /* the state directory: folders/NAME says that folder NAME is a mount */
+	/*
+	 * A folder is ours (again), and nothing in it was offered yet: dir is the
+	 * folder, work its sub-folder for what was taken.  -code: it can not be used.
+	 */
+	int (*opened)(void *ctx, const struct conf_folder *, int dir, int work, struct err *);
+};
+
+int watch_open(struct watch_set **ret, struct loop *, const struct conf *, const struct watch_owner *, uint32_t most,
+    watch_cb *on_quiet, void *ctx, struct err *);
 void watch_close(struct watch_set *); /* NULL is fine */
 
 void watch_busy(struct watch_set *, const struct conf_folder *, const char *name);
@@ -60,14 +77,17 @@ void watch_done(struct watch_set *, const struct conf_folder *, const char *name
 void watch_later(struct watch_set *, const struct conf_folder *, const char *name, uint64_t ms);
 void watch_skip(struct watch_set *, const struct conf_folder *, const char *name, const struct err *why);
 
-/* No offers until resumed: too many unfinished jobs, no space. Watching goes on. */
+void watch_hold(struct watch_set *, const struct conf_folder *, const char *name, uint64_t ms);
+
+/* No offers until resumed. Watching goes on. */
 void watch_pause(struct watch_set *, bool pause);
 /* Scans all folders now. */
 void watch_rescan(struct watch_set *);
 /*
  * True when a whole scan that began after the last watch_rescan() found nothing
  * that could still be offered soon: nothing within its settle time, offered or
- * busy.  *ret_later: how many were put off by watch_later() and wait.
+ * busy.  *ret_later: how many were put off, by watch_later() or watch_hold(), or lie in a
+ * folder that another agent works with (that is one).
  */
 bool watch_idle(const struct watch_set *, uint32_t *ret_later);
 /* The longest settle time of all folders. */
@@ -75,7 +95,7 @@ uint64_t watch_settle_ms(const struct watch_set *);
 
 /* Descriptor of the hot folder, the watch's; -1 while it is not there. Copy it to keep it. */
 int watch_dir(const struct watch_set *, const struct conf_folder *);
-/* [{"name", "path", "there", "why", "waiting", "later", "busy", "ignored", "odd", "more"}] for status */
+/* [{"name", "path", "there", "locked", "polled", "why", "waiting", "later", "busy", "ignored", "odd", "more"}] for status */
 json_t *watch_json(const struct watch_set *);
 
 #endif

@@ -73,6 +73,19 @@ tree_done(config_t *tree)
 }
 #define AUTO_TREE __attribute__((cleanup(tree_done))) config_t
 
+/* What several hosts take from one folder lies apart, so that each knows its own. */
+static const char *
+work_of_host(struct conf_reader *r, const char *word, const char *host)
+{
+	size_t size = strlen(word) + strlen(host) + 2;
+	char *path = conf_alloc(r, size);
+
+	if (path == NULL)
+		return word;
+	snprintf(path, size, "%s/%s", word, host);
+	return path;
+}
+
 /* Defaults that follow from other keys. */
 static void
 follow(struct conf_reader *r)
@@ -97,6 +110,8 @@ follow(struct conf_reader *r)
 		f->word_done = de ? "fertig" : "done";
 		f->word_held = de ? "offen" : "held";
 		f->word_error = de ? "fehler" : "error";
+		if (f->claim_rename)
+			f->word_work = work_of_host(r, f->word_work, c->host);
 	}
 }
 

@@ -135,6 +135,12 @@ struct conf_rule {
 	uint8_t hash[HASH_LEN];       /* of the rule's effective text */
 };
 
+enum conf_poll {
+	POLL_AUTO,   /* the type of the file system decides */
+	POLL_ALWAYS, /* as on a network file system */
+	POLL_NEVER,  /* as on a local one */
+};
+
 struct conf_folder {
 	const char *name;
 	struct conf_where where;
@@ -145,12 +151,14 @@ struct conf_folder {
 	const struct conf_seal **seals; /* the only ones allowed here */
 	size_t nseals;
 	const char *language;   /* "de" or "en" */
-	uint64_t settle_ms;
+	uint64_t settle_ms;     /* 0: by the file system */
 	uint64_t incomplete_ms; /* incomplete_max */
-	uint64_t poll_ms;       /* rescan interval */
+	enum conf_poll poll;
+	uint64_t poll_ms;       /* rescan interval; 0: by the file system */
+	bool claim_rename;      /* several hosts share the folder: the first to rename has it */
 	mode_t give_mode;
 	bool log_names_plain;   /* log_names = "plain": file names stand unhashed in the log */
-	/* names of the folders inside path, by language */
+	/* names of the folders inside path, by language; with claim_rename work is WORD/HOST */
 	const char *word_work, *word_done, *word_held, *word_error;
 };
 
@@ -177,6 +185,7 @@ struct conf {
 	const char *state;         /* state directory */
 	const char *control;       /* control socket */
 	struct strings operators;  /* users and @groups who may do more than look; none: all who are served */
+	const char *host;          /* of this agent among those that share a folder; "" when it shares none */
 	uint32_t max_jobs;         /* unfinished jobs at once */
 	uint64_t space_floor;      /* bytes kept free */
 	uint64_t tsa_max_wait_ms;  /* then an alarm */

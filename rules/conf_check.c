@@ -364,6 +364,20 @@ folder_paths_check(const struct conf *c, const struct conf_folder *f)
 			    f->name, others[i].key, others[i].path);
 }
 
+/* The name of a directory that must stay the same for as long as files may lie in it. */
+static void
+host_check(const struct conf *c, const struct conf_folder *f)
+{
+	if (!f->claim_rename)
+		return;
+	if (*c->host == '\0')
+		problem_add(&f->where, false,
+		    "folders.%s.claim: \"rename\" needs a name for this host: write host = \"scan-a\"; outside of the groups, "
+		    "another one on each host", f->name);
+	else if (!all_of(c->host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"))
+		problem_add(&f->where, false, "host: \"%s\": letters, digits, \"-\" and \"_\" only", c->host);
+}
+
 static void
 root_check(const struct conf *c)
 {
@@ -405,6 +419,7 @@ conf_check(const struct conf *c)
 	for (size_t i = 0; i < c->nfolders; i++) {
 		folder_rules_check(&c->folders[i]);
 		folder_paths_check(c, &c->folders[i]);
+		host_check(c, &c->folders[i]);
 	}
 	for (size_t i = 0; i < c->nrules; i++) {
 		const struct conf_rule *r = &c->rules[i];

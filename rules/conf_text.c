@@ -89,7 +89,8 @@ value_text(const struct conf_key *k, const void *at, char *dst, size_t size)
 		value_length_text(*(const int32_t *)at, out);
 		break;
 	case KEY_TIME:
-		value_time_text(*(const uint64_t *)at, out);
+		if (*(const uint64_t *)at != 0 || k->fallback == NULL || *k->fallback != '\0')
+			value_time_text(*(const uint64_t *)at, out);
 		break;
 	case KEY_SIZE:
 		value_size_text(*(const uint64_t *)at, out);

@@ -107,6 +107,45 @@ otherwise_text(const void *at, char *dst, size_t size)
 		snprintf(dst, size, "%s", p->otherwise == ELSE_HOLD ? "hold" : "invisible");
 }
 
+/* A way, a time, or both. */
+static const char *
+poll_set(struct conf_reader *r, void *at, const char *text)
+{
+	static const char said[] = "write a time from 100ms to 1h, \"always\" or \"never\", or both, as \"always 5s\"";
+	static const char *const words[] = { "always", "never" };
+	struct conf_folder *f = at;
+	enum conf_poll poll = POLL_AUTO;
+	uint64_t ms = 0;
+
+	(void)r;
+	for (size_t i = 0; i < 2; i++) {
+		size_t n = strlen(words[i]);
+
+		if (strncmp(text, words[i], n) == 0 && (text[n] == '\0' || text[n] == ' ')) {
+			poll = i == 0 ? POLL_ALWAYS : POLL_NEVER;
+			text += n + strspn(text + n, " ");
+			break;
+		}
+	}
+	if ((*text != '\0' || poll == POLL_AUTO) && (value_time(text, &ms) < 0 || ms < 100 || ms > 3600000))
+		return said;
+	f->poll = poll;
+	f->poll_ms = ms;
+	return NULL;
+}
+
+static void
+poll_text(const void *at, char *dst, size_t size)
+{
+	const struct conf_folder *f = at;
+	char time[VALUE_MAX] = "";
+
+	if (f->poll_ms != 0)
+		value_time_text(f->poll_ms, time);
+	snprintf(dst, size, "%s%s%s", f->poll == POLL_ALWAYS ? "always" : f->poll == POLL_NEVER ? "never" : "",
+	    f->poll != POLL_AUTO && *time != '\0' ? " " : "", time);
+}
+
 static const char *
 take_set(struct conf_reader *r, void *at, const char *text)
 {
@@ -166,12 +205,14 @@ static const struct key_own
 	own_nth  = { "a word or a number", nth_set, nth_text },
 	own_at   = { "the name of a corner", at_set, at_text },
 	own_else = { "a word", otherwise_set, otherwise_text },
+	own_poll = { "a time or a word", poll_set, poll_text },
 	own_take = { "a POSIX extended regular expression", take_set, take_text },
 	own_pin  = { "the place of the PIN", pin_set, pin_text };
 
 static const char *const languages[] = { "de", "en", NULL };
 static const char *const levels[]    = { "B-B", "B-T", NULL };
 static const char *const sides[]     = { "right", "left", "above", "below", NULL };
+static const char *const claims[]    = { "copy", "rename", NULL };
 static const char *const log_names[] = { "hashed", "plain", NULL };
 
 /* --- the table ------------------------------------------------------------------------- */
@@ -194,9 +235,10 @@ static const struct conf_key folder_keys[] = {
 	{ "rules",          KEY_TEXTS,  AT(rule_names),      1, 100,        NULL,     "names of rules, tried in this order", NULL },
 	{ "seals",          KEY_TEXTS,  AT(seal_names),      0, 100,        "",       "names of the only seals that may be used here", NULL },
 	{ "language",       KEY_CHOICE, AT(language),        0, 0,          "",       "what people of this folder read; default: as language above", languages },
-	{ "settle",         KEY_TIME,   AT(settle_ms),       20, H(1),      "10s",    "quiet this long = the scanner is done", NULL },
+	{ "settle",         KEY_TIME,   AT(settle_ms),       20, H(1),      "",       "quiet this long = the scanner is done; default: 10s, 30s on a network file system", NULL },
 	{ "incomplete_max", KEY_TIME,   AT(incomplete_ms),   20, H(24 * 30),"24h",    "an unfinished file is given up after this time", NULL },
-	{ "poll",           KEY_TIME,   AT(poll_ms),         100, H(1),     "30s",    "the folder is read anew this often, notified or not", NULL },
+	{ "poll",           KEY_OWN,    0,                   0, 0,          "",       "the folder is read anew this often; default: 30s, 10s on a network file system; \"always\": as on one, \"never\": as on a local one", &own_poll },
+	{ "claim",          KEY_SWITCH, AT(claim_rename),    0, 0,          "copy",   "\"copy\", or \"rename\" when several hosts take from this folder", claims },
 	{ "give",           KEY_GROUP,  0,                   0, 0,          "",       "how results are delivered", &give },
 	{ "log_names",      KEY_SWITCH, AT(log_names_plain), 0, 0,          "hashed", "how file names stand in the evidence log: \"hashed\" (salted) or \"plain\"", log_names },
 	{ 0 },
@@ -346,6 +388,7 @@ const struct conf_key conf_keys[] = {
 	{ "state",        KEY_PATH,   AT(state),           1, 4095,             "/var/lib/sealroom", "unfinished jobs and marks", NULL },
 	{ "control",      KEY_PATH,   AT(control),         1, 100,              "/run/sealroom/control.sock", "socket of the command", NULL },
 	{ "operators",    KEY_TEXTS,  AT(operators),       0, 100,              "",      "users and @groups who may change things through it; default: all of its group", NULL },
+	{ "host",         KEY_TEXT,   AT(host),            0, 40,               "",      "name of this host among those that share a folder with claim = \"rename\"", NULL },
 	{ "max_jobs",     KEY_NUMBER, AT(max_jobs),        1, 1000,             "32",    "unfinished jobs at once", NULL },
 	{ "space_floor",  KEY_SIZE,   AT(space_floor),     0, 1024 * GiB,       "256MiB", "nothing is claimed with less free space than this", NULL },
 	{ "tsa_max_wait", KEY_TIME,   AT(tsa_max_wait_ms), S(1), H(24 * 30),    "30min", "an alarm when a time-stamp is missing for longer", NULL },

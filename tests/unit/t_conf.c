@@ -95,7 +95,7 @@ test_smallest(void)
 	CHECK(strcmp(c->evidence.key, want) == 0, "the log's key is in the state directory");
 	CHECK(strcmp(c->language, "en") == 0 && strcmp(c->folders[0].language, "en") == 0 &&
 	    strcmp(c->folders[0].word_done, "done") == 0, "English by default");
-	CHECK(c->folders[0].settle_ms == 10000 && c->folders[0].give_mode == 0660 && c->scan.max_pages == 5000 &&
+	CHECK(c->folders[0].settle_ms == 0 && c->folders[0].poll == POLL_AUTO && !c->folders[0].claim_rename && c->folders[0].give_mode == 0660 && c->scan.max_pages == 5000 &&
 	    c->scan.max_pixels == 150000000 && c->scan.max_bytes == 2147483648 && c->scan.languages.n == 2, "defaults are there");
 	CHECK(c->rules[0].place.width == 170079 && c->rules[0].place.margin_x == 28346, "60 mm is 170.079 pt");
 	CHECK(c->folders[0].nrules == 1 && c->folders[0].rules[0] == &c->rules[0] && c->rules[0].seal == &c->seals[0] &&
@@ -115,11 +115,11 @@ test_round_trip(void)
 	struct err e;
 	char *text, *again, *show;
 
-	CHECK(load_with("settle = \"1min 30s\"; give = { mode = \"0640\"; }; log_names = \"plain\"; poll = \"250ms\";",
+	CHECK(load_with("settle = \"1min 30s\"; give = { mode = \"0640\"; }; log_names = \"plain\"; poll = \"always 250ms\"; claim = \"rename\";",
 	    "find = { n = { after = [ \"Nr. \\\"x\\\"\", \"No\" ]; take = \"[A-Z\\\\.]+\\\\w\"; required = false; }; };"
 	    " name = \"{received:%Y}_{name}.pdf\";",
 	    "reason = \"geprüft\"; look = { lines = []; border = false; };", "serial = \"0a\"; cert = \"c.pem\"; unsafe_legacy = true;",
-	    "language = \"de\"; max_jobs = 7; space_floor = \"1GiB\"; scan : { workers = 3; max_pixels = 3000000L; };", &c, &e) == 0,
+	    "language = \"de\"; host = \"scan-a\"; max_jobs = 7; space_floor = \"1GiB\"; scan : { workers = 3; max_pixels = 3000000L; };", &c, &e) == 0,
 	    "many keys load %s", e.text);
 	text = conf_text(c);
 	CHECK(conf_parse(&d, text, &e) == 0, "their text parses %s", e.text);
@@ -128,6 +128,8 @@ test_round_trip(void)
 	CHECK(d != NULL && memcmp(c->hash, d->hash, HASH_LEN) == 0 && memcmp(c->rules[0].hash, d->rules[0].hash, HASH_LEN) == 0,
 	    "with the same hashes");
 	CHECK(d != NULL && d->seals[0].look.lines.n == 0 && d->folders[0].settle_ms == 90000 && d->folders[0].log_names_plain &&
+	    d->folders[0].poll == POLL_ALWAYS && d->folders[0].poll_ms == 250 && d->folders[0].claim_rename &&
+	    strcmp(d->folders[0].word_work, "in-arbeit/scan-a") == 0 &&
 	    strcmp(d->rules[0].finds[0].take, "[A-Z\\.]+\\w") == 0 && d->tokens[0].unsafe_legacy, "and the same meaning");
 	free(again);
 	conf_free(d);
@@ -158,6 +160,11 @@ test_faults(void)
 		{ "a time without unit", "settle = \"10\";", "", "", "", "", "a time with its unit", 4, false },
 		{ "a time as number", "settle = 10;", "", "", "", "", "wants a time as text, as \"10s\"", 4, false },
 		{ "a time too long", "settle = \"2h\";", "", "", "", "", "must be from 20ms to 1h", 4, false },
+		{ "a way to poll that is none", "poll = \"sometimes\";", "", "", "", "", "as \"always 5s\"", 4, false },
+		{ "no way to poll and no time", "poll = \"\";", "", "", "", "", "as \"always 5s\"", 4, false },
+		{ "polling without end", "poll = \"never 10ms\";", "", "", "", "", "from 100ms to 1h", 4, false },
+		{ "a shared folder without a host's name", "claim = \"rename\";", "", "", "", "", "needs a name for this host", 1, false },
+		{ "a host's name that leads elsewhere", "claim = \"rename\";", "", "", "", "host = \"../a\";", "letters, digits", 1, false },
 		{ "a mode without owner", "give = { mode = \"0060\"; };", "", "", "", "", "the owner must be able to read", 4, false },
 		{ "a mode as number", "give = { mode = 0660; };", "", "", "", "", "wants a mode as text", 4, false },
 		{ "a word that is none", "log_names = \"salted\";", "", "", "", "", "write \"hashed\" or \"plain\"", 4, false },

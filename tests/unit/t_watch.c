@@ -26,6 +26,8 @@ static struct loop *loop;
 static struct watch_set *set;
 static struct conf_folder folders[2];
 static struct conf conf;
+static struct watch_owner owner;
+static int opened;
 static enum answer answer = DONE;
 static bool take = true; /* DONE removes the file, as the receipt does */
 static uint64_t later_ms;
@@ -150,6 +152,16 @@ count(size_t folder, const char *key)
 	return n;
 }
 
+static int
+on_opened(void *ctx, const struct conf_folder *f, int dir, int work, struct err *e)
+{
+	(void)ctx;
+	(void)f;
+	(void)e;
+	opened++;
+	return dir < 0 || work < 0 ? -ERR_IO : 0;
+}
+
 static void
 begin(void)
 {
@@ -168,6 +180,9 @@ begin(void)
 	}
 	conf.folders = folders;
 	conf.nfolders = 2;
+	owner = (struct watch_owner){ .agent = "01arz3ndektsv4rrffq69g5fav", .opened = on_opened };
+	if (mkdir(path(7, ""), 0700) < 0 || (owner.state = open(path(7, ""), O_RDONLY | O_DIRECTORY)) < 0)
+		abort();
 	if (loop_new(&loop, &e) < 0)
 		abort();
 }
@@ -183,7 +198,7 @@ test_first_scan(void)
 	spill(0, "zukunft.tif", "x", 0);
 	utimensat(AT_FDCWD, path(0, "zukunft.tif"), far, 0);
 	start = clock_ms();
-	CHECK(watch_open(&set, loop, &conf, 4, on_quiet, NULL, &e) == 0, "two folders are watched");
+	CHECK(watch_open(&set, loop, &conf, &owner, 4, on_quiet, NULL, &e) == 0, "two folders are watched");
 	CHECK(run(2, LONG) == 2, "files that were there before are offered, whatever their mtime");
 	CHECK(offers[0].at - start >= SETTLE, "and not before their quiet time");
 	CHECK(access(path(0, "in-arbeit"), X_OK) == 0 && access(path(0, "fertig"), X_OK) == 0 &&
