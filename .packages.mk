@@ -3,6 +3,6 @@ BUILD_PACKAGES = gcc make pkg-config libssl-dev libtesseract-dev libleptonica-de
   libp11-dev libp11-kit-dev libconfig-dev libtiff-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev \
   libseccomp-dev libjansson-dev liblcms2-dev libharfbuzz-dev gettext fonts-dejavu-core \
   tesseract-ocr tesseract-ocr-deu tesseract-ocr-eng tesseract-ocr-osd
-TEST_PACKAGES = clang-14 softhsm2 opensc poppler-utils mupdf-tools qpdf openssl python3-minimal python3 \
+TEST_PACKAGES = clang-14 libclang-rt-14-dev softhsm2 opensc poppler-utils mupdf-tools qpdf openssl python3-minimal python3 \
   libpdfbox2-java libactivation-java libjaxb-api-java libbcpkix-java libbcprov-java openjdk-17-jdk-headless mandoc strace shellcheck \
   cppcheck libtiff-tools binutils time

@@ -5,6 +5,7 @@
 #   make demo     the main job, end to end, below ./demo
 #   make check    all tests        make asan   the same under ASan and UBSan
 #   make lint     static checks    make bench  figures
+#   make fuzz     hostile bytes, ten minutes a reader
 #   make install  DESTDIR, PREFIX  make clean
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:

@@ -109,7 +109,7 @@ static void pump(struct children *);
 static int
 add_pem(struct settings *s, const char *kind, const char *name, const char *path, struct err *e)
 {
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if (s->npems == SETTINGS_PEMS_MAX)
@@ -332,7 +332,7 @@ marked(const struct peer *p)
 {
 	char path[MSG_NAME_MAX + 16];
 	struct err e;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	if (p->token == NULL || p->c->opts.state_dir < 0)
 		return false;
@@ -860,7 +860,7 @@ on_page_want(struct task_run *t, struct wire_msg *m, struct err *e)
 	uint32_t page = buf_get_u32(&m->payload);
 	struct pollfd room = { .fd = t->sock, .events = POLLOUT };
 	AUTO_FD fd = -1;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if (!buf_finished(&m->payload) || t->req.page == NULL)
@@ -1020,7 +1020,7 @@ static int
 task_send(struct task_run *t, struct err *e)
 {
 	int sv[2], fds[3], n = 0, r;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	if ((r = wire_pair(sv, e)) < 0)
 		return r;
@@ -1258,7 +1258,7 @@ children_note(struct children *c, const char *origin, uint64_t size, const uint8
 {
 	struct question q = { .note = cb, .ctx = ctx };
 	struct peer *p = log_peer(c);
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	if (p == NULL || p->state != PEER_READY || p->question.open)
 		return -1;

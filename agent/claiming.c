@@ -139,7 +139,7 @@ commit(struct claiming *k)
 	struct err e = { 0 };
 	struct job *j;
 	int dir;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	if (intake_commit(&k->in, elog_size(c->elog), &claim, &dir, &e) < 0) {
 		trouble(k, &e);

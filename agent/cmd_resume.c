@@ -44,7 +44,7 @@ read_record(const struct conf *conf, struct resume *r, struct elog_anchor *a, st
 	struct checkpoint cp;
 	const char *end;
 	AUTO_FD dir = -1;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int rc;
 
 	*a = (struct elog_anchor){ .note = "" };

@@ -621,7 +621,7 @@ picture_start(struct job *j, const struct compose_result *plan, struct err *e)
 	char name[24];
 	AUTO_FD source = openat(j->dir, "source", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	AUTO_FD pf = -1;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	snprintf(name, sizeof(name), "pages/%u", page);
@@ -739,7 +739,7 @@ decision_n(struct job *j, struct decision *d, uint32_t *ret_n, struct err *e)
 {
 	const char *rule, *reject, *who;
 	int n, at, again, page, x, y, uid, r;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	json_t *o;
 
 	memset(d, 0, sizeof(*d));

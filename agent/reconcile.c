@@ -18,7 +18,7 @@
 int
 log_at_put(struct job *j, uint64_t index, struct err *e)
 {
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if (j->log_from == index)

@@ -24,7 +24,7 @@
 int
 inspect_load(struct job *j, struct err *e)
 {
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if (j->inspect.kind != DOC_NONE || !io_exists(j->dir, "inspect"))
@@ -38,7 +38,7 @@ inspect_load(struct job *j, struct err *e)
 int
 plan_load(struct job *j, struct err *e)
 {
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if (j->planned)

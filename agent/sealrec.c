@@ -97,7 +97,7 @@ int
 tst_get(struct job *j, const char *record, struct tst *ret, struct err *e)
 {
 	const uint8_t *cms;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	memset(ret, 0, sizeof(*ret));

@@ -60,7 +60,7 @@ micro_read(const char *p, int64_t *ret)
 	int64_t v = 0, scale = 1000000;
 	const char *start = p;
 
-	for (; digit(*p); p++)
+	for (; digit(*p) && p - start <= 9; p++)
 		v = v * 10 + (*p - '0');
 	if (p == start || p - start > 9)
 		return NULL;

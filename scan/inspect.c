@@ -76,7 +76,7 @@ inspect_run(struct task *t, struct err *e)
 {
 	const struct scan_state *state = t->role_state;
 	struct inspect_result res;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if (!buf_finished(&t->params))

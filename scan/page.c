@@ -203,7 +203,7 @@ page_run(struct task *t, struct err *e)
 {
 	struct page_params params;
 	struct page_result res;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if ((r = page_params_get(&t->params, &params, e)) < 0 ||

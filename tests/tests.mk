@@ -53,13 +53,14 @@ tests: all $(UNIT) $(HELPER) $(ESCAPE) $O/tests/p11fault.so $O/tests/preflight/P
 # --- check, asan -----------------------------------------------------------------------------
 # Variables of pkg-config are read before deps ran: so the work is done by a second make.
 JOBS := $(shell n=$$(nproc); [ $$n -gt 2 ] && n=2; echo $$n)
-SCRIPTS = tests/runner.sh tests/layers.sh tests/flags.sh tests/links.sh tests/words.sh tests/scripts.sh
+SCRIPTS = tests/runner.sh tests/cleanup.sh tests/layers.sh tests/flags.sh tests/links.sh tests/words.sh tests/scripts.sh tests/fuzz/fuzz.sh
 SYSTEM = $(sort $(wildcard tests/system/*.sh))
 FAULT = $(sort $(wildcard tests/fault/*.sh))
 ESCAPES = $(sort $(wildcard tests/escape/*.sh))
 
 check: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@$(MAKE) --no-print-directory -j$(JOBS) fuzz-build
 	@$(MAKE) --no-print-directory check-run
 
 check-run:
@@ -75,6 +76,35 @@ ASAN_FLAGS = OPT='-O1 -g' \
 asan-run:
 	O=$O SEALROOM_ASAN=1 SWEEP=sample UBSAN_OPTIONS=print_stacktrace=1 \
 	  tests/unroot.sh -w $O/log tests/prove.sh -j $(JOBS) -t 900 -l $O/log $(UNIT) $(SYSTEM) $(FAULT)
+
+# --- fuzz --------------------------------------------------------------------------------------
+# Objects of their own below $O/fuzz, because every one of them is instrumented: clang's
+# libFuzzer with ASan and UBSan.  Only what the targets read is built.
+FUZZ_CC = clang-14
+FUZZ_SECONDS ?= 600
+FUZZ_SRC = $(wildcard tests/fuzz/f_*.c)
+FUZZ = $(FUZZ_SRC:tests/fuzz/%.c=$O/tests/%)
+FUZZ_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSEALROOM_SANITIZE
+FUZZ_OBJ = $(patsubst %.c,$O/%.o,$(filter-out %/verify.c,$(wildcard seal/verify/*.c)) $(filter-out %/scan.c,$(wildcard scan/*.c)) \
+  $(CORE) $(EVIDENCE))
+
+fuzz: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) fuzz-build
+	O=$O FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_ONLY="$(FUZZ_ONLY)" tests/unroot.sh -w $O/log tests/prove.sh -j 1 -t 100000 -l $O/log tests/fuzz/fuzz.sh
+
+fuzz-build:
+	@$(MAKE) --no-print-directory O=$O/fuzz CC=$(FUZZ_CC) WARN='-Wall -Wextra -Werror' HARDEN= OPT='-O1 -gline-tables-only' \
+	  EXTRA_CFLAGS='-fsanitize=fuzzer-no-link $(FUZZ_FLAGS)' fuzz-targets
+fuzz-targets: $(FUZZ)
+
+$O/libfuzz.a: $(FUZZ_OBJ)
+	@rm -f $@; ar rcs $@ $^
+$(FUZZ): $O/tests/%: tests/fuzz/%.c tests/fuzz/fuzz.h $O/libfuzz.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN)
+	@mkdir -p $(@D)
+	$(if $Q,@echo '  FUZZ $<')
+	$Q$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(PKG_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $O/libfuzz.a $O/librules.a $O/libagent.a \
+	  $(sealroom-scan_GEN) -Wl,--as-needed $(shell pkg-config --libs $(ALLPKG)) -ldl -lm
+-include $(FUZZ:%=%.d)
 
 # --- lint --------------------------------------------------------------------------------------
 lint: deps
@@ -113,4 +143,4 @@ install: all
 	install -D -m 644 systemd/sealroomd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/sealroomd.service
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
-.PHONY: tests check-run asan-run lint-run
+.PHONY: tests check-run asan-run lint-run fuzz fuzz-build fuzz-targets

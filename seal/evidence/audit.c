@@ -424,9 +424,9 @@ check_manifest(struct audit *a, const char *day, size_t jobs)
 	buf_init(&b, MANIFEST_MAX);
 	if (!audit_read(a, path, &b))
 		return;
-	at = (const char *)b.data;
+	at = b.len > 0 ? (const char *)b.data : "";
 	end = at + b.len;
-	for (; b.len > 0 && at < end; at = next, seen++) {
+	for (; at < end; at = next, seen++) {
 		const struct audit_job *j;
 		uint8_t hash[HASH_LEN];
 

@@ -187,7 +187,7 @@ zygote_task(struct wire_msg *m)
 	const uint8_t *params;
 	size_t len;
 	pid_t pid;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	buf_get_u32(&m->payload);
 	buf_get_u64(&m->payload);
@@ -304,7 +304,7 @@ fake_seal(void)
 		usleep(300000); /* the second start takes its time */
 	say(WIRE_FD, MSG_READY, &b);
 	for (;;) {
-		AUTO_MSG m;
+		AUTO_MSG m = { 0 };
 
 		if (fd >= 0) { /* the first start does not live long */
 			usleep(50000);

@@ -362,7 +362,7 @@ test_values(void)
 	static const struct { const char *text; int32_t mpt; } lengths[] = {
 		{ "0", 0 }, { "25.4mm", 72000 }, { "1in", 72000 }, { "2.54cm", 72000 }, { "72pt", 72000 }, { "-4mm", -11339 }, { "+4 mm", 11339 },
 	};
-	static const char *const no_lengths[] = { "", "4", "mm", "4,5mm", "4m", "4mmm", "--4mm", "1e3mm", "99999mm", "4.mm" };
+	static const char *const no_lengths[] = { "7777777777777777777mm", "", "4", "mm", "4,5mm", "4m", "4mmm", "--4mm", "1e3mm", "99999mm", "4.mm" };
 	static const struct { const char *text; uint64_t ms; } times[] = {
 		{ "10s", 10000 }, { "5min", 300000 }, { "24h", 86400000 }, { "30d", 2592000000 }, { "1h 30min", 5400000 },
 		{ "1h30min", 5400000 }, { "250ms", 250 }, { "0.5s", 500 }, { "2 weeks", 1209600000 },

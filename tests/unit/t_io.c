@@ -100,7 +100,7 @@ test_read(void)
 	char got[8];
 	uint64_t size;
 	int fd;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	io_put(top, "r", "12345678", 8, 0600, &e);
 	fd = openat(top, "r", O_RDWR);

@@ -263,7 +263,7 @@ test_numbers(void)
 	struct judge_result r;
 	struct judge_params p = params;
 	struct err e = { 0 };
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	for (uint32_t i = 0; i <= JUDGED_MAX; i++)
 		many[i] = info("good.cms");

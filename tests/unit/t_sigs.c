@@ -74,7 +74,7 @@ read_sigs(const void *data, size_t len)
 {
 	AUTO_FD in = scans_memory(data, len), out = scans_temporary();
 	struct err e = { 0 };
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	uint64_t n;
 	int r;
 

@@ -156,7 +156,7 @@ test_send_bounds(void)
 	struct err e = { 0 };
 	int fds[2] = { 0, 1 };
 	AUTO_BUF b;
-	AUTO_BUF full;
+	AUTO_BUF full = { 0 };
 
 	buf_init(&b, 64);
 	buf_put(&b, "123456789", 9);

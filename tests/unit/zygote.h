@@ -85,7 +85,7 @@ zygote_task(const struct proc *z, enum role role, uint32_t kind, const struct bu
     struct buf *result, int *ret_status, struct err *e)
 {
 	static uint32_t id;
-	AUTO_BUF task;
+	AUTO_BUF task = { 0 };
 	int sv[2], fds[3], n = 1, r = -ERR_CHILD;
 	bool gone = false;
 
