@@ -67,16 +67,26 @@ count_check(const char *p, unsigned *copies)
 	return *copies <= COPIES_MAX;
 }
 
+/* So does "+", which stands for "{1,}": behind a group or another repetition each doubles what is there. */
+static bool
+plus_check(char before, unsigned *copies)
+{
+	if (before != '\0' && strchr(")+*?}", before) != NULL)
+		*copies *= 2;
+	return *copies <= COPIES_MAX;
+}
+
 bool
 ere_check(const char *text, char *why, size_t size)
 {
 	unsigned copies = 1;
+	char before = '\0'; /* the sign before *p, an escaped one too: that only refuses sooner */
 
 	if (*text == '\0' || strlen(text) > ERE_MAX) {
 		snprintf(why, size, "an expression has 1 to %d bytes", ERE_MAX);
 		return false;
 	}
-	for (const char *p = text; *p != '\0'; p++) {
+	for (const char *p = text; *p != '\0'; before = *p, p++) {
 		if (*p == '[') {
 			p = bracket_end(p + 1);
 			if (*p == '\0')
@@ -91,6 +101,10 @@ ere_check(const char *text, char *why, size_t size)
 		} else if (*p == '{' && !count_check(p + 1, &copies)) {
 			snprintf(why, size, "character %td: the counts {m,n} multiply to more than %d: make them smaller",
 			    p - text + 1, COPIES_MAX);
+			return false;
+		} else if (*p == '+' && !plus_check(before, &copies)) {
+			snprintf(why, size, "character %td: too many groups repeated with + in one expression: use * or leave some out",
+			    p - text + 1);
 			return false;
 		}
 	}

@@ -143,6 +143,9 @@ test_ere(void)
 		{ "a back-reference", "(a)\\1", "back-references" },
 		{ "a tab", "\\t", "[[:space:]]" },
 		{ "counts in counts", "((a{50}){50}){50}", "multiply" },
+		{ "pluses in pluses", "((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+", "repeated with +" },
+		{ "plus upon plus", "(abc)++++++++++++++++", "repeated with +" },
+		{ "a few pluses", "(([A-Z]+ )+[0-9]+)+x+", NULL },
 		{ "a huge count", "a{30000}", "multiply" },
 		{ "an empty one", "", "1 to" },
 	};
