@@ -72,7 +72,7 @@ $O/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $Q,@echo '  CC   $<')
 	$Q$(CC) $(ALL_CFLAGS) -DSEALROOM_LIBEXEC='"$(LIBEXEC)"' $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
-$O/seal/evidence/layout.o: seal/evidence/archive-readme.txt
+$O/seal/evidence/layout.o: seal/evidence/archive-readme.txt seal/evidence/archive-readme-1.txt
 $O/build_id.o: $O/build_id.c
 	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 

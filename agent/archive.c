@@ -11,6 +11,7 @@
 
 #include "agent/lib/buf.h"
 #include "agent/lib/clock.h"
+#include "agent/lib/format.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
 #include "seal/evidence/layout.h"
@@ -68,24 +69,34 @@ archive_blank(int dir, struct err *e)
 	return r;
 }
 
+/* The text first: an archive that names a format explains it. */
+static int
+write_format(int dir, struct err *e)
+{
+	const char *readme = layout_readme(LAYOUT_NEWEST);
+	int r = io_replace(dir, "README.txt", readme, strlen(readme), 0444, e);
+
+	return r < 0 ? r : io_replace(dir, "FORMAT", LAYOUT_FORMAT, strlen(LAYOUT_FORMAT), 0444, e);
+}
+
 static int
 archive_format(int dir, struct err *e)
 {
 	AUTO_BUF b = { 0 };
+	unsigned format;
 	int r;
 
-	if (!io_exists(dir, "FORMAT")) {
-		if ((r = archive_blank(dir, e)) < 0 ||
-		    (r = io_replace(dir, "README.txt", layout_readme, strlen(layout_readme), 0444, e)) < 0)
-			return r;
-		return io_put(dir, "FORMAT", LAYOUT_FORMAT, strlen(LAYOUT_FORMAT), 0444, e);
-	}
+	if (!io_exists(dir, "FORMAT"))
+		return (r = archive_blank(dir, e)) < 0 ? r : write_format(dir, e);
 	buf_init(&b, 256);
 	if ((r = io_read_file(dir, "FORMAT", &b, e)) < 0)
 		return r;
-	if (b.len != strlen(LAYOUT_FORMAT) || memcmp(b.data, LAYOUT_FORMAT, b.len) != 0)
-		return err_set(e, ERR_ARCHIVE, "archive: its FORMAT is not " LAYOUT_FORMAT_NAME);
-	return 0;
+	if ((format = format_number(b.data, b.len, LAYOUT_NAME)) == 0)
+		return err_set(e, ERR_ARCHIVE, "archive: its FORMAT is not one of " LAYOUT_NAME);
+	if (format > LAYOUT_NEWEST)
+		return err_set(e, ERR_ARCHIVE, "archive: its FORMAT is " LAYOUT_NAME "/%u, which a later release began; this one "
+		    "knows up to " LAYOUT_FORMAT_NAME ": use the later release, or another archive", format);
+	return format == LAYOUT_NEWEST ? 0 : write_format(dir, e);
 }
 
 /* .new/ is ours alone, and whatever lies there was never published. */

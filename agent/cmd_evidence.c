@@ -166,7 +166,8 @@ find_job(struct elog *l, const char *prefix, char id[ID_MAX], uint64_t *ret_inde
 		memcpy(id, job, ID_MAX);
 		if (!final)
 			*ret_index = i;
-		final = final || type == ENTRY_JOB || type == ENTRY_REJECT || type == ENTRY_WITHDRAW;
+		final = final || type == ENTRY_JOB || type == ENTRY_REJECT || type == ENTRY_WITHDRAW ||
+		    type == ENTRY_REPEAT;
 	}
 	return id[0] != '\0' ? 0 : err_set(e, ERR_USAGE, "the log has no job %.26s", prefix);
 }

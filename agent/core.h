@@ -51,7 +51,7 @@ struct core {
 	uint64_t tasks_good;       /* of all documents */
 	uint64_t page_turns;       /* grows with every page begun: who was served last comes last */
 	uint32_t claims_running;
-	uint64_t commit_timer, publish_timer;
+	uint64_t commit_timer, publish_timer, receipts_timer;
 	bool noting;               /* a NOTE is under way */
 	bool log_ready;            /* anti-rollback record compared, key known, start entry written */
 	bool stopping;
@@ -84,6 +84,11 @@ struct job {
 	bool stalled;              /* in trouble since it last moved on: --once does not wait for it for ever */
 	bool alarmed;              /* that it can not be handed out was said */
 	bool withdrawn;            /* its record `withdrawn` is there: no seal any more */
+	bool was_held;             /* its receipt is gone with that */
+	enum { RECEIPT_UNSEEN, RECEIPT_SEEN, RECEIPT_GONE } receipt;
+	dev_t receipt_dev;         /* of the folder in which it was seen */
+	ino_t receipt_ino;
+	uint64_t receipt_gone_ms;  /* missed since; 0: there */
 	uint64_t task;             /* handle of the one task, 0: none */
 	uint64_t timer;            /* retry */
 	uint64_t backoff_ms;
@@ -221,6 +226,14 @@ bool withdraw_step(struct job *);
 int withdrawal_get(struct job *, struct withdrawal *ret, struct err *);
 /* For the entry of a refused job. */
 int entry_withdraw(struct job *, struct entry *, struct err *);
+
+/*
+ * receipt.c: who takes the receipt out of work/ before the token is asked takes
+ * the document back (job_withdraw(), quiet); later it is a note in the log.
+ */
+void receipt_watch(struct core *); /* looks after all receipts from now on */
+/* Looks now.  False: it is missing, and begins nothing until that is settled. */
+bool receipt_there(struct job *);
 
 /* jobjson.c */
 int jobjson_build(struct job *, char **ret_text, struct err *);

@@ -406,12 +406,14 @@ intake_commit(struct intake **pin, uint64_t log_size, struct claim *ret_claim, i
 {
 	struct intake *in = *pin;
 	struct err no_work = { 0 };
+	struct stat st;
 	AUTO_FD work = hot_open_sub(in->hot, in->folder->word_work, &no_work);
 	int r;
 
 	in->claim.log_size = log_size;
 	if (work >= 0)
 		free_name(work, in->claim.name, in->claim.work_name);
+	in->claim.work_ino = work >= 0 && fstat(work, &st) == 0 ? st.st_ino : 0;
 	if ((r = commit(in, work, e)) < 0) {
 		intake_drop(pin);
 		return r;

@@ -34,7 +34,8 @@ logbook_job(struct core *c, struct job *j, struct entry *x)
 	(void)c;
 	memcpy(x->job, j->claim.id, ID_MAX);
 	snprintf(x->folder, sizeof(x->folder), "%s", j->claim.folder);
-	if (x->type != ENTRY_JOB && x->type != ENTRY_REJECT && x->type != ENTRY_HOLD && x->type != ENTRY_WITHDRAW)
+	if (x->type != ENTRY_JOB && x->type != ENTRY_REJECT && x->type != ENTRY_HOLD && x->type != ENTRY_WITHDRAW &&
+	    x->type != ENTRY_REPEAT)
 		return;
 	claim_salt(&j->claim, salt);
 	x->has_source = true;

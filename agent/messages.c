@@ -82,6 +82,50 @@ static const struct sentences table[] = {
 	{ ERR_DOC_WITHDRAWN,
 	  N_("The document was taken back before it got its seal."),
 	  N_("Nothing was sealed. If you need the seal after all, put the document into the folder again."), NULL },
+	{ ERR_OWNER,
+	  N_("Whoever put this file here may not have documents sealed in this folder."),
+	  N_("Please use the folder that is meant for you, or ask your administrator for the right (setting "
+	     "allow). If the file came through a network drive, ask under whose name the drive stores files."), NULL },
+	{ ERR_TICKET_MISSING,
+	  N_("In this folder every document needs a ticket, and none came."),
+	  N_("Please put the document into the folder again, together with its ticket: a file with the document's "
+	     "whole name and \".ticket\" behind it."), NULL },
+	{ ERR_TICKET_BAD,
+	  N_("The document's ticket cannot be followed: something in it is wrong. Without it the document is not "
+	     "sealed."),
+	  N_("Please have the ticket corrected; the reason below names the place. Then put document and ticket "
+	     "into the folder again."), NULL },
+	{ ERR_TICKET_OTHER,
+	  N_("The ticket belongs to another document: the checksum it names is not that of this file."),
+	  N_("Please put the right document and its ticket into the folder. If the document was changed after the "
+	     "ticket was written, have a new ticket made."), NULL },
+	{ ERR_TICKET_RIGHT,
+	  N_("The ticket asks for a seal or a rule that this folder does not allow."),
+	  N_("Please put the document into the folder that has this seal, or have the ticket corrected; the reason "
+	     "below names what is allowed here."), NULL },
+	{ ERR_TICKET_ALONE,
+	  N_("This is a ticket, and its document is not in the folder."),
+	  N_("Please put document and ticket into the folder together, the ticket first. If the document was taken "
+	     "in before the ticket came, look for its result before you send it again."), NULL },
+	{ ERR_TICKET_UNWANTED,
+	  N_("Tickets are not accepted in this folder."),
+	  N_("Please put the document into the folder without a ticket, or ask your administrator for a folder "
+	     "that takes tickets (setting ticket)."), NULL },
+	{ ERR_REFERENCE,
+	  N_("The reference in the ticket belongs to another document already: job {word}."),
+	  N_("Please give each document a reference of its own. If it is a corrected version, have a new reference "
+	     "used."), N_("The reference in the ticket belongs to another document already.") },
+	{ ERR_DUP_REFUSED,
+	  N_("The very same file was taken in before: job {word}. It is not sealed twice here."),
+	  N_("Please look for the result of that job. If a second seal is needed, ask your administrator (setting "
+	     "duplicates)."), N_("The very same file was taken in before. It is not sealed twice here.") },
+	{ ERR_DUPLICATE,
+	  N_("The very same file was taken in before: job {word}. A person decides whether it is sealed once more."),
+	  N_("Please look for the result of that job. If the document is to be sealed a second time, tell your "
+	     "administrator."), N_("The very same file was taken in before. A person decides whether it is sealed once more.") },
+	{ ERR_TICKET_HOLD,
+	  N_("The ticket wants a person to look at this document first."),
+	  N_("Please look at the document and tell your administrator whether it is to be sealed."), NULL },
 	{ ERR_DOC_SIGNED,
 	  N_("This PDF already carries an electronic signature. Signed PDFs are not sealed a second time at present, "
 	     "because what is added could make the signature invalid."),

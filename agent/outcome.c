@@ -554,6 +554,7 @@ hold_now(struct job *j, const struct question_record *q, const struct compose_re
 	if ((r = question_put(j, "question", q, plan, e)) < 0 || (r = io_unlink(j->dir, "delivered-held", e)) < 0 ||
 	    (r = io_unlink(j->dir, "picture.png", e)) < 0)
 		return r;
+	j->was_held = true;
 	if (j->side >= 0 && (r = io_put_fd(j->dir, "picture.png", j->side, e)) < 0)
 		return r;
 	io_close(&j->side);

@@ -131,6 +131,7 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 		j->aside = true;
 	}
 	j->withdrawn = io_exists(dir, "withdrawn");
+	j->was_held = io_exists(dir, "question");
 	/* for status; a damaged record comes up again where it is needed */
 	(void)inspect_load(j, &ignored);
 	return 0;

@@ -147,6 +147,14 @@ field_params_make(struct job *j, const struct conf_seal *seal, struct field_para
 	return field_lines(j, seal, facts->org, p, e);
 }
 
+static void
+give_up_token(struct job *j)
+{
+	if (j->token != NULL)
+		children_unreserve(j->token);
+	j->token = NULL;
+}
+
 static void on_signed(void *ctx, const struct err *, const uint8_t *, size_t, const uint8_t[HASH_LEN]);
 
 /* prepared.pdf = doc.pdf + update, checked, hashed, put; then the token is asked. */
@@ -182,6 +190,12 @@ prepare(struct job *j, const struct field_result *f, struct err *e)
 	p.log_size = elog_published(j->core->elog);
 	if ((r = hash_ranges(out, p.range, p.digest, e)) < 0)
 		return r;
+	/* the last moment to take it back */
+	if (!receipt_there(j)) {
+		give_up_token(j);
+		job_step_soon(j, TOKEN_POLL_MS);
+		return 0;
+	}
 	/* an earlier attempt's files were never signed with success: they go */
 	if ((r = io_unlink(j->dir, "prepared.pdf", e)) < 0 || (r = io_unlink(j->dir, "prep", e)) < 0 ||
 	    (r = io_put_fd(j->dir, "prepared.pdf", out, e)) < 0 || (r = prep_put(j, "prep", &p, e)) < 0 ||
@@ -190,14 +204,6 @@ prepare(struct job *j, const struct field_result *f, struct err *e)
 	j->busy = true;
 	children_sign(j->token, j->claim.id, j->attempt, p.digest, on_signed, j);
 	return 0;
-}
-
-static void
-give_up_token(struct job *j)
-{
-	if (j->token != NULL)
-		children_unreserve(j->token);
-	j->token = NULL;
 }
 
 static void
@@ -300,6 +306,10 @@ sealing_step_rendered(struct job *j)
 	}
 	if (r == 0)
 		return;
+	if (j->attempt == 0 && !receipt_there(j)) {
+		job_step_soon(j, TOKEN_POLL_MS);
+		return;
+	}
 	/* a signature that nobody can judge is not asked for */
 	if (!core_has(j->core, ROLE_VERIFY)) {
 		err_set(&j->why, ERR_CHILD, "sealroom-verify is not ready");

@@ -235,6 +235,7 @@ run(struct core *c, struct err *e)
 {
 	proc_notify("READY=1");
 	on_alive(c);
+	receipt_watch(c);
 	log_line(LOG_NOTICE, "sealroomd %s (build %s): %zu folders, %u unfinished jobs", build_version, build_id,
 	    c->conf->nfolders, c->njobs);
 	core_idle_check(c);

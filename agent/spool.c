@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/lib/clock.h"
+#include "agent/lib/format.h"
 #include "agent/lib/io.h"
 #include "agent/lib/log.h"
 #include "agent/lib/path.h"
@@ -73,6 +74,7 @@ take_lock(struct spool *s, struct err *e)
 static int
 check_format(int dir, bool make, struct err *e)
 {
+	unsigned format;
 	AUTO_BUF b;
 	int r;
 
@@ -81,9 +83,12 @@ check_format(int dir, bool make, struct err *e)
 		return make ? io_put(dir, "FORMAT", SPOOL_FORMAT, strlen(SPOOL_FORMAT), 0600, e) : 0;
 	if ((r = io_read_file(dir, "FORMAT", &b, e)) < 0)
 		return r;
-	if (b.len != strlen(SPOOL_FORMAT) || memcmp(b.data, SPOOL_FORMAT, b.len) != 0)
-		return err_set(e, ERR_CONF, "spool has another FORMAT than this release knows");
-	return 0;
+	if ((format = format_number(b.data, b.len, SPOOL_NAME)) == 0)
+		return err_set(e, ERR_CONF, "spool: its FORMAT is not one of " SPOOL_NAME);
+	if (format > SPOOL_NEWEST)
+		return err_set(e, ERR_CONF, "spool: its FORMAT is " SPOOL_NAME "/%u, which a later release began; this one knows "
+		    "up to %u: start the later release and let it finish all jobs first", format, SPOOL_NEWEST);
+	return format == SPOOL_NEWEST || !make ? 0 : io_replace(dir, "FORMAT", SPOOL_FORMAT, strlen(SPOOL_FORMAT), 0600, e);
 }
 
 /* Made once: whoever has this state directory and its lock is this agent, on whatever host. */
@@ -250,10 +255,11 @@ claim_put(int job_dir, const struct claim *c, struct err *e)
 	hash_hex(c->hash, hash);
 	path_escape(c->name, name, sizeof(name));
 	path_escape(c->work_name, work, sizeof(work));
-	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s}", "v", 1, "id", c->id,
+	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s:I}", "v", 1, "id", c->id,
 	    "folder", c->folder, "name", name, "work_name", work, "size", (json_int_t)c->size, "mtime_ns",
 	    (json_int_t)c->mtime_ns, "sha256", hash, "owner", (json_int_t)c->owner, "received_us",
-	    (json_int_t)c->received_us, "log_size", (json_int_t)c->log_size, "salt", c->salt);
+	    (json_int_t)c->received_us, "log_size", (json_int_t)c->log_size, "salt", c->salt, "work_ino",
+	    (json_int_t)c->work_ino);
 	if (j != NULL)
 		text = json_dumps(j, JSON_INDENT(1));
 	json_decref(j);
@@ -288,14 +294,15 @@ static int
 claim_parse(const char *text, size_t len, struct claim *c)
 {
 	const char *id, *folder, *name, *work, *hash, *salt;
-	json_int_t size, mtime, owner, received, log_size;
+	json_int_t size, mtime, owner, received, log_size, work_ino = 0;
 	json_t *j = json_loadb(text, len, 0, NULL);
 	int v, r = -1;
 
 	if (j != NULL &&
-	    json_unpack(j, "{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s}", "v", &v, "id", &id,
+	    json_unpack(j, "{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s?I}", "v", &v, "id", &id,
 	        "folder", &folder, "name", &name, "work_name", &work, "size", &size, "mtime_ns", &mtime, "sha256",
-	        &hash, "owner", &owner, "received_us", &received, "log_size", &log_size, "salt", &salt) == 0 &&
+	        &hash, "owner", &owner, "received_us", &received, "log_size", &log_size, "salt", &salt, "work_ino",
+	        &work_ino) == 0 &&
 	    v == 1 && id_valid(id) && strlen(folder) < sizeof(c->folder) && strlen(salt) == sizeof(c->salt) - 1 &&
 	    hash_from_hex(hash, c->hash) == 0 && unescape(name, c->name, sizeof(c->name)) == 0 &&
 	    unescape(work, c->work_name, sizeof(c->work_name)) == 0) {
@@ -304,6 +311,7 @@ claim_parse(const char *text, size_t len, struct claim *c)
 		strcpy(c->salt, salt);
 		c->size = (uint64_t)size;
 		c->mtime_ns = mtime;
+		c->work_ino = (uint64_t)work_ino;
 		c->owner = (uid_t)owner;
 		c->received_us = received;
 		c->log_size = (uint64_t)log_size;

@@ -36,7 +36,14 @@ enum spool_state {
 };
 const char *spool_state_name(enum spool_state);
 
-#define SPOOL_FORMAT "sealroom-spool/1\n"
+/*
+ * Format 2 has tickets and receipts in its claims, and more names in seen/.  A
+ * spool of format 1 is one without them: it is read as it is, and named 2 when
+ * this release first opens it.  One that a later release began is refused.
+ */
+#define SPOOL_NAME "sealroom-spool"
+#define SPOOL_NEWEST 2u
+#define SPOOL_FORMAT SPOOL_NAME "/2\n"
 #define SPOOL_NAME_MAX 256 /* a file name with its NUL */
 
 struct spool {
@@ -66,6 +73,7 @@ struct claim {
 	char folder[MSG_NAME_MAX];
 	char name[SPOOL_NAME_MAX];      /* bytes as the sender wrote them */
 	char work_name[SPOOL_NAME_MAX]; /* name of the receipt below work/, "" for none: chosen before it is made */
+	uint64_t work_ino;              /* of the folder work/ it is in; 0: not known */
 	uint64_t size;
 	int64_t mtime_ns;
 	uint8_t hash[HASH_LEN];

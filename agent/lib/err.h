@@ -39,6 +39,17 @@ enum err_class {
 	X(ERR_DOC_TIMEOUT,    REJECT, "reader-timeout") \
 	X(ERR_DOC_REFUSED,    REJECT, "refused-by-person") \
 	X(ERR_DOC_WITHDRAWN,  REJECT, "withdrawn") \
+	X(ERR_OWNER,          REJECT, "owner-not-allowed") \
+	X(ERR_TICKET_MISSING, REJECT, "ticket-missing") \
+	X(ERR_TICKET_BAD,     REJECT, "ticket-invalid") \
+	X(ERR_TICKET_OTHER,   REJECT, "ticket-of-other-bytes") \
+	X(ERR_TICKET_RIGHT,   REJECT, "ticket-exceeds-rights") \
+	X(ERR_TICKET_ALONE,   REJECT, "ticket-without-document") \
+	X(ERR_TICKET_UNWANTED, REJECT, "ticket-not-accepted") \
+	X(ERR_REFERENCE,      REJECT, "reference-used") \
+	X(ERR_DUP_REFUSED,    REJECT, "duplicate-refused") \
+	X(ERR_DUPLICATE,      HOLD,   "duplicate") \
+	X(ERR_TICKET_HOLD,    HOLD,   "held-by-ticket") \
 	X(ERR_DOC_SIGNED,     HOLD,   "document-signed") \
 	X(ERR_DOC_FOREIGN,    HOLD,   "document-not-scanned") \
 	X(ERR_RULE_NONE,      HOLD,   "no-rule-applies") \

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/lib/format.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
 #include "seal/evidence/auditint.h"
@@ -349,7 +350,7 @@ audit_entry(struct audit *a, uint64_t index, const void *text, size_t len, struc
 			audit_say(a, VERDICT_DISPROVEN, path, "is missing or damaged, but entry %llu lists it.",
 			    (unsigned long long)index);
 	}
-	if (x.type == ENTRY_JOB || x.type == ENTRY_REJECT || x.type == ENTRY_WITHDRAW)
+	if (x.type == ENTRY_JOB || x.type == ENTRY_REJECT || x.type == ENTRY_WITHDRAW || x.type == ENTRY_REPEAT)
 		return final_entry(a, &x, e);
 	if (x.type == ENTRY_BREAK)
 		return break_entry(a, &x, e);
@@ -618,15 +619,32 @@ walk_evidence(struct audit *a, struct err *e)
 	return (r = check_kept(a, "config", e)) < 0 ? r : check_kept(a, "trust", e);
 }
 
+static bool
+same_text(const struct buf *b, const char *text)
+{
+	return b->len == strlen(text) && memcmp(b->data, text, b->len) == 0;
+}
+
 static void
 check_layout(struct audit *a)
 {
+	unsigned format = LAYOUT_NEWEST;
+	const char *readme;
 	AUTO_BUF b = { 0 };
 
 	buf_init(&b, AUDIT_TEXT_MAX);
-	if (audit_read(a, "FORMAT", &b) && (b.len != strlen(LAYOUT_FORMAT) || memcmp(b.data, LAYOUT_FORMAT, b.len) != 0))
-		audit_say(a, VERDICT_UNKNOWN, "FORMAT", "is not " LAYOUT_FORMAT_NAME ", the format this release knows.");
-	if (audit_read(a, "README.txt", &b) && (b.len != strlen(layout_readme) || memcmp(b.data, layout_readme, b.len) != 0))
+	if (audit_read(a, "FORMAT", &b) &&
+	    ((format = format_number(b.data, b.len, LAYOUT_NAME)) == 0 || format > LAYOUT_NEWEST)) {
+		audit_say(a, VERDICT_UNKNOWN, "FORMAT", "is none that this release knows; the newest it knows is "
+		    LAYOUT_FORMAT_NAME ".");
+		format = LAYOUT_NEWEST;
+	}
+	if (!audit_read(a, "README.txt", &b))
+		return;
+	/* the text is replaced before the name: a later one is a replacement that was cut short */
+	for (readme = layout_readme(format); format < LAYOUT_NEWEST && !same_text(&b, readme);)
+		readme = layout_readme(++format);
+	if (!same_text(&b, readme))
 		audit_say(a, VERDICT_DISPROVEN, "README.txt", "is not the text of this format.");
 }
 

@@ -615,7 +615,7 @@ get_file(char *v, struct entry *x)
 /* --- the format: keys in their order, and in which types they stand -------------------- */
 
 #define T(name) (1u << ENTRY_##name)
-#define OF_JOB (T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(VOID) | T(ORPHAN))
+#define OF_JOB (T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(VOID) | T(ORPHAN))
 #define ALL ((1u << ENTRY_TYPE_COUNT) - 2)
 #define FIELD(f) offsetof(struct entry, f)
 
@@ -633,11 +633,11 @@ static const struct key keys[] = {
 	{ "folder",    OF_JOB,                             put_word_line, get_word64,    FIELD(folder) },
 	{ "question",  T(HOLD) | T(RELEASE),               put_u32_line,  get_u32_line,  FIELD(question) },
 	{ "rule",      T(JOB),                             put_rule,      get_rule,      0 },
-	{ "source",    T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW), put_source,    get_source,    0 },
+	{ "source",    T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW) | T(REPEAT), put_source,    get_source,    0 },
 	{ "sealed",    T(JOB),                             put_sealed,    get_sealed,    0 },
 	{ "archive",   T(JOB),                             put_word_line, get_word64,    FIELD(path) },
 	{ "file",      T(JOB) | T(CONFIG) | T(KEY) | T(BREAK), NULL,          NULL,          0 },
-	{ "times",     T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW), put_times,     get_times,     0 },
+	{ "times",     T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW) | T(REPEAT), put_times,     get_times,     0 },
 	{ "pages",     T(JOB),                             put_u32_line,  get_u32_line,  FIELD(pages) },
 	{ "ocr",       T(JOB),                             put_ocr,       get_ocr,       0 },
 	{ "attempts",  T(JOB) | T(ORPHAN),                 put_u32_line,  get_u32_line,  FIELD(attempts) },
@@ -645,14 +645,14 @@ static const struct key keys[] = {
 	{ "seal-cert", T(JOB) | T(ORPHAN),                 put_hash_line, get_hash_line, FIELD(seal_cert) },
 	{ "tst",       T(JOB),                             put_hash_line, get_hash_line, FIELD(tst) },
 	{ "reason",    T(REJECT) | T(HOLD) | T(STOP),      put_word_line, get_word32,    FIELD(reason) },
-	{ "text",      T(REJECT) | T(HOLD) | T(STOP) | T(RELEASE) | T(WITHDRAW) | T(VOID) | T(NOTE) | T(BREAK), put_text_line, get_text512, FIELD(text) },
+	{ "text",      T(REJECT) | T(HOLD) | T(STOP) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(VOID) | T(NOTE) | T(BREAK), put_text_line, get_text512, FIELD(text) },
 	{ "disk",      T(START) | T(BREAK),                put_disk,      get_disk,      0 },
 	{ "anchor",    T(START) | T(BREAK),                put_anchor,    get_anchor,    0 },
 	{ "jobs",      T(BREAK),                           put_jobs,      get_jobs,      0 },
 	{ "boot",      T(START),                           put_word_line, get_word40,    FIELD(boot) },
 	{ "config",    T(START) | T(CONFIG),               put_hash_line, get_hash_line, FIELD(config_hash) },
 	{ "key",       T(KEY),                             put_key,       get_key,       0 },
-	{ "operator",  T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(VOID) | T(NOTE) | T(BREAK), put_operator, get_operator, 0 },
+	{ "operator",  T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(VOID) | T(NOTE) | T(BREAK), put_operator, get_operator, 0 },
 	{ "host",      ALL,                                put_word_line, get_word64,    FIELD(host) },
 	{ "software",  ALL,                                put_software,  get_software,  0 },
 };

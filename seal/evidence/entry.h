@@ -47,6 +47,7 @@
 	X(HOLD,    "hold")    /* a person must decide */ \
 	X(RELEASE, "release") /* a person decided */ \
 	X(WITHDRAW, "withdraw") /* taken back before the seal: final */ \
+	X(REPEAT,  "repeat")  /* answered with an earlier job's result: final */ \
 	X(VOID,    "void")    /* sealed, and declared void by a person */ \
 	X(ORPHAN,  "orphan")  /* the token was asked, its signature is lost */ \
 	X(BREAK,   "break")   /* log or anti-rollback record were put back; a person went on from here */ \
@@ -80,10 +81,10 @@ struct entry {
 	uint32_t nheads;                 /* checkpoints published since the entry before */
 	uint64_t heads[ENTRY_HEADS_MAX];
 
-	/* job reject hold release withdraw void orphan */
+	/* job reject hold release withdraw repeat void orphan */
 	char job[ID_MAX];
 	char folder[MSG_NAME_MAX];
-	/* job reject hold withdraw */
+	/* job reject hold withdraw repeat */
 	bool has_source;
 	struct entry_name source;        /* as the sender called it */
 	uint64_t source_size;
@@ -114,7 +115,7 @@ struct entry {
 	struct entry_file files[ENTRY_FILES_MAX];
 	/* reject hold stop */
 	char reason[32];                 /* err_word(), or a word of its own for stop */
-	char text[512];                  /* one line: reject hold stop release (the decision) withdraw void note break */
+	char text[512];                  /* one line: reject hold stop release (the decision) withdraw repeat void note break */
 	uint32_t question;               /* hold release: the n-th hold of this job, from 1 */
 	/* start break */
 	uint64_t disk_size;              /* the log as found */
@@ -134,7 +135,7 @@ struct entry {
 	char key_role[MSG_NAME_MAX];     /* "log" "seal" "tsa" "trust" */
 	char key_name[MSG_NAME_MAX];     /* token, TSA, or the log's origin */
 	uint8_t key_hash[HASH_LEN];      /* of the vkey text or the certificate's DER */
-	/* job reject hold release withdraw void note break: who dropped or decided */
+	/* job reject hold release withdraw repeat void note break: who dropped or decided */
 	bool has_operator;
 	uint32_t operator_uid;
 	struct entry_name operator;

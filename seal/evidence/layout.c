@@ -1,11 +1,22 @@
 #include "seal/evidence/layout.h"
 
-/* The file as it is, so that its script can be read, run and tested where it stands. */
-__asm__(".pushsection .rodata\n"
-        ".global layout_readme\n"
-        ".type layout_readme, @object\n"
-        "layout_readme:\n"
-        ".incbin \"seal/evidence/archive-readme.txt\"\n"
-        ".byte 0\n"
-        ".size layout_readme, . - layout_readme\n"
-        ".popsection\n");
+/* The files as they are, so that their script can be read, run and tested where it stands. */
+#define INCLUDED(name, file) \
+	__asm__(".pushsection .rodata\n" \
+	        ".global " #name "\n" \
+	        ".type " #name ", @object\n" \
+	        #name ":\n" \
+	        ".incbin \"seal/evidence/" file "\"\n" \
+	        ".byte 0\n" \
+	        ".size " #name ", . - " #name "\n" \
+	        ".popsection\n")
+
+INCLUDED(layout_readme_1, "archive-readme-1.txt");
+INCLUDED(layout_readme_2, "archive-readme.txt");
+extern const char layout_readme_1[], layout_readme_2[];
+
+const char *
+layout_readme(unsigned format)
+{
+	return format == 1 ? layout_readme_1 : layout_readme_2;
+}

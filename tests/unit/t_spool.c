@@ -60,6 +60,8 @@ test_open(void)
 static void
 test_format(void)
 {
+	static const char *const others[] = { "sealroom-spool/3\n", "sealroom-spool/99999\n", "sealroom-spool/0\n",
+		"sealroom-spool/02\n", "sealroom-spool/2", "sealroom-spool/2x\n", "sealroom-archive/2\n", "/\n", "" };
 	struct spool s;
 	struct err e = { 0 };
 	int sp = openat(top, "state/spool", O_RDONLY | O_DIRECTORY);
@@ -69,10 +71,19 @@ test_format(void)
 	CHECK(io_read_file(sp, "FORMAT", &b, &e) == 0 && b.len == strlen(SPOOL_FORMAT) &&
 	        memcmp(b.data, SPOOL_FORMAT, b.len) == 0,
 	    "the spool says which format it has");
-	io_replace(sp, "FORMAT", "sealroom-spool/2\n", 17, 0600, &e);
-	CHECK(spool_open(&s, &conf, &e) == -ERR_CONF, "one of a later release is not touched");
-	io_replace(sp, "FORMAT", "", 0, 0600, &e);
-	CHECK(spool_open(&s, &conf, &e) == -ERR_CONF, "nor an empty one");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		io_replace(sp, "FORMAT", others[i], strlen(others[i]), 0600, &e);
+		CHECK(spool_open(&s, &conf, &e) == -ERR_CONF, "format %zu is not touched: %s", i, e.text);
+	}
+	io_replace(sp, "FORMAT", "sealroom-spool/1\n", 17, 0600, &e);
+	buf_clear(&b);
+	CHECK(spool_peek(&s, &conf, &e) == 0 && io_read_file(sp, "FORMAT", &b, &e) == 0 && b.data[15] == '1',
+	    "the one before is read");
+	spool_close(&s);
+	buf_clear(&b);
+	CHECK(spool_open(&s, &conf, &e) == 0 && io_read_file(sp, "FORMAT", &b, &e) == 0 && b.data[15] == '2',
+	    "and is today's when it was opened to be written");
+	spool_close(&s);
 	io_replace(sp, "FORMAT", SPOOL_FORMAT, strlen(SPOOL_FORMAT), 0600, &e);
 	close(sp);
 }
