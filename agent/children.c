@@ -19,9 +19,11 @@
 #include "agent/lib/wire.h"
 
 #include "agent/children.h"
+#include "agent/peers.h"
 
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_LAST_MS 60000
+#define AWAIT_MS 10000       /* a unit that has not come by then is told of */
 #define STABLE_MS 60000      /* ready this long: the next failure starts small again */
 #define GREET_MS 120000      /* model loading, a PIN pad */
 #define SEAL_ANSWER_MS 60000 /* one signature, one checkpoint */
@@ -32,7 +34,7 @@
 #define END_MS 2000          /* how long a peer may take to end */
 #define END_LOGIN_MS 20000   /* ... in the middle of a login: killed there, it would leave its mark */
 
-enum peer_state { PEER_DOWN, PEER_GREETING, PEER_SETTING, PEER_READY, PEER_STOPPED };
+enum peer_state { PEER_DOWN, PEER_AWAITED, PEER_GREETING, PEER_SETTING, PEER_READY, PEER_STOPPED };
 
 /* A question to a seal process: at most one of each kind at a time. */
 struct question {
@@ -51,7 +53,9 @@ struct token_peer {
 	const struct conf_token *token; /* NULL but for tokens */
 	bool log;
 	enum peer_state state;
-	struct proc proc;               /* pid 0: not running */
+	bool remote;                    /* a unit of its own: it comes to us */
+	int waiting;                    /* it came, and its turn has not come; -1 */
+	struct proc proc;               /* sock -1: not there; pid 0: not our child */
 	uint64_t timer;                 /* restart, or greeting deadline */
 	uint64_t backoff, ready_at;
 	struct err why;
@@ -92,6 +96,7 @@ struct children {
 	struct loop *loop;
 	struct children_opts opts;
 	struct peer *peers;
+	struct peers *door;             /* where units come to; NULL: all are spawned */
 	struct task_run *tasks;         /* oldest first */
 	uint64_t handles;
 	uint64_t pump_timer;
@@ -266,6 +271,26 @@ task_blame(struct task_run *t, bool lost)
 	}
 }
 
+/* A child of another user's zygote is not ours to signal: the zygote does it. */
+static void
+task_signal(struct peer *p, uint32_t id, int pidfd)
+{
+	struct err e;
+	AUTO_BUF b;
+
+	if (pidfd < 0)
+		return;
+	if (!p->remote) {
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		return;
+	}
+	buf_init(&b, 4);
+	buf_put_u32(&b, id);
+	/* a zygote that takes no message has ended, or is hung up on when EXIT does not come */
+	if (p->proc.sock >= 0 && wire_send(p->proc.sock, MSG_KILL, ++p->seq, &b, NULL, 0, &e) < 0)
+		log_err(LOG_WARNING, program_of(p->role), &e);
+}
+
 static void
 task_finish(struct task_run *t, bool lost)
 {
@@ -281,8 +306,8 @@ task_finish(struct task_run *t, bool lost)
 	loop_timer_del(c->loop, t->timer);
 	if (t->sock >= 0)
 		loop_fd_del(c->loop, t->sock);
-	if (t->pidfd >= 0 && !t->exited)
-		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+	if (!t->exited)
+		task_signal(t->peer, t->id, t->pidfd);
 	if (t->id != 0 && t->peer->running > 0)
 		t->peer->running--;
 	task_blame(t, lost);
@@ -415,10 +440,11 @@ children_token_login(struct children *c, const char *name, int fd, login_cb *cb,
 			peer_down(p, e);
 			return r;
 		}
-	} else if (p->proc.pid == 0) {
+	} else if (p->proc.sock < 0) {
 		loop_timer_del(c->loop, p->timer);
 		on_restart(p);
-		if (p->proc.pid == 0) {
+		if (p->proc.sock < 0) {
+			io_close(&p->pin);
 			*e = p->why;
 			return -(int)e->code;
 		}
@@ -452,18 +478,20 @@ peer_down(struct peer *p, const struct err *why)
 {
 	struct children *c = p->c;
 
-	if (p->proc.pid == 0)
+	if (p->proc.sock < 0)
 		return;
 	if (p->why.code == ERR_OK || p->state == PEER_READY)
 		p->why = *why;
 	loop_timer_del(c->loop, p->timer);
 	loop_fd_del(c->loop, p->proc.sock);
-	syscall(SYS_pidfd_send_signal, p->proc.pidfd, SIGKILL, NULL, 0);
-	while (waitpid(p->proc.pid, NULL, 0) < 0 && errno == EINTR)
-		;
 	io_close(&p->proc.sock);
-	io_close(&p->proc.pidfd);
-	p->proc.pid = 0;
+	if (p->proc.pid != 0) {
+		syscall(SYS_pidfd_send_signal, p->proc.pidfd, SIGKILL, NULL, 0);
+		while (waitpid(p->proc.pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		io_close(&p->proc.pidfd);
+		p->proc.pid = 0;
+	}
 	p->wants_pin = false;
 	p->restarts++;
 	schedule_restart(p);
@@ -484,6 +512,22 @@ on_greet_late(void *ctx)
 	peer_down(p, &e);
 }
 
+/* It said who it is, and what it is to know follows: for some not before a person came. */
+static int
+greeted(struct peer *p, struct err *e)
+{
+	p->state = PEER_SETTING;
+	if (!asks_person(p) || p->pin >= 0)
+		return send_settings(p, e);
+	/* however long it takes: nothing is lost meanwhile, jobs wait as for a card that is away */
+	loop_timer_del(p->c->loop, p->timer);
+	p->timer = 0;
+	p->wants_pin = true;
+	err_set(&p->why, ERR_PIN_SOURCE, "waits for its PIN; sealroom token login %s", p->name);
+	tell(p, false, &p->why);
+	return 0;
+}
+
 static int
 on_hello(struct peer *p, struct wire_msg *m, struct err *e)
 {
@@ -497,16 +541,7 @@ on_hello(struct peer *p, struct wire_msg *m, struct err *e)
 	if (strcmp(build, build_id) != 0)
 		return err_set(e, ERR_CONF, "%s is of another build; install all programs together",
 		    program_of(p->role));
-	p->state = PEER_SETTING;
-	if (!asks_person(p) || p->pin >= 0)
-		return send_settings(p, e);
-	/* however long it takes: nothing is lost meanwhile, jobs wait as for a card that is away */
-	loop_timer_del(p->c->loop, p->timer);
-	p->timer = 0;
-	p->wants_pin = true;
-	err_set(&p->why, ERR_PIN_SOURCE, "waits for its PIN; sealroom token login %s", p->name);
-	tell(p, false, &p->why);
-	return 0;
+	return greeted(p, e);
 }
 
 static int
@@ -616,19 +651,20 @@ task_by_id(struct children *c, const struct peer *p, uint32_t id)
 static int
 on_started(struct peer *p, struct wire_msg *m, struct err *e)
 {
-	struct task_run *t = task_by_id(p->c, p, buf_get_u32(&m->payload));
+	uint32_t id = buf_get_u32(&m->payload);
+	struct task_run *t = task_by_id(p->c, p, id);
 
 	if (!buf_finished(&m->payload))
 		return err_set(e, ERR_PEER, "STARTED is damaged");
 	if (t == NULL) { /* cancelled meanwhile */
-		syscall(SYS_pidfd_send_signal, m->fd[0], SIGKILL, NULL, 0);
+		task_signal(p, id, m->fd[0]);
 		return 0;
 	}
 	if (t->pidfd >= 0)
 		return err_set(e, ERR_PEER, "STARTED twice");
 	t->pidfd = take_fd(&m->fd[0]);
 	if (t->timed_out || t->breach || t->ours)
-		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+		task_signal(p, t->id, t->pidfd);
 	return 0;
 }
 
@@ -708,6 +744,111 @@ on_peer(void *ctx, uint32_t events)
 		peer_down(p, &e);
 }
 
+/* --- peers: units, which come to us ------------------------------------------------------ */
+
+static const char *
+unit_of(const struct peer *p, char dst[MSG_NAME_MAX + 32])
+{
+	snprintf(dst, MSG_NAME_MAX + 32, p->role == ROLE_FETCH ? "sealroom-fetch%s" : "sealroom-seal@%s", p->name);
+	return dst;
+}
+
+static void
+on_not_come(void *ctx)
+{
+	struct peer *p = ctx;
+
+	p->timer = 0;
+	tell(p, false, &p->why);
+}
+
+static void
+peer_await(struct peer *p)
+{
+	char unit[MSG_NAME_MAX + 32];
+
+	p->state = PEER_AWAITED;
+	err_set(&p->why, ERR_CHILD, "%s.service has not come to %s; see: systemctl status %s", unit_of(p, unit),
+	    p->c->opts.conf->peers.socket, unit);
+	p->timer = loop_timer(p->c->loop, AWAIT_MS, on_not_come, p);
+}
+
+/* It said HELLO already; from here all is as with one that we started. */
+static void
+peer_welcome(struct peer *p)
+{
+	struct err e = { 0 };
+
+	loop_timer_del(p->c->loop, p->timer);
+	p->proc.sock = take_fd(&p->waiting);
+	p->running = 0;
+	memset(&p->why, 0, sizeof(p->why));
+	p->timer = loop_timer(p->c->loop, GREET_MS, on_greet_late, p);
+	if (loop_fd(p->c->loop, p->proc.sock, EPOLLIN, on_peer, p) < 0)
+		err_set(&e, ERR_MEM, "event loop");
+	else if (greeted(p, &e) == 0)
+		return;
+	peer_down(p, &e);
+}
+
+static struct peer *
+peer_called(const struct children *c, const struct peer_hello *h)
+{
+	for (struct peer *p = c->peers; p != NULL; p = p->next)
+		if (p->remote && p->role == h->role && strcmp(p->log ? "" : p->name, h->name) == 0)
+			return p;
+	return NULL;
+}
+
+/* It may be there before its predecessor's end was read. */
+static bool
+has_hung_up(int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* Why this one can not be let in; NULL: it can. */
+static const char *
+turned_away(struct peer *p, const struct peer_hello *h)
+{
+	struct err e = { 0 };
+
+	if (p->proc.sock >= 0 && has_hung_up(p->proc.sock)) {
+		err_set(&e, ERR_CHILD, "%s %s ended", program_of(p->role), p->name);
+		peer_down(p, &e);
+	}
+	if (p->proc.sock >= 0)
+		return "one like it is there already";
+	if (strcmp(h->build, build_id) == 0)
+		return NULL;
+	err_set(&p->why, ERR_CONF, "%s is of another build; install all programs together and restart them",
+	    program_of(p->role));
+	return p->why.text;
+}
+
+static void
+on_come(void *ctx, int sock, const struct peer_hello *h)
+{
+	struct children *c = ctx;
+	struct peer *p = peer_called(c, h);
+	const char *why = p == NULL ? "the settings name no such token" : turned_away(p, h);
+	AUTO_FD fd = sock;
+
+	if (why != NULL) {
+		log_line(LOG_ERR, "%s %s (process %d) came and is sent away: %s", program_of(h->role), h->name, h->pid, why);
+		return;
+	}
+	log_line(LOG_INFO, "%s %s has come (process %d)", program_of(p->role), p->name, h->pid);
+	io_close(&p->waiting);
+	p->waiting = take_fd(&fd);
+	if (p->state == PEER_AWAITED)
+		peer_welcome(p);
+}
+
+/* --- peers: start ------------------------------------------------------------------------ */
+
 static void
 peer_start(struct peer *p)
 {
@@ -720,6 +861,13 @@ peer_start(struct peer *p)
 
 	if (p->c->closing)
 		return;
+	if (p->remote) {
+		if (p->waiting >= 0)
+			peer_welcome(p);
+		else
+			peer_await(p);
+		return;
+	}
 	if (p->role != ROLE_SEAL)
 		argv[1] = NULL;
 	else if (p->log)
@@ -751,7 +899,8 @@ add_peer(struct children *c, enum role role, const char *name, const struct conf
 	if (p == NULL)
 		return err_set(e, ERR_MEM, "process table");
 	*p = (struct peer){ .c = c, .role = role, .name = name, .token = token, .log = log,
-		.backoff = BACKOFF_FIRST_MS, .proc = { 0, -1, -1 }, .pin = -1 };
+		.remote = c->opts.connect && (role == ROLE_SEAL || role == ROLE_FETCH), .waiting = -1, .pin = -1,
+		.backoff = BACKOFF_FIRST_MS, .proc = { 0, -1, -1 } };
 	while (*pp != NULL)
 		pp = &(*pp)->next;
 	*pp = p;
@@ -780,6 +929,8 @@ children_open(struct children **ret, struct loop *loop, const struct children_op
 		r = add_peer(c, ROLE_SEAL, "log", NULL, true, e);
 	for (size_t i = 0; r == 0 && o->tokens && i < o->conf->ntokens; i++)
 		r = add_peer(c, ROLE_SEAL, o->conf->tokens[i].name, &o->conf->tokens[i], false, e);
+	if (r == 0 && o->connect)
+		r = peers_open(&c->door, loop, o->conf, on_come, c, e);
 	if (r < 0) {
 		children_close(c);
 		return r;
@@ -815,6 +966,7 @@ children_close(struct children *c)
 	if (c == NULL)
 		return;
 	c->closing = true;
+	peers_close(c->door);
 	loop_timer_del(c->loop, c->pump_timer);
 	while (c->tasks != NULL) {
 		c->tasks->cb = NULL;
@@ -823,7 +975,8 @@ children_close(struct children *c)
 	for (p = c->peers; p != NULL; p = p->next) {
 		loop_timer_del(c->loop, p->timer);
 		loop_timer_del(c->loop, p->question.timer);
-		if (p->proc.pid != 0) {
+		io_close(&p->waiting);
+		if (p->proc.sock >= 0) {
 			loop_fd_del(c->loop, p->proc.sock);
 			io_close(&p->proc.sock);
 		}
@@ -949,8 +1102,7 @@ task_break(struct task_run *t, const struct err *e)
 		t->ours = true;
 		t->err = *e;
 	}
-	if (t->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+	task_signal(t->peer, t->id, t->pidfd);
 	loop_fd_del(t->c->loop, t->sock);
 }
 
@@ -1001,8 +1153,7 @@ static void
 task_kill(struct task_run *t)
 {
 	t->timed_out = true;
-	if (t->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+	task_signal(t->peer, t->id, t->pidfd);
 	loop_timer_del(t->c->loop, t->timer);
 	t->timer = loop_timer(t->c->loop, EXIT_PATIENCE_MS, on_no_exit, t);
 }

@@ -8,7 +8,13 @@
  *
  * A peer that breaks the protocol, hangs or dies costs its own tasks only: they
  * end with an error, the peer is started anew with back-off (0.5 s doubling to
- * 60 s).  The core owns all deadlines and kills by pidfd.  Used by the daemon
+ * 60 s).  The core owns all deadlines and kills by pidfd.
+ *
+ * With 'connect' the processes of keys and network are units of their own and
+ * come to peers.socket (peers.h).  They are not ours to kill: hung up on, they
+ * end, and the service manager starts them anew.  Who is away is waited for;
+ * who comes before its back-off is over, or while its PIN mark stands, is kept
+ * waiting, so nothing is tried sooner than it would be here.  Used by the daemon
  * and by the commands that look into documents (try, verify, audit, check).
  *
  * A task's child is hostile: it may only say what is its role's to say (a
@@ -37,6 +43,7 @@ struct children_opts {
 	bool no_login;             /* tokens: report only, never log in */
 	bool log_key;              /* the log's sealroom-seal */
 	bool log_empty;            /* it may make the key */
+	bool connect;              /* sealroom-seal and sealroom-fetch come to us: conf->peers */
 	int state_dir;             /* descriptor of conf->state, for the PIN marks; -1 without tokens */
 	uint32_t answer_ms;        /* patience for one signature or checkpoint; 0: 60 s */
 	/* A peer came or went; may be NULL. name is the token's, "log", or "". */

@@ -60,6 +60,7 @@ struct core {
 	uint64_t once_wait_ms, once_waiting_since;
 	uint64_t once_timer;
 	uint64_t moved_ms;         /* when a job last moved on */
+	bool alarmed_stuck;        /* alive.h */
 	int signal_fd;
 	int64_t started_us;
 	char *conf_text;           /* effective settings, kept with the log */

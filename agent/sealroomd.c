@@ -15,6 +15,7 @@
 #include "agent/lib/io.h"
 #include "agent/lib/proc.h"
 
+#include "agent/alive.h"
 #include "agent/core.h"
 #include "agent/messages.h"
 #include "agent/pause.h"
@@ -23,7 +24,6 @@
 
 #define CONF_DEFAULT "/etc/sealroom/sealroom.conf"
 #define CLAIMS_AT_ONCE 4
-#define WATCHDOG_MS 20000
 
 __attribute__((noreturn)) static void
 usage(void)
@@ -135,7 +135,7 @@ static int
 start_children(struct core *c, struct err *e)
 {
 	struct children_opts o = { .conf = c->conf, .scan = true, .ocr = true, .verify = true, .fetch = true,
-		.tokens = true, .log_key = true, .log_empty = elog_size(c->elog) == 0, .state_dir = c->spool.state,
+		.tokens = true, .log_key = true, .connect = c->conf->peers.connect, .log_empty = elog_size(c->elog) == 0, .state_dir = c->spool.state,
 		.changed = on_peer_changed, .ctx = c };
 
 	return children_open(&c->children, c->loop, &o, e);
@@ -172,15 +172,6 @@ watch_folders(struct core *c, struct err *e)
 	const struct watch_owner owner = { .agent = c->spool.agent, .state = c->spool.state, .opened = claiming_opened };
 
 	return watch_open(&c->watch, c->loop, c->conf, &owner, CLAIMS_AT_ONCE, claiming_on_quiet, c, e);
-}
-
-static void
-on_alive(void *ctx)
-{
-	struct core *c = ctx;
-
-	proc_notify("WATCHDOG=1");
-	loop_timer(c->loop, WATCHDOG_MS, on_alive, c);
 }
 
 /* Everything that can be wrong is wrong before READY=1. */
@@ -233,8 +224,7 @@ core_close(struct core *c)
 static int
 run(struct core *c, struct err *e)
 {
-	proc_notify("READY=1");
-	on_alive(c);
+	alive_start(c);
 	receipt_watch(c);
 	log_line(LOG_NOTICE, "sealroomd %s (build %s): %zu folders, %u unfinished jobs", build_version, build_id,
 	    c->conf->nfolders, c->njobs);

@@ -902,6 +902,17 @@ watch_settle_ms(const struct watch_set *w)
 	return most;
 }
 
+uint64_t
+watch_late_ms(const struct watch_set *w, uint64_t now)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < w->nfolders; i++)
+		if (w->folders[i].scanning == NULL && w->folders[i].next_scan != 0 && now > w->folders[i].next_scan + most)
+			most = now - w->folders[i].next_scan;
+	return most;
+}
+
 int
 watch_dir(const struct watch_set *w, const struct conf_folder *c)
 {

@@ -93,6 +93,9 @@ bool watch_idle(const struct watch_set *, uint32_t *ret_later);
 /* The longest settle time of all folders. */
 uint64_t watch_settle_ms(const struct watch_set *);
 
+/* How long ago the scan that is most overdue should have begun. */
+uint64_t watch_late_ms(const struct watch_set *, uint64_t now_ms);
+
 /* Descriptor of the hot folder, the watch's; -1 while it is not there. Copy it to keep it. */
 int watch_dir(const struct watch_set *, const struct conf_folder *);
 /* [{"name", "path", "there", "locked", "polled", "why", "waiting", "later", "busy", "ignored", "odd", "more"}] for status */

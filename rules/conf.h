@@ -186,6 +186,11 @@ struct conf {
 	const char *control;       /* control socket */
 	struct strings operators;  /* users and @groups who may do more than look; none: all who are served */
 	const char *host;          /* of this agent among those that share a folder; "" when it shares none */
+	struct {
+		bool connect;      /* sealroom-seal and sealroom-fetch are units, and come to the socket; else spawned */
+		const char *socket;
+		const char *seal_user, *fetch_user; /* names or numbers: who may be what */
+	} peers;
 	uint32_t max_jobs;         /* unfinished jobs at once */
 	uint64_t space_floor;      /* bytes kept free */
 	uint64_t tsa_max_wait_ms;  /* then an alarm */

@@ -281,6 +281,8 @@ all_of(const char *s, const char *chars)
 static void
 token_check(const struct conf_token *t)
 {
+	if (strcmp(t->name, "log") == 0)
+		problem_add(&t->where, false, "tokens.log: \"log\" is the name of the log's own key; take another");
 	if (!all_of(t->key_id, "0123456789abcdefABCDEF") || strlen(t->key_id) % 2 != 0)
 		problem_add(&t->where, false, "tokens.%s.key_id: write pairs of hexadecimal digits, as \"01af\"", t->name);
 }

@@ -213,6 +213,7 @@ static const char *const languages[] = { "de", "en", NULL };
 static const char *const levels[]    = { "B-B", "B-T", NULL };
 static const char *const sides[]     = { "right", "left", "above", "below", NULL };
 static const char *const claims[]    = { "copy", "rename", NULL };
+static const char *const starts[]    = { "spawn", "connect", NULL };
 static const char *const log_names[] = { "hashed", "plain", NULL };
 
 /* --- the table ------------------------------------------------------------------------- */
@@ -363,7 +364,15 @@ static const struct conf_key evidence_keys[] = {
 	{ "key",    KEY_PATH, AT(evidence.key),    0, 4095, "",   "the log's key, made at first start; default: evidence.key in state", NULL },
 	{ 0 },
 };
+static const struct conf_key peers_keys[] = {
+	{ "start",      KEY_SWITCH, AT(peers.connect),    0, 0,   "spawn", "who starts sealroom-seal and sealroom-fetch: \"spawn\": sealroomd, as its own user; \"connect\": their units", starts },
+	{ "socket",     KEY_PATH,   AT(peers.socket),     1, 100, "/run/sealroom/peers.sock", "where they come to, for \"connect\"", NULL },
+	{ "seal_user",  KEY_TEXT,   AT(peers.seal_user),  1, 63,  "sealroom-seal",  "user of sealroom-seal@TOKEN.service, a name or a number", NULL },
+	{ "fetch_user", KEY_TEXT,   AT(peers.fetch_user), 1, 63,  "sealroom-fetch", "user of sealroom-fetch.service", NULL },
+	{ 0 },
+};
 static const struct key_group
+	peers    = { peers_keys, NOWHERE, NULL, 0 },
 	scan     = { scan_keys, NOWHERE, NULL, 0 },
 	archive  = { archive_keys, NOWHERE, NULL, 0 },
 	evidence = { evidence_keys, NOWHERE, NULL, 0 };
@@ -389,6 +398,7 @@ const struct conf_key conf_keys[] = {
 	{ "control",      KEY_PATH,   AT(control),         1, 100,              "/run/sealroom/control.sock", "socket of the command", NULL },
 	{ "operators",    KEY_TEXTS,  AT(operators),       0, 100,              "",      "users and @groups who may change things through it; default: all of its group", NULL },
 	{ "host",         KEY_TEXT,   AT(host),            0, 40,               "",      "name of this host among those that share a folder with claim = \"rename\"", NULL },
+	{ "peers",        KEY_GROUP,  0,                   0, 0,                "",      "which user holds the keys, and which has the network", &peers },
 	{ "max_jobs",     KEY_NUMBER, AT(max_jobs),        1, 1000,             "32",    "unfinished jobs at once", NULL },
 	{ "space_floor",  KEY_SIZE,   AT(space_floor),     0, 1024 * GiB,       "256MiB", "nothing is claimed with less free space than this", NULL },
 	{ "tsa_max_wait", KEY_TIME,   AT(tsa_max_wait_ms), S(1), H(24 * 30),    "30min", "an alarm when a time-stamp is missing for longer", NULL },

@@ -21,6 +21,7 @@
 #include "agent/lib/log.h"
 #include "agent/lib/proc.h"
 #include "agent/lib/taskmsg.h"
+#include "agent/lib/unit.h"
 #include "agent/lib/wire.h"
 #include "rules/conf.h"
 #include "seal/anchor.h"
@@ -44,6 +45,7 @@ struct recent {
 
 struct seal {
 	const char *conf_path;
+	const char *socket;     /* where the core listens; NULL: it has spawned us */
 	const char *token_name; /* NULL: the log's key */
 	uint32_t flags;         /* SETTINGS_* */
 	int mark_fd;
@@ -116,8 +118,10 @@ recv_settings(struct seal *s, struct err *e)
 {
 	struct stat st;
 	int r;
-	AUTO_MSG m;
+	AUTO_MSG m = { 0 };
 
+	if ((r = unit_wait(WIRE_FD, e)) < 0)
+		return r;
 	if ((r = wire_recv(WIRE_FD, ROLE_CORE, ROLE_SEAL, 0, &m, e)) <= 0)
 		return r < 0 ? r : err_set(e, ERR_PEER, "the core went away before SETTINGS");
 	s->flags = buf_get_u32(&m.payload);
@@ -227,7 +231,8 @@ setup_token(struct seal *s, struct err *e)
 	if (login && (r = log_in(s, c, e)) < 0)
 		return r;
 	token_facts(s);
-	proc_die_with_parent();
+	if (s->socket == NULL)
+		proc_die_with_parent();
 	if ((r = proc_drop_caps(e)) < 0 || (r = sandbox_token(c, token_every_time(s->token), e)) < 0)
 		return r;
 	return login ? self_test(s, e) : 0;
@@ -407,9 +412,9 @@ serve(struct seal *s, struct err *e)
 	int r;
 
 	for (;;) {
-		AUTO_MSG m;
+		AUTO_MSG m = { 0 };
 
-		if ((r = wire_recv(WIRE_FD, ROLE_CORE, ROLE_SEAL, 0, &m, e)) <= 0)
+		if ((r = unit_wait(WIRE_FD, e)) < 0 || (r = wire_recv(WIRE_FD, ROLE_CORE, ROLE_SEAL, 0, &m, e)) <= 0)
 			return r;
 		if ((r = serve_one(s, &m, e)) < 0)
 			return r;
@@ -423,7 +428,7 @@ run(struct seal *s, struct err *e)
 {
 	int r;
 
-	if ((r = send_hello(s, e)) < 0 || (r = recv_settings(s, e)) < 0 ||
+	if ((s->socket != NULL && (r = unit_connect(s->socket, e)) < 0) || (r = send_hello(s, e)) < 0 || (r = recv_settings(s, e)) < 0 ||
 	    (r = conf_load(&s->conf, s->conf_path, e)) < 0 ||
 	    (r = s->token_name != NULL ? setup_token(s, e) : setup_log(s, e)) < 0 ||
 	    (r = send_facts(s, MSG_READY, 0, e)) < 0)
@@ -445,8 +450,8 @@ done(struct seal *s)
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: sealroom-seal --conf FILE --token NAME | --log\n"
-	                "sealroomd starts it; see sealroom-seal(8).\n");
+	fprintf(stderr, "usage: sealroom-seal --conf FILE [--connect SOCKET] --token NAME | --log\n"
+	                "sealroomd or its unit starts it; see sealroom-seal(8).\n");
 	return EX_USAGE;
 }
 
@@ -454,13 +459,15 @@ static bool
 arguments(struct seal *s, int argc, char **argv)
 {
 	static const struct option options[] = { { "conf", required_argument, NULL, 'c' },
-		{ "token", required_argument, NULL, 't' }, { "log", no_argument, NULL, 'l' }, { 0 } };
+		{ "connect", required_argument, NULL, 's' }, { "token", required_argument, NULL, 't' }, { "log", no_argument, NULL, 'l' }, { 0 } };
 	bool log = false;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (o == 'c')
 			s->conf_path = optarg;
+		else if (o == 's')
+			s->socket = optarg;
 		else if (o == 't')
 			s->token_name = optarg;
 		else if (o == 'l')
@@ -468,7 +475,12 @@ arguments(struct seal *s, int argc, char **argv)
 		else
 			return false;
 	}
-	return optind == argc && s->conf_path != NULL && log == (s->token_name == NULL);
+	if (optind != argc || s->conf_path == NULL || log != (s->token_name == NULL))
+		return false;
+	/* no token is called so (rules/conf_check.c): the unit sealroom-seal@log holds the log's key */
+	if (s->token_name != NULL && strcmp(s->token_name, "log") == 0)
+		s->token_name = NULL;
+	return true;
 }
 
 int

@@ -12,7 +12,7 @@ deps:
 	apt-get update -q && "$$@"
 
 # --- helpers of the tests: C programs below $O/tests ---------------------------------------
-HELPER_SRC = $(filter-out %/p11fault.c,$(wildcard tests/fault/*.c tests/tools/*.c))
+HELPER_SRC = $(filter-out %/p11fault.c %/unitfilter.c,$(wildcard tests/fault/*.c tests/tools/*.c))
 HELPER = $(addprefix $O/tests/,$(notdir $(basename $(sort $(HELPER_SRC)))))
 ESCAPE = $(patsubst tests/escape/%.c,$O/tests/%,$(wildcard tests/escape/*.c))
 BARE = $O/tests/b_bare
@@ -38,6 +38,10 @@ $O/tests/p11fault.so: tests/tools/p11fault.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize% -fPIE,$(ALL_CFLAGS)) -fPIC -shared $(shell pkg-config --cflags p11-kit-1) -o $@ $< -ldl -lpthread
 
+$O/tests/unitfilter: tests/tools/unitfilter.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fsanitize%,$(ALL_CFLAGS)) -pie -o $@ $< $(shell pkg-config --libs libseccomp)
+
 $(ESCAPE): $O/tests/%: tests/escape/%.c $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
@@ -48,7 +52,7 @@ $O/tests/preflight/Preflight.class: tests/tools/Preflight.java
 	@mkdir -p $(@D)
 	if command -v javac >/dev/null; then SEALROOM_BIN=$(abspath $O) tests/tools/preflight /dev/null >/dev/null 2>&1; fi; true
 
-tests: all $(UNIT) $(HELPER) $(ESCAPE) $O/tests/p11fault.so $O/tests/preflight/Preflight.class
+tests: all $(UNIT) $(HELPER) $(ESCAPE) $O/tests/p11fault.so $O/tests/unitfilter $O/tests/preflight/Preflight.class
 
 # --- check, asan -----------------------------------------------------------------------------
 # Variables of pkg-config are read before deps ran: so the work is done by a second make.
@@ -131,6 +135,7 @@ demo: deps
 	@O=$O tests/unroot.sh -w demo tests/demo.sh
 
 MAN = $(wildcard agent/*.[1-8] scan/*.[1-8] seal/*.[1-8] seal/*/*.[1-8] rules/*.[1-8])
+UNITS = $(notdir $(wildcard systemd/*.service systemd/*.timer)) sealroom-seal@log.service.d/log.conf
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXEC) $(DESTDIR)/etc/sealroom
 	install -m 755 $O/sealroom $(DESTDIR)$(PREFIX)/bin/
@@ -140,7 +145,9 @@ install: all
 	for m in $(PO:agent/po/%.po=%); do \
 	  install -D -m 644 $O/locale/$$m/LC_MESSAGES/sealroom.mo \
 	    $(DESTDIR)$(PREFIX)/share/locale/$$m/LC_MESSAGES/sealroom.mo || exit 1; done
-	install -D -m 644 systemd/sealroomd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/sealroomd.service
+	for u in $(UNITS); do install -D -m 644 systemd/$$u $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u || exit 1; done
+	install -D -m 644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/sealroom.conf
+	install -D -m 644 systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sealroom.conf
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
 .PHONY: tests check-run asan-run lint-run fuzz fuzz-build fuzz-targets

@@ -21,6 +21,7 @@
  *   TASK       u32 task, u32 kind, u32 as_mib, u32 cpu_s, u64 fsize, blob params;
  *              descriptors: child's own socket, in, out
  *   STARTED    u32 task; descriptor: pidfd
+ *   KILL       u32 task; where the core may not signal the child itself: a zygote of another user
  *   EXIT       u32 task, i32 wait status, u64 maxrss KiB, u64 cpu microseconds
  *   RESULT     the kind's result (taskmsg.h); final
  *   FAIL       u32 code, u32 page, str text; final (k), before exit (s, z)
@@ -51,6 +52,7 @@ enum role { ROLE_CORE = 1, ROLE_SCAN, ROLE_VERIFY, ROLE_FETCH, ROLE_SEAL, ROLE_T
 #define Z (1u << ROLE_SCAN | 1u << ROLE_VERIFY | 1u << ROLE_FETCH)
 #define K (1u << ROLE_TASK)
 #define S (1u << ROLE_SEAL)
+#define F (1u << ROLE_FETCH)
 
 /* clang-format off */
 #define MSGS(X) /* name, from, to, largest payload, fewest and most descriptors */ \
@@ -59,6 +61,7 @@ enum role { ROLE_CORE = 1, ROLE_SCAN, ROLE_VERIFY, ROLE_FETCH, ROLE_SEAL, ROLE_T
 	X(READY,     Z | S,     C,         WIRE_PAYLOAD, 0, 0) \
 	X(TASK,      C,         Z,         WIRE_PAYLOAD, 1, 3) \
 	X(STARTED,   Z,         C,         8,            1, 1) \
+	X(KILL,      C,         F,         4,            0, 0) \
 	X(EXIT,      Z,         C,         32,           0, 0) \
 	X(RESULT,    K,         C,         WIRE_PAYLOAD, 0, 0) \
 	X(FAIL,      Z | S | K, C,         256,          0, 0) \
@@ -85,6 +88,7 @@ enum msg_type {
 #undef Z
 #undef K
 #undef S
+#undef F
 
 /* Kinds of task; a zygote refuses kinds that are not its own. */
 enum task_kind_id {

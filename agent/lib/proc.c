@@ -47,14 +47,22 @@ proc_start(const char *name, int keep_fd)
 	tzset(); /* reads its file now: a confined child can not */
 }
 
+/* None but ambient ones outlive the exec of an ordinary user. */
+static int
+drop_caps_at_exec(void)
+{
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ? -1 : prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* Who has none does not call capset(), which a unit's SystemCallFilter=~@privileged takes away. */
 int
 proc_drop_caps(struct err *e)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct none[2] = { 0 };
+	struct __user_cap_data_struct has[2] = { 0 }, none[2] = { 0 };
 
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-	    syscall(SYS_capset, &head, none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (drop_caps_at_exec() < 0 || syscall(SYS_capget, &head, has) < 0 ||
+	    (memcmp(has, none, sizeof(none)) != 0 && syscall(SYS_capset, &head, none) < 0))
 		return err_sys(e, ERR_CONFINE, "dropping capabilities");
 	return 0;
 }
@@ -122,7 +130,6 @@ make_env(char *env[ENV_MAX])
 __attribute__((noreturn)) static void
 become(const char *path, char *const argv[], char *const env[], int sock)
 {
-	struct err e;
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -136,7 +143,7 @@ become(const char *path, char *const argv[], char *const env[], int sock)
 		_exit(EXIT_FAILURE);
 	if (sock == WIRE_FD)
 		fcntl(WIRE_FD, F_SETFD, 0);
-	if (proc_drop_caps(&e) < 0)
+	if (drop_caps_at_exec() < 0)
 		_exit(EXIT_FAILURE);
 	execve(path, argv, env);
 	_exit(127);

@@ -13,6 +13,7 @@
 #include "agent/lib/log.h"
 #include "agent/lib/proc.h"
 #include "agent/lib/task.h"
+#include "agent/lib/unit.h"
 #include "agent/lib/wire.h"
 
 #define CHILDREN_MAX 64
@@ -245,7 +246,7 @@ begin(struct zygote *z, struct err *e)
 
 	buf_init(&ready, WIRE_PAYLOAD);
 	proc_die_with_parent();
-	if ((r = hello(z->role, e)) < 0)
+	if ((r = hello(z->role, e)) < 0 || (r = unit_wait(WIRE_FD, e)) < 0)
 		return r;
 	if ((r = wire_recv(WIRE_FD, ROLE_CORE, z->role->role, 0, &m, e)) <= 0)
 		return r < 0 ? r : err_set(e, ERR_PEER, "the core hung up before SETTINGS");
@@ -259,6 +260,19 @@ begin(struct zygote *z, struct err *e)
 }
 
 static int
+on_kill(const struct zygote *z, struct wire_msg *m, struct err *e)
+{
+	uint32_t task = buf_get_u32(&m->payload);
+
+	if (!buf_finished(&m->payload))
+		return err_set(e, ERR_PEER, "kill message is damaged");
+	for (int i = 0; i < z->n; i++)
+		if (z->children[i].task == task)
+			syscall(SYS_pidfd_send_signal, z->children[i].pidfd, SIGKILL, NULL, 0);
+	return 0; /* unknown: it has ended meanwhile */
+}
+
+static int
 serve_once(struct zygote *z, struct err *e)
 {
 	struct pollfd p[CHILDREN_MAX + 1];
@@ -267,7 +281,7 @@ serve_once(struct zygote *z, struct err *e)
 	p[0] = (struct pollfd){ .fd = WIRE_FD, .events = POLLIN };
 	for (int i = 0; i < n; i++)
 		p[i + 1] = (struct pollfd){ .fd = z->children[i].pidfd, .events = POLLIN };
-	if (poll(p, (nfds_t)n + 1, -1) < 0)
+	if (unit_poll(p, (nfds_t)n + 1) < 0)
 		return errno == EINTR ? 1 : err_sys(e, ERR_IO, "poll");
 	for (int i = n - 1; i >= 0; i--)
 		if (p[i + 1].revents != 0 && (r = reap(z, i, e)) < 0)
@@ -277,6 +291,8 @@ serve_once(struct zygote *z, struct err *e)
 
 		if ((r = wire_recv(WIRE_FD, ROLE_CORE, z->role->role, 0, &m, e)) <= 0)
 			return r;
+		if (m.type == MSG_KILL)
+			return (r = on_kill(z, &m, e)) < 0 ? r : 1;
 		if (m.type != MSG_TASK)
 			return err_set(e, ERR_PEER, "%s is not expected here", wire_name(m.type));
 		if ((r = on_task(z, &m, e)) < 0)

@@ -16,6 +16,7 @@ static const struct {
 #define Z (1u << ROLE_SCAN | 1u << ROLE_VERIFY | 1u << ROLE_FETCH)
 #define K (1u << ROLE_TASK)
 #define S (1u << ROLE_SEAL)
+#define F (1u << ROLE_FETCH)
 #define X(name, from, to, max, least, most) [MSG_##name] = { #name, from, to, max, least, most },
 	MSGS(X)
 #undef X
@@ -30,15 +31,25 @@ wire_name(enum msg_type t)
 }
 
 int
-wire_pair(int sv[2], struct err *e)
+wire_room(int fd, struct err *e)
 {
 	int size = 4 * WIRE_MAX;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0)
+		return err_sys(e, ERR_IO, "socket buffer");
+	return 0;
+}
+
+int
+wire_pair(int sv[2], struct err *e)
+{
+	int r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_sys(e, ERR_IO, "socket pair");
 	for (int i = 0; i < 2; i++)
-		if (setsockopt(sv[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) < 0)
-			return err_sys(e, ERR_IO, "socket buffer");
+		if ((r = wire_room(sv[i], e)) < 0)
+			return r;
 	return 0;
 }
 

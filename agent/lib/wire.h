@@ -27,6 +27,8 @@ struct wire_msg {
 #define AUTO_MSG __attribute__((cleanup(wire_done))) struct wire_msg
 
 int wire_pair(int sv[2], struct err *);
+/* Room for some messages of the largest size on a socket from elsewhere. */
+int wire_room(int fd, struct err *);
 
 /* payload may be NULL. The descriptors stay the caller's. Blocks at most 10 s. */
 int wire_send(int fd, enum msg_type, uint32_t seq, const struct buf *payload, const int *fds, int nfds,

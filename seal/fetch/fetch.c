@@ -7,9 +7,12 @@
  */
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sysexits.h>
 
 #include "agent/lib/confine.h"
 #include "agent/lib/io.h"
@@ -17,6 +20,7 @@
 #include "agent/lib/proc.h"
 #include "agent/lib/task.h"
 #include "agent/lib/taskmsg.h"
+#include "agent/lib/unit.h"
 
 #include "rules/conf.h"
 
@@ -44,7 +48,7 @@ static const int child_calls[] = { CALLS_COMMON, CALLS_NET, -1 };
 static const int child_refused[] = { __NR_ioctl, -1 };
 
 /* What its children may, and to fork, watch and reap them. */
-static const int zygote_calls[] = { CALLS_COMMON, CALLS_NET, __NR_pidfd_open, __NR_wait4, __NR_dup2,
+static const int zygote_calls[] = { CALLS_COMMON, CALLS_NET, __NR_pidfd_open, __NR_pidfd_send_signal, __NR_wait4, __NR_dup2,
 	__NR_close_range, __NR_set_robust_list, __NR_prctl, __NR_prlimit64, __NR_seccomp,
 	__NR_landlock_create_ruleset, __NR_landlock_add_rule, __NR_landlock_restrict_self, -1 };
 
@@ -154,17 +158,22 @@ static const struct task_role fetch_role = { .program = "sealroom-fetch", .role 
 	.max_children = 8 };
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct err e = { 0 };
 
 	proc_start("sealroom-fetch", WIRE_FD);
+	if (argc != 1 && (argc != 3 || strcmp(argv[1], "--connect") != 0)) {
+		fprintf(stderr, "usage: sealroom-fetch [--connect SOCKET]\n"
+		                "sealroomd or its unit starts it; see sealroom-fetch(8).\n");
+		return EX_USAGE;
+	}
 	/* the built-in provider and no openssl.cnf: an admin's settings for other programs must not matter */
 	if (!OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS, NULL)) {
 		log_line(LOG_CRIT, "libssl does not start");
 		return EXIT_FAILURE;
 	}
-	if (task_serve(&fetch_role, &e) < 0) {
+	if ((argc == 3 && unit_connect(argv[2], &e) < 0) || task_serve(&fetch_role, &e) < 0) {
 		log_err(LOG_ERR, "stopped", &e);
 		return EXIT_FAILURE;
 	}

@@ -1,5 +1,5 @@
 /* e_fetch.c - sealroom-fetch: has the network, and nothing else worth taking. */
-int fetch_main(void);
+int fetch_main(int argc, char **argv);
 #define main fetch_main
 #include "seal/fetch/fetch.c"
 #undef main
