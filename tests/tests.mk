@@ -52,7 +52,16 @@ $O/tests/preflight/Preflight.class: tests/tools/Preflight.java
 	@mkdir -p $(@D)
 	if command -v javac >/dev/null; then SEALROOM_BIN=$(abspath $O) tests/tools/preflight /dev/null >/dev/null 2>&1; fi; true
 
-tests: all $(UNIT) $(HELPER) $(ESCAPE) $O/tests/p11fault.so $O/tests/unitfilter $O/tests/preflight/Preflight.class
+# A reader with a back door, of the same objects: beside it the other programs as they are.
+DOOR = $O/tests/backdoor/sealroom-scan
+DOOR_KINDS = inspect page compose field sigs picture
+$(DOOR): tests/backdoor/door.c $(sealroom-scan_SRC:%.c=$O/%.o) $(sealroom-scan_GEN) $O/librules.a $O/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) $(LINK) $(LDFLAGS) $(DOOR_KINDS:%=-Wl,--wrap=%_run) -o $@ $^ \
+	  $(shell pkg-config --libs $(sealroom-scan_PKG)) -ldl -lm
+	for p in seal verify fetch; do ln -sf ../../sealroom-$$p $(@D)/ || exit 1; done
+
+tests: all $(UNIT) $(HELPER) $(ESCAPE) $(DOOR) $O/tests/p11fault.so $O/tests/unitfilter $O/tests/preflight/Preflight.class
 
 # --- check, asan -----------------------------------------------------------------------------
 # Variables of pkg-config are read before deps ran: so the work is done by a second make.
