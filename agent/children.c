@@ -92,6 +92,16 @@ struct task_run {
 	struct task_run *next;
 };
 
+static const struct {
+	uint32_t kind;
+	const char *word;
+} kinds[] = {
+	{ TASK_INSPECT, "inspect" }, { TASK_PAGE, "page" }, { TASK_COMPOSE, "compose" }, { TASK_EXPLAIN, "explain" },
+	{ TASK_FIELD, "field" }, { TASK_FINISH, "finish" }, { TASK_SIGS, "sigs" }, { TASK_PICTURE, "picture" },
+	{ TASK_ATTACH, "attach" }, { TASK_JUDGE, "judge" }, { TASK_STAMP, "stamp" }, { TASK_PROBE, "probe" },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 struct children {
 	struct loop *loop;
 	struct children_opts opts;
@@ -102,6 +112,7 @@ struct children {
 	uint64_t pump_timer;
 	uint32_t ids;
 	bool closing;
+	struct task_usage usage[KINDS];
 };
 
 static void peer_start(struct peer *);
@@ -292,6 +303,20 @@ task_signal(struct peer *p, uint32_t id, int pidfd)
 }
 
 static void
+count_usage(struct task_run *t)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		struct task_usage *u = &t->c->usage[i];
+
+		if (kinds[i].kind != t->req.kind || !t->exited)
+			continue;
+		u->runs++;
+		u->cpu_us += t->cpu_us;
+		u->peak_kib = t->maxrss_kib > u->peak_kib ? t->maxrss_kib : u->peak_kib;
+	}
+}
+
+static void
 task_finish(struct task_run *t, bool lost)
 {
 	struct children *c = t->c;
@@ -303,6 +328,7 @@ task_finish(struct task_run *t, bool lost)
 			*pp = t->next;
 			break;
 		}
+	count_usage(t);
 	loop_timer_del(c->loop, t->timer);
 	if (t->sock >= 0)
 		loop_fd_del(c->loop, t->sock);
@@ -1443,4 +1469,14 @@ children_status(const struct children *c, uint32_t i, struct peer_status *ret)
 	*ret = (struct peer_status){ .role = p->role, .name = p->name, .ready = p->state == PEER_READY,
 		.stopped = p->state == PEER_STOPPED, .why = p->why, .restarts = p->restarts,
 		.seal = p->state == PEER_READY ? p->seal : NULL, .scan = p->state == PEER_READY ? p->scan : NULL };
+}
+
+void
+children_usage(const struct children *c, uint32_t i, struct task_usage *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (i >= KINDS)
+		return;
+	*ret = c->usage[i];
+	ret->kind = kinds[i].word;
 }

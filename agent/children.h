@@ -136,4 +136,11 @@ struct peer_status {
 uint32_t children_count(const struct children *);
 void children_status(const struct children *, uint32_t i, struct peer_status *ret);
 
+/* What tasks of a kind have used since the start, as the kernel counted when they ended. */
+struct task_usage {
+	const char *kind;    /* "page", "compose" ...; NULL: there is no i-th */
+	uint64_t runs, cpu_us, peak_kib;
+};
+void children_usage(const struct children *, uint32_t i, struct task_usage *ret);
+
 #endif

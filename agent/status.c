@@ -151,6 +151,20 @@ add_peers(struct core *c, json_t *o)
 	json_object_set_new(o, "peers", peers);
 }
 
+/* What the children have used: where time and memory go. */
+static json_t *
+j_tasks(struct core *c)
+{
+	json_t *o = json_object();
+	struct task_usage u;
+
+	for (uint32_t i = 0; children_usage(c->children, i, &u), u.kind != NULL; i++)
+		if (u.runs > 0)
+			json_object_set_new(o, u.kind, json_pack("{s:I, s:I, s:I}", "runs", (json_int_t)u.runs, "cpu_us",
+			                               (json_int_t)u.cpu_us, "peak_kib", (json_int_t)u.peak_kib));
+	return o;
+}
+
 static json_t *
 j_log(struct core *c)
 {
@@ -197,6 +211,7 @@ op_status(void *ctx, struct control_call *call, struct err *e)
 		return NULL;
 	}
 	json_object_set_new(o, "pauses", pause_json(c));
+	json_object_set_new(o, "tasks", j_tasks(c));
 	add_peers(c, o);
 	return o;
 }
