@@ -56,6 +56,7 @@ pause_open(struct core *c, struct err *e)
 	if (io_read_file(c->spool.state, RECORD, &b, e) < 0) {
 		if (errno != ENOENT)
 			return -(int)e->code;
+		memset(e, 0, sizeof(*e)); /* nothing was ever paused: no trouble to end with */
 		return (c->paused = json_array()) != NULL ? 0 : err_set(e, ERR_MEM, RECORD);
 	}
 	o = json_loadb((const char *)b.data, b.len, 0, NULL);

@@ -47,28 +47,6 @@ drop(struct core *c, enum spool_state st, const char *name, struct err *e)
 	return io_remove_tree(c->spool.dir[st], name, e);
 }
 
-/* ".x.tmp": a put that was cut short and never referred to. */
-static int
-drop_temps(int dir, struct err *e)
-{
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	struct dirent *de;
-	DIR *d;
-
-	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
-		io_close(&fd);
-		return err_sys(e, ERR_IO, "job directory");
-	}
-	while (r == 0 && (de = readdir(d)) != NULL) {
-		size_t n = strlen(de->d_name);
-
-		if (de->d_name[0] == '.' && n > 5 && strcmp(de->d_name + n - 4, ".tmp") == 0)
-			r = io_unlink(dir, de->d_name, e);
-	}
-	closedir(d);
-	return r;
-}
-
 static int
 known(struct core *c, const char *id)
 {
@@ -112,7 +90,7 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 		return io_remove_tree(c->spool.dir[st], name, e);
 	if ((dir = spool_job_dir(&c->spool, st, name, e)) < 0)
 		return dir;
-	if ((r = drop_temps(dir, e)) < 0 || (r = claim_get(dir, &claim, e)) < 0) {
+	if ((r = io_drop_temps(dir, e)) < 0 || (r = claim_get(dir, &claim, e)) < 0) {
 		close(dir);
 		/* waiting to be removed, and begun with: that was after the log had proven itself */
 		if (st == SPOOL_RELEASED)
@@ -150,7 +128,7 @@ recover_jobs(struct core *c, struct err *e)
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if ((r = each(c, order[i], found, e)) < 0)
 			return r;
-	if ((r = drop_temps(c->spool.tsa, e)) < 0 || (r = drop_temps(c->spool.seen, e)) < 0)
+	if ((r = io_drop_temps(c->spool.tsa, e)) < 0 || (r = io_drop_temps(c->spool.seen, e)) < 0)
 		return r;
 	return events_clean(&c->spool, e);
 }

@@ -182,7 +182,7 @@ drop() {
 	cp "$1" "$R/in/.$name.part" && mv "$R/in/.$name.part" "$R/in/$name"
 }
 room_once() { # [ARG...]: exit status of the daemon
-	timeout "${ONCE_MAX:-120}" ${TRACE:+"${TRACE[@]}"} "$BIN/sealroomd" --conf "$R/sealroom.conf" --once "$@" >>"$LOG" 2>&1 </dev/null
+	timeout "${ONCE_MAX:-120}" ${TRACE:+"${TRACE[@]}"} "${DAEMON:-$BIN/sealroomd}" --conf "$R/sealroom.conf" --once "$@" >>"$LOG" 2>&1 </dev/null
 }
 room_start() {
 	"$BIN/sealroomd" --conf "$R/sealroom.conf" >>"$LOG" 2>&1 </dev/null &

@@ -12,7 +12,7 @@ deps:
 	apt-get update -q && "$$@"
 
 # --- helpers of the tests: C programs below $O/tests ---------------------------------------
-HELPER_SRC = $(filter-out %/p11fault.c %/unitfilter.c,$(wildcard tests/fault/*.c tests/tools/*.c))
+HELPER_SRC = $(filter-out %/p11fault.c %/unitfilter.c %/oom.c %/planted.c,$(wildcard tests/fault/*.c tests/tools/*.c))
 HELPER = $(addprefix $O/tests/,$(notdir $(basename $(sort $(HELPER_SRC)))))
 ESCAPE = $(patsubst tests/escape/%.c,$O/tests/%,$(wildcard tests/escape/*.c))
 BARE = $O/tests/b_bare
@@ -42,6 +42,16 @@ $O/tests/unitfilter: tests/tools/unitfilter.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize%,$(ALL_CFLAGS)) -pie -o $@ $< $(shell pkg-config --libs libseccomp)
 
+$O/tests/oom.so: tests/fault/oom.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fsanitize% -fPIE,$(ALL_CFLAGS)) -fPIC -shared -o $@ $<
+
+# The core with bugs for the fault tests to find: its own objects, and calls turned aside by the linker.
+WRAPPED = fsync fdatasync unlinkat write io_pread_full io_copy elog_find
+$O/tests/planted: tests/fault/planted.c $(sealroomd_SRC:%.c=$O/%.o) $O/librules.a $O/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(shell pkg-config --libs $(sealroomd_PKG)) -ldl -lm
+
 $(ESCAPE): $O/tests/%: tests/escape/%.c $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
@@ -61,7 +71,7 @@ $(DOOR): tests/backdoor/door.c $(sealroom-scan_SRC:%.c=$O/%.o) $(sealroom-scan_G
 	  $(shell pkg-config --libs $(sealroom-scan_PKG)) -ldl -lm
 	for p in seal verify fetch; do ln -sf ../../sealroom-$$p $(@D)/ || exit 1; done
 
-tests: all $(UNIT) $(HELPER) $(ESCAPE) $(DOOR) $O/tests/p11fault.so $O/tests/unitfilter $O/tests/preflight/Preflight.class
+tests: all $(UNIT) $(HELPER) $(ESCAPE) $(DOOR) $O/tests/p11fault.so $O/tests/unitfilter $O/tests/oom.so $O/tests/planted $O/tests/preflight/Preflight.class
 
 # --- check, asan -----------------------------------------------------------------------------
 # Variables of pkg-config are read before deps ran: so the work is done by a second make.

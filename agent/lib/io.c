@@ -418,6 +418,28 @@ io_unlink(int dir, const char *name, struct err *e)
 }
 
 int
+io_drop_temps(int dir, struct err *e)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	struct dirent *de;
+	DIR *d;
+
+	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+		r = err_sys(e, ERR_IO, "looking for leftovers");
+		io_close(&fd);
+		return r;
+	}
+	while (r == 0 && (de = readdir(d)) != NULL) {
+		size_t n = strlen(de->d_name);
+
+		if (de->d_name[0] == '.' && n > 5 && strcmp(de->d_name + n - 4, ".tmp") == 0)
+			r = io_unlink(dir, de->d_name, e);
+	}
+	closedir(d);
+	return r;
+}
+
+int
 io_remove_tree(int dir, const char *name, struct err *e)
 {
 	int r = 0, fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

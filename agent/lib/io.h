@@ -70,6 +70,8 @@ int io_replace(int dir, const char *name, const void *, size_t, mode_t, struct e
  * it where it was and may do the step again.
  */
 int io_move(int from, const char *a, int to, const char *b, struct err *);
+/* Removes every ".x.tmp" below dir: puts and replacements that were cut short, never referred to. */
+int io_drop_temps(int dir, struct err *);
 int io_unlink(int dir, const char *name, struct err *);          /* absent is fine */
 int io_remove_tree(int dir, const char *name, struct err *);     /* our own directories only */
 

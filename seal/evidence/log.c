@@ -438,6 +438,24 @@ elog_find_unlisted(struct elog *l, struct err *e)
 	return 0;
 }
 
+/* A file that was cut short on its way in; under changed settings nobody would come by its name again. */
+static int
+elog_drop_temps(struct elog *l, struct err *e)
+{
+	static const char *const dirs[] = { "config", "trust", "checkpoints", "log" };
+	int r;
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		AUTO_FD dir = io_open_dir(l->dir, dirs[i], e);
+
+		if (dir < 0)
+			return dir;
+		if ((r = io_drop_temps(dir, e)) < 0)
+			return r;
+	}
+	return io_drop_temps(l->dir, e);
+}
+
 int
 elog_recover(struct elog *l, const struct elog_anchor *a, struct err *e)
 {
@@ -450,7 +468,7 @@ elog_recover(struct elog *l, const struct elog_anchor *a, struct err *e)
 	if (a->has && a->size > l->published && a->note != NULL && a->note[0] != '\0' &&
 	    (r = elog_publish(l, a->note, e)) < 0)
 		return r;
-	if ((r = elog_find_unlisted(l, e)) < 0)
+	if ((r = elog_find_unlisted(l, e)) < 0 || (r = elog_drop_temps(l, e)) < 0)
 		return r;
 	l->recovered = true;
 	return 0;

@@ -2,7 +2,8 @@
  * tracer.c - count, kill or fail the k-th durable call of a process tree.
  *
  *	tracer -r ROOT [-r ROOT...] [-m MODE] [-k N] [-e ERRNO] [-n TIMES]
- *	       [-c NAME] [-a CALL -s SHAPE] [-l LOG] [-o RESULT] -- COMMAND...
+ *	       [-c NAME] [-a CALL -s SHAPE] [-l LOG [-d DATA]] [-o RESULT] -- COMMAND...
+ *	tracer -x -c NAME [-m error -k N -e ERRNO [-n TIMES]] [-o RESULT] -- COMMAND...
  *
  * A durable call is one that changes files or directories below a ROOT:
  * write, truncate, allocate, create, link, rename, remove, chmod, sync.  One
@@ -20,8 +21,13 @@
  * number as # and every id or hash (26 and more of 0-9 and a-z) as @.
  *
  * LOG gets a line a call: number, pid, name of the process, call, result, path,
- * second path, shape, and how many of this call and shape there were.  RESULT gets "calls N", "hit 0|1", "call NAME PATH" of the hit.
+ * second path, shape, how many of this call and shape there were, and for the model of
+ * a power cut: inode, place in the file (or its new length), place in DATA, which gets
+ * what was written.  RESULT gets "calls N", "hit 0|1", "call NAME PATH" of the hit.
  * Exit: COMMAND's status, 128 + its signal, or 99 when the tree was killed here.
+ *
+ * -x counts other calls, whatever they touch: those that want a descriptor, memory or a
+ * process.  They count from main() on, when our programs make themselves not dumpable.
  *
  * How it works: a seccomp filter in front of COMMAND stops only these calls, so
  * recognition runs at full speed.  Our programs' own filters stay above it.
@@ -45,6 +51,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -66,6 +73,7 @@ enum how {
 	BY_OPENAT2, /* directory, path, struct open_how */
 	BY_SYMLINKAT,
 	DUMPABLE,
+	RESOURCE,
 };
 
 /* clang-format off */
@@ -111,14 +119,44 @@ static const struct call {
 	{ SYS_prctl,           "prctl",           DUMPABLE,     false, false },
 };
 
+static const struct call resources[] = {
+	{ SYS_open,           "open",           RESOURCE, false, false },
+	{ SYS_openat,         "openat",         RESOURCE, false, false },
+	{ SYS_openat2,        "openat2",        RESOURCE, false, false },
+	{ SYS_socket,         "socket",         RESOURCE, false, false },
+	{ SYS_socketpair,     "socketpair",     RESOURCE, false, false },
+	{ SYS_accept4,        "accept4",        RESOURCE, false, false },
+	{ SYS_pipe2,          "pipe2",          RESOURCE, false, false },
+	{ SYS_dup,            "dup",            RESOURCE, false, false },
+	{ SYS_epoll_create1,  "epoll_create1",  RESOURCE, false, false },
+	{ SYS_epoll_ctl,      "epoll_ctl",      RESOURCE, false, false },
+	{ SYS_inotify_init1,  "inotify_init1",  RESOURCE, false, false },
+	{ SYS_inotify_add_watch, "inotify_add_watch", RESOURCE, false, false },
+	{ SYS_signalfd4,      "signalfd4",      RESOURCE, false, false },
+	{ SYS_timerfd_create, "timerfd_create", RESOURCE, false, false },
+	{ SYS_eventfd2,       "eventfd2",       RESOURCE, false, false },
+	{ SYS_memfd_create,   "memfd_create",   RESOURCE, false, false },
+	{ SYS_pidfd_open,     "pidfd_open",     RESOURCE, false, false },
+	{ SYS_mmap,           "mmap",           RESOURCE, false, false },
+	{ SYS_mremap,         "mremap",         RESOURCE, false, false },
+	{ SYS_fork,           "fork",           RESOURCE, false, false },
+	{ SYS_vfork,          "vfork",          RESOURCE, false, false },
+	{ SYS_clone,          "clone",          RESOURCE, false, false },
+	{ SYS_clone3,         "clone3",         RESOURCE, false, false },
+	{ SYS_prctl,          "prctl",          DUMPABLE, false, false },
+};
+
 static const struct { const char *name; int value; } errors[] = {
 	{ "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EDQUOT", EDQUOT }, { "EROFS", EROFS },
-	{ "EACCES", EACCES }, { "EPERM", EPERM }, { "EMFILE", EMFILE }, { "ENOMEM", ENOMEM },
+	{ "EACCES", EACCES }, { "EPERM", EPERM }, { "EMFILE", EMFILE }, { "ENFILE", ENFILE },
+	{ "ENOMEM", ENOMEM }, { "EAGAIN", EAGAIN },
 	{ "EINTR", EINTR }, { "EXDEV", EXDEV },
 };
 /* clang-format on */
 
-#define NCALLS (sizeof calls / sizeof calls[0])
+#define NDURABLE (sizeof calls / sizeof calls[0])
+#define NRESOURCES (sizeof resources / sizeof resources[0])
+#define NCALLS (NDURABLE > NRESOURCES ? NDURABLE : NRESOURCES)
 #define PIDS_MAX 512
 #define ROOTS_MAX 16
 #define KINDS_MAX 4096
@@ -137,6 +175,10 @@ struct tracee {
 	unsigned long nth;       /* of the calls of this shape */
 	char path[2][PATH_MAX];
 	char shape[PATH_MAX];
+	bool begun;              /* main() has begun: its resources count */
+	unsigned long long ino, place;
+	long long data;          /* where DATA has what is written; -1: nothing is */
+	uint64_t buffer;
 };
 
 /* A call on paths of one shape, and how often it came. */
@@ -157,13 +199,15 @@ static struct {
 	const char *call, *shape; /* these are counted towards k */
 	struct kind kind[KINDS_MAX];
 	size_t nkinds;
-	FILE *log;
+	const struct call *table;
+	size_t ntable;
+	FILE *log, *data;
 	const char *result;
 	unsigned long count;
 	bool hit, killed;
 	char hit_text[64 + PATH_MAX];
 	struct tracee *tracee[PIDS_MAX];
-} t = { .times = 1, .err = EIO };
+} t = { .times = 1, .err = EIO, .table = calls, .ntable = NDURABLE };
 
 static _Noreturn void
 fail(const char *what)
@@ -334,6 +378,8 @@ resolve(struct tracee *p, const struct call *c, const struct user_regs_struct *r
 	case BY_SYMLINKAT:
 		at_path(p->pid, (int)r->rsi, r->rdx, p->path[0]);
 		return true;
+	case RESOURCE:
+		return p->begun;
 	case DUMPABLE:
 		break;
 	}
@@ -423,6 +469,82 @@ comm_of(pid_t pid, char dst[static 32])
 	}
 }
 
+/* --- what a model of the disk needs ------------------------------------------------------ */
+
+static unsigned long long
+inode_of(pid_t pid, long fd)
+{
+	char link[64];
+	struct stat st;
+
+	snprintf(link, sizeof link, "/proc/%d/fd/%ld", (int)pid, fd);
+	return stat(link, &st) == 0 ? st.st_ino : 0;
+}
+
+static unsigned long long
+file_position(pid_t pid, int fd)
+{
+	unsigned long long pos = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)pid, fd);
+	if ((f = fopen(path, "re"))) {
+		if (fscanf(f, "pos: %llu", &pos) != 1)
+			pos = 0;
+		fclose(f);
+	}
+	return pos;
+}
+
+/* Before the call: which file, where in it, and what. */
+static void
+note_file(struct tracee *p, const struct user_regs_struct *r)
+{
+	char text[64] = "";
+
+	p->ino = p->place = 0;
+	p->data = -1;
+	p->buffer = 0;
+	if (!t.data)
+		return;
+	if (p->call->how == BY_FD)
+		p->ino = inode_of(p->pid, (int)r->rdi);
+	if (p->call->nr == SYS_linkat) {
+		read_string(p->pid, r->rsi, text, sizeof text);
+		if (strncmp(text, "/proc/self/fd/", 14) == 0)
+			p->ino = inode_of(p->pid, strtol(text + 14, NULL, 10));
+	}
+	if (p->call->nr == SYS_ftruncate)
+		p->place = r->rsi;
+	if (p->call->writes) {
+		p->buffer = r->rsi;
+		p->place = p->call->nr == SYS_write ? file_position(p->pid, (int)r->rdi) : r->r10;
+	} else if (p->call->how == BY_FD && p->call->allocates && p->call->nr != SYS_fallocate)
+		fail(p->call->name); /* the model does not know this way to write */
+}
+
+/* Behind it: the bytes that were written, and the inode of what was made. */
+static void
+note_result(struct tracee *p, long long result)
+{
+	static char block[64 * 1024];
+	uint64_t done = 0, n;
+
+	if (!t.data || result < 0)
+		return;
+	if (p->call->how == BY_OPEN || p->call->how == BY_OPENAT || p->call->how == BY_OPENAT2)
+		p->ino = inode_of(p->pid, result);
+	if (p->buffer == 0)
+		return;
+	p->data = ftell(t.data);
+	for (; done < (uint64_t)result; done += n) {
+		n = (uint64_t)result - done < sizeof block ? (uint64_t)result - done : sizeof block;
+		if (!read_mem(p->pid, p->buffer + done, block, n) || fwrite(block, 1, n, t.data) != n)
+			fail("what was written");
+	}
+}
+
 /* --- acting at a stop ------------------------------------------------------------------ */
 
 static void
@@ -433,16 +555,17 @@ log_call(const struct tracee *p, long long result)
 	if (!t.log)
 		return;
 	comm_of(p->pid, comm);
-	fprintf(t.log, "%lu\t%d\t%s\t%s%s\t%lld\t%s\t%s\t%s\t%lu\n", p->n, (int)p->pid, comm, p->call->name,
-	    p->unnamed ? ":unnamed" : "", result, p->path[0], p->path[1], p->shape, p->nth);
+	fprintf(t.log, "%lu\t%d\t%s\t%s%s\t%lld\t%s\t%s\t%s\t%lu\t%llu\t%llu\t%lld\n", p->n, (int)p->pid, comm,
+	    p->call->name, p->unnamed ? ":unnamed" : "", result, p->path[0], p->path[1], p->shape, p->nth, p->ino,
+	    p->place, p->data);
 }
 
 static const struct call *
 call_by_nr(unsigned long long nr)
 {
-	for (size_t i = 0; i < NCALLS; i++)
-		if ((unsigned long long)calls[i].nr == nr)
-			return &calls[i];
+	for (size_t i = 0; i < t.ntable; i++)
+		if ((unsigned long long)t.table[i].nr == nr)
+			return &t.table[i];
 	return NULL;
 }
 
@@ -505,9 +628,10 @@ on_entry(struct tracee *p)
 		return PTRACE_CONT;
 	if (c->how == DUMPABLE) {
 		keep_dumpable(p->pid, &r);
+		p->begun |= r.rdi == PR_SET_DUMPABLE;
 		return PTRACE_CONT;
 	}
-	if (!resolve(p, c, &r) || !(below_roots(p->path[0]) || below_roots(p->path[1])))
+	if (!resolve(p, c, &r) || (c->how != RESOURCE && !(below_roots(p->path[0]) || below_roots(p->path[1]))))
 		return PTRACE_CONT;
 	if (t.only) {
 		comm_of(p->pid, comm);
@@ -518,6 +642,7 @@ on_entry(struct tracee *p)
 	p->n = ++t.count;
 	shape_of(p);
 	p->nth = nth_of(p);
+	note_file(p, &r);
 	if (t.at == 0 && is_wanted(p))
 		t.at = p->n;
 	return act(p, &r);
@@ -531,8 +656,10 @@ on_exit_stop(struct tracee *p)
 	if (!p->leaving)
 		return;
 	p->leaving = false;
-	if (ptrace(PTRACE_GETREGS, p->pid, 0, &r) == 0)
+	if (ptrace(PTRACE_GETREGS, p->pid, 0, &r) == 0) {
+		note_result(p, (long long)r.rax);
 		log_call(p, (long long)r.rax);
+	}
 	if (p->last)
 		kill_tree();
 }
@@ -579,10 +706,12 @@ install_filter(void)
 	struct sock_fprog prog = { .filter = code };
 	size_t n = 1;
 
-	memcpy(code + n, opens, sizeof opens);
-	n += sizeof opens / sizeof *opens;
-	for (size_t i = 0; i < NCALLS; i++) {
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i].nr, 0, 1);
+	if (t.table == calls) {
+		memcpy(code + n, opens, sizeof opens);
+		n += sizeof opens / sizeof *opens;
+	}
+	for (size_t i = 0; i < t.ntable; i++) {
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)t.table[i].nr, 0, 1);
 		code[n++] = (struct sock_filter)STOP;
 	}
 	code[n++] = (struct sock_filter)PASS;
@@ -664,7 +793,7 @@ options(int argc, char **argv)
 	size_t i;
 	int o;
 
-	while ((o = getopt(argc, argv, "+r:m:k:e:n:c:a:s:l:o:")) != -1)
+	while ((o = getopt(argc, argv, "+r:m:k:e:n:c:a:s:l:d:o:x")) != -1)
 		switch (o) {
 		case 'r':
 			if (t.nroots == ROOTS_MAX || !(t.roots[t.nroots++] = realpath(optarg, NULL)))
@@ -699,15 +828,24 @@ options(int argc, char **argv)
 			if (!(t.log = fopen(optarg, "we")))
 				fail(optarg);
 			break;
+		case 'd':
+			if (!(t.data = fopen(optarg, "we")))
+				fail(optarg);
+			break;
+		case 'x':
+			t.table = resources;
+			t.ntable = NRESOURCES;
+			break;
 		case 'o':
 			t.result = optarg;
 			break;
 		default:
 			exit(64);
 		}
-	if (optind >= argc || t.nroots == 0 || !t.call != !t.shape) {
+	if (optind >= argc || (t.nroots == 0) != (t.table == resources) || !t.call != !t.shape || (t.data && !t.log)) {
 		fprintf(stderr, "usage: tracer -r ROOT [-m count|before|after|error|short] [-k N] [-e ERRNO]"
-		    " [-n TIMES] [-c NAME] [-a CALL -s SHAPE] [-l LOG] [-o RESULT] -- COMMAND...\n");
+		    " [-n TIMES] [-c NAME] [-a CALL -s SHAPE] [-l LOG [-d DATA]]"
+		    " [-o RESULT] -- COMMAND...\n       tracer -x -c NAME [...] -- COMMAND...\n");
 		exit(64);
 	}
 }
@@ -736,6 +874,8 @@ main(int argc, char **argv)
 	sigaction(SIGALRM, &alarmed, NULL);
 	status = run(start(argv + optind));
 	write_result();
+	if ((t.log && fclose(t.log) != 0) || (t.data && fclose(t.data) != 0))
+		fail("log");
 	if (t.hit && (t.mode == BEFORE || t.mode == AFTER))
 		return 99;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -87,6 +87,25 @@ heads_of(struct elog *l, uint64_t index, struct entry *x)
 		exit(99);
 }
 
+/* What a crash left half-way is gone at the next start, under whatever name it was to appear. */
+static void
+test_leftovers(int dir)
+{
+	static const char *const names[] = { "evidence/config/.abc.conf.tmp", "evidence/trust/.tsa.pem.tmp",
+		"evidence/checkpoints/.77.tmp", "evidence/log/.checkpoint.tmp", "evidence/.journal.tmp" };
+	struct err e = { 0 };
+	struct elog *l;
+
+	CHECK(start(&l, dir, &e) == 0, "a new log (%s)", e.text);
+	elog_free(l);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		close(openat(dir, names[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	CHECK(io_exists(dir, names[0]) && start(&l, dir, &e) == 0, "starts with leftovers (%s)", e.text);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		CHECK(!io_exists(dir, names[i]), "%s is gone", names[i]);
+	elog_free(l);
+}
+
 static void
 test_life(int dir)
 {
@@ -349,7 +368,7 @@ test_keep(int dir)
 int
 main(void)
 {
-	static void (*const tests[])(int) = { test_life, test_refused_notes, test_recovery, test_damaged_tree, test_proof,
+	static void (*const tests[])(int) = { test_leftovers, test_life, test_refused_notes, test_recovery, test_damaged_tree, test_proof,
 		test_rotation, test_keep };
 	char path[64];
 	int dir;
