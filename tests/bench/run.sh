@@ -20,11 +20,12 @@ reached() { # looked at many times a second, beside what is measured: no process
 	local found=("$R/in/$DONE"/*.pdf)
 	[ -e "${found[0]}" ] && [ ${#found[@]} -ge "$1" ]
 }
+exec {TICK}<> <(:)
 wait_results() { # count, seconds
 	local end=$((SECONDS + $2))
 	until reached "$1"; do
 		[ $SECONDS -lt $end ] || { { echo "only $(results) of $1 results"; tail -n 20 "$LOG"; } >&2; exit 70; }
-		sleep 0.05
+		read -rt 0.05 -u "$TICK" # nothing ever comes: waits without a process
 	done
 }
 ready() { cmd status --json 2>/dev/null | python3 -c 'import json, sys; sys.exit(not all(t["ready"] for t in json.load(sys.stdin)["tokens"]))'; }
