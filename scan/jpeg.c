@@ -150,6 +150,7 @@ read_exif(struct jpeg_info *j, const uint8_t *p, size_t n, bool want_dpi)
 struct decoder {
 	struct jpeg_decompress_struct c;
 	struct jpeg_error_mgr err;
+	struct jpeg_progress_mgr progress;
 	jmp_buf back;
 	bool damaged;
 	char text[JMSG_LENGTH_MAX];
@@ -176,6 +177,20 @@ on_message(j_common_ptr c, int level)
 	if (!d->damaged)
 		c->err->format_message(c, d->text);
 	d->damaged = true;
+}
+
+/* A few bytes are a scan, and each goes over the whole image: writers make ten, this many nobody means. */
+#define SCANS_MAX 100
+
+static void
+on_progress(j_common_ptr c)
+{
+	struct decoder *d = (struct decoder *)(void *)c;
+
+	if (d->c.input_scan_number <= SCANS_MAX)
+		return;
+	snprintf(d->text, sizeof(d->text), "it has more than %d scans", SCANS_MAX);
+	longjmp(d->back, 1);
 }
 
 static void
@@ -243,6 +258,8 @@ decode(struct decoder *d, struct raster *r, struct jpeg_info *j, const uint8_t *
 	if (setjmp(d->back) != 0)
 		return -ERR_DOC_BAD;
 	jpeg_create_decompress(&d->c);
+	d->progress.progress_monitor = on_progress;
+	d->c.progress = &d->progress;
 	jpeg_save_markers(&d->c, JPEG_APP0 + 1, 0xffff);
 	jpeg_mem_src(&d->c, data, len);
 	jpeg_read_header(&d->c, TRUE);
