@@ -18,7 +18,7 @@
 #include "agent/marker.h"
 #include "agent/watch.h"
 
-#define BUCKETS 1024
+#define BUCKETS 4096
 #define POLL_LOCAL_MAX_MS 60000 /* notified or not */
 #define IDLE_MS 60000
 #define GONE_MS 2000 /* a folder that is not there is looked for so often */
@@ -204,19 +204,34 @@ name_state(struct folder *f, struct name *n, enum name_state s)
 	name_queue(f, n);
 }
 
-/* Something happened to it: its quiet time begins anew. */
-static void
-name_touch(struct folder *f, struct name *n)
-{
-	n->since = clock_ms();
-	name_queue(f, n);
-}
-
 static void
 name_put_off(struct folder *f, struct name *n, uint64_t due)
 {
 	n->due = due;
 	name_state(f, n, NAME_LATER);
+}
+
+/* It waits for its quiet time; one with nothing in it yet was only begun. */
+static void
+name_wait(struct folder *f, struct name *n)
+{
+	if (n->stamp.size == 0) {
+		name_put_off(f, n, n->since + f->conf->incomplete_ms);
+		return;
+	}
+	n->due = 0;
+	name_state(f, n, NAME_WAITING);
+}
+
+/* Something happened to it: its quiet time begins anew. */
+static void
+name_touch(struct folder *f, struct name *n)
+{
+	n->since = clock_ms();
+	if (n->stamp.size == 0 && n->state == NAME_LATER)
+		name_wait(f, n);
+	else
+		name_queue(f, n);
 }
 
 static void
@@ -262,18 +277,18 @@ odd_kind(mode_t mode)
 	    S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-/* Room for names that are only counted is half of all: junk must not keep documents out. */
+/* Room for what is only counted, or begun and empty, is half of all: junk must not keep documents out. */
 static struct name *
 name_add(struct folder *f, struct name **slot, const char *text, const struct stat *st)
 {
-	bool ignored = hot_ignored(text), odd = !S_ISREG(st->st_mode);
-	uint32_t junk = f->count[NAME_IGNORED] + f->count[NAME_ODD];
+	bool ignored = hot_ignored(text), odd = !S_ISREG(st->st_mode), junk = ignored || odd || st->st_size == 0;
+	uint32_t more = f->count[NAME_IGNORED] + f->count[NAME_ODD] + f->count[NAME_LATER];
 	size_t len = strlen(text) + 1;
 	struct name *n;
 
-	if (name_total(f) >= WATCH_NAMES || ((ignored || odd) && junk >= WATCH_NAMES / 2) ||
+	if (name_total(f) >= WATCH_NAMES || (junk && more >= WATCH_NAMES / 2) ||
 	    !heap_room(f, name_total(f) + 1) || (n = calloc(1, sizeof(*n) + len)) == NULL) {
-		*(ignored || odd ? &f->past_odd : &f->past) += 1; /* a later scan sees it again */
+		*(junk ? &f->past_odd : &f->past) += 1; /* a later scan sees it again */
 		return NULL;
 	}
 	memcpy(n->text, text, len);
@@ -282,7 +297,8 @@ name_add(struct folder *f, struct name **slot, const char *text, const struct st
 	hot_stamp(st, &n->stamp);
 	f->count[n->state]++;
 	*slot = n;
-	name_queue(f, n);
+	if (n->state == NAME_WAITING)
+		name_wait(f, n);
 	if (n->state == NAME_ODD)
 		report(f, n, odd_kind(st->st_mode));
 	return n;
@@ -298,12 +314,11 @@ name_update(struct folder *f, struct name *n, const struct stat *st)
 	if (hot_same(&n->stamp, &now) || n->state == NAME_BUSY || n->state == NAME_OFFERED)
 		return;
 	n->stamp = now;
-	n->due = 0;
-	name_touch(f, n);
+	n->since = clock_ms();
 	if (n->state == NAME_IGNORED)
 		return;
 	if (S_ISREG(st->st_mode)) {
-		name_state(f, n, NAME_WAITING);
+		name_wait(f, n);
 		return;
 	}
 	name_state(f, n, NAME_ODD);
@@ -935,7 +950,8 @@ watch_json(const struct watch_set *w)
 		path_display(f->why, why, sizeof(why));
 		json_array_append_new(list,
 		    json_pack("{s:s, s:s, s:b, s:b, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "name", f->conf->name, "path",
-		        path, "there", f->dir >= 0, "locked", f->locked, "polled", f->remote != NULL, "why", why, "waiting", (int)f->count[NAME_WAITING], "later",
+		        path, "there", f->dir >= 0, "locked", f->locked, "polled", f->remote != NULL, "why", why, "waiting",
+		        (int)f->count[NAME_WAITING], "later",
 		        (int)f->count[NAME_LATER], "busy", (int)(f->count[NAME_BUSY] + f->count[NAME_OFFERED]), "ignored",
 		        (int)f->count[NAME_IGNORED], "odd", (int)(f->count[NAME_ODD] + f->more_odd), "more", (int)f->more));
 	}

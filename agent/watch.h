@@ -20,8 +20,9 @@
  * no bytes is begun, not delivered: it is offered when overdue, and not before.
  *
  * A flood costs bounded memory and time: at most WATCH_NAMES names a folder are
- * followed, a scan reads WATCH_SCAN entries a turn, folders are offered in
- * turn, and no more than 'most' claims are under way at once.
+ * followed, no more than half of them things that nobody will offer soon, a scan
+ * reads WATCH_SCAN entries a turn, folders are offered in turn, and no more than
+ * 'most' claims are under way at once.
  *
  * On a network file system (hot_remote()) the scan is all there is: events and
  * leases tell of this host only, so neither is believed to mean that a file is
@@ -43,7 +44,7 @@
 #include "agent/lib/loop.h"
 #include "rules/conf.h"
 
-#define WATCH_NAMES 8192
+#define WATCH_NAMES 32768
 #define WATCH_SCAN 512
 
 struct watch_set; /* opaque: watch.c */

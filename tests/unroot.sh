@@ -7,6 +7,9 @@
 # and runs the command there with TMPDIR and HOME set to it.  -w: a directory,
 # relative to the top of the project, that the command shall be able to fill.
 #
+# SEALROOM_FOREIGN and SEALROOM_FUSE tell the command of a file that is root's, and
+# of a /dev/fuse that it may open.
+#
 # When that uid can not reach the project or the programs (a checkout below
 # /root), both are copied into its directory first, and what it wrote to the
 # -w directories is copied back.
@@ -66,8 +69,12 @@ for w in "${writable[@]}"; do
 	[ "$at" = "$top" ] && p=$(absolute "$w") || p=$out/$(basename "$w")
 	mkdir -p "$p" && chown -R "$uid:$uid" "${out:-$p}"
 done
+# What only root can make, for tests that say what they skip without it: a file of
+# another user, and the device of file systems in user space where it is root's alone.
+install -m 644 tests/data/scans/de-schief.tif "$dir/foreign.tif"
+[ ! -c /dev/fuse ] || mknod -m 666 "$dir/fuse" c 10 229 2>/dev/null
 cd "$at" || exit 70
-as env TMPDIR="$dir" HOME="$dir" SEALROOM_BIN="$build" OUT="$out" PATH="$PATH" "$@"
+as env SEALROOM_FOREIGN="$dir/foreign.tif" SEALROOM_FUSE="$dir/fuse" TMPDIR="$dir" HOME="$dir" SEALROOM_BIN="$build" OUT="$out" PATH="$PATH" "$@"
 rc=$?
 if [ "$at" != "$top" ]; then
 	for w in "${writable[@]}"; do

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,16 +13,18 @@
 #include "agent/lib/io.h"
 #include "agent/watch.h"
 #include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 
 #define SETTLE 100u
 #define INCOMPLETE 400u
 #define POLL 250u
 #define LONG 8000u /* a loaded machine is slow, not wrong */
-#define OFFERS 4096
+#define FLOOD 20000u /* more than the queue of events holds */
+#define OFFERS (FLOOD + 4096)
 
-enum answer { DONE, BUSY, LATER, SKIP };
+enum answer { DONE, BUSY, LATER, SKIP, HOLD };
 
-static char root[] = "/tmp/t_watch.XXXXXX";
+static char root[64];
 static struct loop *loop;
 static struct watch_set *set;
 static struct conf_folder folders[2];
@@ -39,6 +42,17 @@ static struct {
 	uint64_t size;
 } offers[OFFERS];
 static size_t noffers, wanted;
+static int most_names; /* that were followed at once */
+
+static int
+count(size_t folder, const char *key)
+{
+	json_t *j = watch_json(set);
+	int n = (int)json_integer_value(json_object_get(json_array_get(j, folder), key));
+
+	json_decref(j);
+	return n;
+}
 
 static void
 on_quiet(void *ctx, const struct watch_file *f)
@@ -46,6 +60,8 @@ on_quiet(void *ctx, const struct watch_file *f)
 	struct err why = { .code = ERR_DOC_SIZE, .text = "too large for this test" };
 
 	(void)ctx;
+	if (noffers % 500 == 0 && f->folder == &folders[0])
+		most_names = count(0, "waiting") > most_names ? count(0, "waiting") : most_names;
 	if (noffers < OFFERS) {
 		snprintf(offers[noffers].name, sizeof(offers[0].name), "%s", f->name);
 		offers[noffers].folder = f->folder == &folders[1];
@@ -57,6 +73,8 @@ on_quiet(void *ctx, const struct watch_file *f)
 		watch_busy(set, f->folder, f->name);
 	} else if (answer == LATER) {
 		watch_later(set, f->folder, f->name, later_ms);
+	} else if (answer == HOLD) {
+		watch_hold(set, f->folder, f->name, later_ms);
 	} else if (answer == SKIP) {
 		watch_skip(set, f->folder, f->name, &why);
 	} else {
@@ -143,16 +161,6 @@ writer_end(pid_t pid)
 }
 
 static int
-count(size_t folder, const char *key)
-{
-	json_t *j = watch_json(set);
-	int n = (int)json_integer_value(json_object_get(json_array_get(j, folder), key));
-
-	json_decref(j);
-	return n;
-}
-
-static int
 on_opened(void *ctx, const struct conf_folder *f, int dir, int work, struct err *e)
 {
 	(void)ctx;
@@ -169,8 +177,7 @@ begin(void)
 	static char paths[2][256];
 	struct err e;
 
-	if (mkdtemp(root) == NULL)
-		abort();
+	close(tmpdir_make(root)); /* in memory: tens of thousands of files */
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(paths[i], sizeof(paths[i]), "%s/%zu", root, i);
 		mkdir(paths[i], 0755);
@@ -385,21 +392,187 @@ test_replaced_folder(void)
 	CHECK(watch_idle(set, &later), "nothing to claim, all scanned: idle");
 }
 
+/* Ways to arrive that tell inotify little or nothing. */
+static void
+test_quiet_ways(void)
+{
+	char proc[64];
+	int fd;
+
+	spill(9, "quelle", "0123456789", 0);
+	if (link(path(9, "quelle"), path(0, "hart.tif")) < 0)
+		abort();
+	CHECK(run(1, LONG) == 1 && strcmp(offers[noffers - 1].name, "hart.tif") == 0, "a hard link that appears is offered");
+
+	fd = open(path(0, ""), O_TMPFILE | O_WRONLY, 0644);
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	if (fd < 0 || write(fd, "0123456789", 10) != 10 ||
+	    linkat(AT_FDCWD, proc, AT_FDCWD, path(0, "namenlos.tif"), AT_SYMLINK_FOLLOW) < 0)
+		abort();
+	CHECK(run(0, 4 * SETTLE) == 0, "a nameless file that got its name is not, while it is open for writing");
+	close(fd);
+	CHECK(run(1, LONG) == 1 && offers[noffers - 1].size == 10, "and is when it is closed");
+
+	answer = BUSY;
+	spill(0, "kuerzer.tif", "0123456789", 0);
+	CHECK(run(1, LONG) == 1, "a file is taken");
+	if (truncate(path(0, "kuerzer.tif"), 5) < 0)
+		abort();
+	answer = DONE;
+	watch_done(set, &folders[0], "kuerzer.tif");
+	CHECK(run(1, LONG) == 1 && offers[noffers - 1].size == 5, "cut meanwhile it is another delivery, although nobody closed it");
+}
+
+static void
+test_mapped(void)
+{
+	int fd = open(path(0, "karte.tif"), O_RDWR | O_CREAT, 0644);
+	char *p;
+	uint64_t end;
+
+	if (fd < 0 || ftruncate(fd, 4096) < 0 ||
+	    (p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED)
+		abort();
+	close(fd);
+	if (run(0, 2 * SETTLE) > 0) {
+		printf("ok %d - a mapping # SKIP this file system has no leases\n", ++test_count);
+		munmap(p, 4096);
+		return;
+	}
+	memcpy(p, "II*", 4);
+	CHECK(run(0, 2 * SETTLE) == 0, "a file that is written through a mapping is not offered, although it is closed");
+	munmap(p, 4096);
+	end = clock_ms();
+	CHECK(run(1, LONG) == 1 && offers[noffers - 1].at - end >= SETTLE, "and is when the mapping is gone and rest follows");
+}
+
+static void
+test_hold(void)
+{
+	uint64_t t;
+
+	answer = HOLD;
+	later_ms = 4 * SETTLE;
+	spill(0, "voll.tif", "x", 0);
+	CHECK(run(1, LONG) == 1, "a callee that is full says so at the first name");
+	t = offers[noffers - 1].at;
+	spill(1, "auch.tif", "x", 0);
+	answer = DONE;
+	CHECK(run(2, LONG) == 2 && offers[noffers - 2].at - t >= later_ms, "then nobody is offered before its time is up");
+	CHECK(strcmp(offers[noffers - 2].name, "voll.tif") == 0 || strcmp(offers[noffers - 1].name, "voll.tif") == 0,
+	    "and who was turned away is not forgotten");
+}
+
+/* The second folder as if on a network file system: no event is believed to be there, and none is needed. */
+static void
+test_polled(void)
+{
+	uint32_t later;
+	uint64_t t;
+
+	watch_close(set);
+	folders[1].poll = POLL_ALWAYS;
+	folders[1].settle_ms = 0;
+	folders[0].settle_ms = 0;
+	if (watch_open(&set, loop, &conf, &owner, 4, on_quiet, NULL, &(struct err){ 0 }) < 0)
+		abort();
+	run(0, SETTLE);
+	json_t *j = watch_json(set);
+	CHECK(json_is_true(json_object_get(json_array_get(j, 1), "polled")) &&
+	          json_is_false(json_object_get(json_array_get(j, 0), "polled")),
+	    "a folder that is to be polled is said to be");
+	json_decref(j);
+	CHECK(watch_settle_ms(set) == 30000, "without a settle time it waits for half a minute");
+	watch_close(set);
+	folders[0].settle_ms = folders[1].settle_ms = SETTLE;
+	if (watch_open(&set, loop, &conf, &owner, 4, on_quiet, NULL, &(struct err){ 0 }) < 0)
+		abort();
+	run(0, SETTLE);
+	t = clock_ms();
+	spill(1, "fern.tif", "x", 0);
+	CHECK(run(1, LONG) == 1 && offers[noffers - 1].at - t >= SETTLE, "with one it is offered after that");
+	watch_rescan(set);
+	run(0, 2 * SETTLE);
+	CHECK(watch_idle(set, &later) && later == 0, "idle");
+}
+
+/* A second agent on the same folders. */
+static void
+test_agents(void)
+{
+	struct watch_owner second = owner;
+	struct watch_set *other;
+	struct err e;
+	uint32_t later;
+	size_t before = noffers;
+	json_t *j;
+
+	second.agent = "01bx5zzkbkactav9wevgemmvrz";
+	if (watch_open(&other, loop, &conf, &second, 4, on_quiet, NULL, &e) < 0)
+		abort();
+	spill(0, "meins.tif", "x", 0);
+	CHECK(run(1, LONG) == 1 && run(0, 3 * SETTLE) == 0 && noffers == before + 1, "of two agents one is offered a file");
+	j = watch_json(other);
+	CHECK(json_is_true(json_object_get(json_array_get(j, 0), "locked")) &&
+	          strstr(json_string_value(json_object_get(json_array_get(j, 0), "why")), "sealroomd on host") != NULL,
+	    "the other one knows whose the folder is");
+	json_decref(j);
+	CHECK(watch_idle(other, &later) && later == 2, "it waits for two folders");
+	watch_close(set);
+	set = other;
+	opened = 0;
+	spill(0, "jetzt.tif", "x", 0);
+	CHECK(run(1, LONG) == 1 && opened >= 1, "and takes over when the first one ends");
+	unlink(path(0, ".sealroom-agent"));
+	watch_rescan(set);
+	run(0, SETTLE);
+	CHECK(access(path(0, ".sealroom-agent"), F_OK) == 0, "a marker that somebody removed is made anew");
+}
+
 static void
 test_flood(void)
 {
 	char name[64];
+	size_t at = noffers, small = 0, last_small = 0;
 	uint64_t t;
+	int limit = WATCH_NAMES;
 
 	answer = DONE;
-	for (int i = 0; i < 1500; i++) {
-		snprintf(name, sizeof(name), "flut-%04d.tif", i);
+	for (unsigned i = 0; i < FLOOD; i++) {
+		snprintf(name, sizeof(name), "flut-%05u.tif", i);
+		spill(0, name, "x", 0);
+	}
+	for (int i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "nachbar-%02d.tif", i);
 		spill(1, name, "x", 0);
 	}
 	t = clock_ms();
-	CHECK(run(1500, LONG) == 1500, "1,500 files at once are all offered");
+	CHECK(run(FLOOD + 50, 15 * LONG) == FLOOD + 50, "%u files at once and 50 next door are all offered", FLOOD);
 	printf("# in %llu ms\n", (unsigned long long)(clock_ms() - t));
+	for (size_t i = at; i < noffers; i++)
+		if (offers[i].folder == 1) {
+			small++;
+			last_small = i - at;
+		}
+	CHECK(small == 50 && last_small < 5000, "the neighbour's did not wait for the flood: %zu offers before its last", last_small);
+	CHECK(most_names > 0 && most_names <= limit, "no more than %d names were followed at once: %d", limit, most_names);
 	CHECK(run(0, SETTLE) == 0, "and each once");
+}
+
+/* Names that nobody will finish soon leave room for documents. */
+static void
+test_junk(void)
+{
+	char name[64];
+
+	folders[0].incomplete_ms = 600000;
+	for (unsigned i = 0; i < WATCH_NAMES + 1000; i++) {
+		snprintf(name, sizeof(name), "leer-%05u.tif", i);
+		close(open(path(0, name), O_WRONLY | O_CREAT, 0644));
+	}
+	run(0, SETTLE);
+	spill(0, "wichtig.tif", "x", 0);
+	CHECK(run(1, 3 * LONG) == 1 && strcmp(offers[noffers - 1].name, "wichtig.tif") == 0, "a document is offered among more empty files than can be followed");
 }
 
 int
@@ -417,7 +590,13 @@ main(void)
 	test_pause();
 	test_turns();
 	test_replaced_folder();
+	test_quiet_ways();
+	test_mapped();
+	test_hold();
+	test_polled();
+	test_agents();
 	test_flood();
+	test_junk();
 	watch_close(set);
 	loop_free(loop);
 	io_remove_tree(AT_FDCWD, root, &e);
