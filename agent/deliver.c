@@ -485,7 +485,7 @@ publish(struct deliver *d, struct err *e)
 		return err_sys(e, ERR_IO, "closing a file in %s", sub_word(d));
 	temp_name(d, temp);
 	d->turn = next_file;
-	if (renameat2(d->target, temp, d->target, f->name, RENAME_NOREPLACE) < 0) {
+	if (hot_publish(d->target, temp, f->name) < 0) {
 		if (errno != EEXIST)
 			return err_sys(e, ERR_IO, "naming a file in %s", sub_word(d));
 		return other_name(d, e); /* taken in this very moment */

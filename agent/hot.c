@@ -106,6 +106,38 @@ hot_open_sub(int dir, const char *word, struct err *e)
 	return open_sub(up, slash + 1, e);
 }
 
+static bool
+knows_no_flags(int error)
+{
+	return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+}
+
+int
+hot_rename(int from, const char *a, int to, const char *b)
+{
+	if (renameat2(from, a, to, b, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (!knows_no_flags(errno))
+		return -1;
+	if (io_exists(to, b)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(from, a, to, b);
+}
+
+int
+hot_publish(int dir, const char *temp, const char *name)
+{
+	if (renameat2(dir, temp, dir, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (!knows_no_flags(errno))
+		return -1;
+	if (linkat(dir, temp, dir, name, 0) == 0)
+		return unlinkat(dir, temp, 0);
+	return errno == EEXIST ? -1 : hot_rename(dir, temp, dir, name);
+}
+
 bool
 hot_ignored(const char *name)
 {

@@ -34,6 +34,15 @@ int hot_open_file(int dir, const char *name, struct stat *ret, struct err *);
  */
 int hot_open_sub(int dir, const char *word, struct err *);
 
+/*
+ * Renames without replacing: 0, or -1 with errno.  NFS and many a FUSE file
+ * system know no such thing; there the name is looked for first.  Of several who
+ * rename the same file one succeeds, there too.
+ */
+int hot_rename(int from, const char *a, int to, const char *b);
+/* The same for a file that nobody else takes: where there are links, never replacing, in no moment. */
+int hot_publish(int dir, const char *temp, const char *name);
+
 /* Names that senders use while they still write: leading dot, "~$", .tmp .part .partial .filepart .crdownload */
 bool hot_ignored(const char *name);
 /* The sub-folders and status files that are ours. */

@@ -327,7 +327,7 @@ give_back(const struct intake *in, int work)
 	char name[SPOOL_NAME_MAX];
 
 	free_name(in->hot, c->name, name);
-	if (name[0] == '\0' || renameat2(work, c->work_name, in->hot, name, RENAME_NOREPLACE) < 0)
+	if (name[0] == '\0' || hot_rename(work, c->work_name, in->hot, name) < 0)
 		log_line(LOG_ALERT, "folder %s: job %s: a file was moved to %s/ and could not be moved back: %s",
 		    in->folder->name, c->id, in->folder->word_work, strerror(errno));
 }
@@ -339,7 +339,7 @@ receipt(const struct intake *in, int work)
 	const struct claim *c = &in->claim;
 	struct stat st;
 
-	if (c->work_name[0] == '\0' || renameat2(in->hot, c->name, work, c->work_name, RENAME_NOREPLACE) < 0)
+	if (c->work_name[0] == '\0' || hot_rename(in->hot, c->name, work, c->work_name) < 0)
 		return;
 	if (fstatat(work, c->work_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_source(in, &st))
 		give_back(in, work);
@@ -359,7 +359,7 @@ take_name(struct intake *in, int work, struct err *e)
 
 	if (work < 0 || c->work_name[0] == '\0')
 		return err_set(e, ERR_IO, "the folder %s can not be used", in->folder->word_work);
-	if (renameat2(in->hot, c->name, work, c->work_name, RENAME_NOREPLACE) < 0)
+	if (hot_rename(in->hot, c->name, work, c->work_name) < 0)
 		r = -1;
 	saved = errno;
 	if (fstatat(work, c->work_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -434,7 +434,7 @@ put_back(const struct conf_folder *f, int dir, int work, const char *name, struc
 	char to[SPOOL_NAME_MAX], shown[3 * SPOOL_NAME_MAX];
 
 	free_name(dir, name, to);
-	if (to[0] == '\0' || renameat2(work, name, dir, to, RENAME_NOREPLACE) < 0)
+	if (to[0] == '\0' || hot_rename(work, name, dir, to) < 0)
 		return err_sys(e, ERR_IO, "moving a file back from %s", f->word_work);
 	path_display(name, shown, sizeof(shown));
 	log_line(LOG_NOTICE, "folder %s: %s was taken and not yet safe: back into the folder", f->name, shown);
