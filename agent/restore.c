@@ -328,7 +328,7 @@ receipt_back(struct restore *w, const struct conf_folder *f, int hot, int work, 
 		    f->word_work, shown);
 		return 0;
 	}
-	if (renameat2(work, name, hot, name, RENAME_NOREPLACE) < 0) {
+	if (hot_rename(work, name, hot, name) < 0) {
 		log_line(LOG_ALERT, "folder %s: %s/%s belongs to no job and can not be moved back: %s; deliver it again",
 		    f->name, f->word_work, shown, strerror(errno));
 		return 0;
