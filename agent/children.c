@@ -1011,7 +1011,7 @@ children_close(struct children *c)
 		if (p->proc.pid != 0)
 			wait_end(p, since);
 		c->peers = p->next;
-		io_close(&p->pin);
+		answer_login(p, &p->why);
 		free(p->seal);
 		free(p->scan);
 		free(p);

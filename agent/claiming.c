@@ -10,6 +10,7 @@
 #include "agent/core.h"
 #include "agent/deliver.h"
 #include "agent/intake.h"
+#include "agent/journal.h"
 #include "agent/pause.h"
 #include "agent/watch.h"
 
@@ -157,7 +158,8 @@ commit(struct claiming *k)
 			if (record_put(dir, "inspect", b.data, b.len, &e) < 0)
 				log_err(LOG_NOTICE, "record inspect", &e);
 		}
-		log_line(LOG_INFO, "job %s: taken from folder %s", claim.id, claim.folder);
+		journal(JOURNAL_JOB_TAKEN, LOG_INFO, &(struct about){ .job = claim.id, .folder = claim.folder },
+		    "job %s: taken from folder %s", claim.id, claim.folder);
 		job_step_soon(j, 0);
 	}
 	c->claims_running--;

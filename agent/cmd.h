@@ -50,6 +50,7 @@ struct cmd {
 
 int cmd_audit(struct cmd_args *);
 int cmd_check(struct cmd_args *);
+int cmd_events(struct cmd_args *);
 int cmd_evidence(struct cmd_args *);
 int cmd_jobs(struct cmd_args *);
 int cmd_pause(struct cmd_args *);

@@ -215,6 +215,18 @@ print_list(const char *title, const json_t *list, void (*print)(const json_t *))
 }
 
 static void
+print_alarm(const json_t *a)
+{
+	printf("  ");
+	cell(text_of(a, "alarm"), 20);
+	printf(" ");
+	cell(text_of(a, "subject"), 16);
+	printf(" %s %s  ", t(N_("since")), text_of(a, "since"));
+	cell(text_of(a, "text"), 0);
+	printf("\n");
+}
+
+static void
 print_pause(const json_t *p)
 {
 	const char *folder = text_of(p, "folder");
@@ -240,6 +252,7 @@ print_rest(const json_t *s)
 		size_text(number_of(space, "archive"), archive, sizeof(archive));
 		printf("\n%s\n  %s %s, %s %s\n", t(N_("Free space")), t(N_("spool")), spool, t(N_("archive")), archive);
 	}
+	print_list(N_("Alarms"), json_object_get(s, "alarms"), print_alarm);
 	print_list(N_("Paused"), json_object_get(s, "pauses"), print_pause);
 	if (*text_of(s, "paused") != '\0')
 		printf("  %s: %s\n", t(N_("Nothing is taken in at present")), text_of(s, "paused"));

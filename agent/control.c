@@ -248,7 +248,7 @@ client_answer(struct client *k, size_t len)
 void
 control_answer(struct control *c, uint64_t id, json_t *answer, const struct err *e)
 {
-	struct client *k = c->clients;
+	struct client *k = c != NULL ? c->clients : NULL;
 
 	while (k != NULL && k->id != id)
 		k = k->next;

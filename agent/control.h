@@ -71,7 +71,7 @@ struct control_opts {
 };
 
 int control_open(struct control **ret, struct loop *, const char *path, const struct control_opts *, struct err *);
-/* Takes answer over; NULL: e is the refusal. Who asked may have gone; then this does nothing. */
+/* Takes answer over; NULL: e is the refusal. Who asked may have gone; then this does nothing. NULL is fine. */
 void control_answer(struct control *, uint64_t id, json_t *answer, const struct err *e);
 void control_close(struct control *); /* removes the socket; NULL is fine */
 

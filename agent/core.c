@@ -33,6 +33,7 @@ job_add(struct core *c, const struct claim *claim, enum spool_state state, int d
 	j->out = j->side = -1;
 	j->log_from = claim->log_size;
 	j->backoff_ms = JOB_BACKOFF_MS;
+	j->moved_ms = clock_ms();
 	while (*pp != NULL)
 		pp = &(*pp)->next;
 	*pp = j;
@@ -185,15 +186,10 @@ second_chance(struct job *j, const struct err *e)
 	return true;
 }
 
-/* One line a cause and 5 s: a hundred jobs wait for the same token. What lies sealed and can not be handed out is said aloud, once. */
+/* One line a cause and 5 s: a hundred jobs wait for the same token. What an admin must know is an alarm (alarm.h). */
 static void
 say_waits(struct job *j, const struct err *e)
 {
-	if (j->state == SPOOL_LOGGED && e->code == ERR_IO && !j->alarmed) {
-		j->alarmed = true;
-		log_line(LOG_ALERT, "job %s is sealed and logged, and can not be handed out: %s", j->claim.id, e->text);
-		return;
-	}
 	log_limited(&j->core->wait_said[e->code], 5000, LOG_NOTICE, "job %s (%s) waits: %s: %s", j->claim.id,
 	    spool_state_name(j->state), err_word(e->code), e->text);
 }
@@ -255,7 +251,7 @@ void
 job_moved(struct job *j)
 {
 	j->stalled = false;
-	j->core->moved_ms = clock_ms();
+	j->moved_ms = j->core->moved_ms = clock_ms();
 }
 
 const char *

@@ -32,6 +32,9 @@
 #include "agent/spool.h"
 
 struct watch_set;
+struct alarms;
+struct metrics;
+struct standing;
 struct control;
 
 struct core {
@@ -69,6 +72,10 @@ struct core {
 	struct operator { bool group; uint32_t id; } *operators; /* who may do more than look */
 	size_t noperators;         /* 0: all who are served */
 	bool space_low;
+	struct alarms *alarms;     /* alarm.c; these three are NULL with --once */
+	struct metrics *metrics;   /* metrics.c */
+	struct standing *standing; /* standing.c */
+	struct log_limit alarm_said;
 };
 
 /* Where a job of state claimed or signed stands; the state itself is on disk. */
@@ -83,7 +90,6 @@ struct job {
 	bool dead;                 /* to be freed at the next turn */
 	bool aside;                /* its copy is not what was claimed: nothing is done with it */
 	bool stalled;              /* in trouble since it last moved on: --once does not wait for it for ever */
-	bool alarmed;              /* that it can not be handed out was said */
 	bool withdrawn;            /* its record `withdrawn` is there: no seal any more */
 	bool was_held;             /* its receipt is gone with that */
 	enum { RECEIPT_UNSEEN, RECEIPT_SEEN, RECEIPT_GONE } receipt;
@@ -93,6 +99,7 @@ struct job {
 	uint64_t task;             /* handle of the one task, 0: none */
 	uint64_t timer;            /* retry */
 	uint64_t backoff_ms;
+	uint64_t moved_ms;         /* when it last moved on */
 	struct err why;            /* what it waits for; ERR_OK: nothing */
 	struct err failed_once;    /* crash or time-out of a child: once more, with doubled limits */
 	uint32_t hints;            /* how often a child has blamed our side */
@@ -117,8 +124,6 @@ struct job {
 	uint8_t digest[HASH_LEN];
 	uint64_t nonce;
 	int64_t stamp_sent_us;
-	uint64_t stamp_since_ms;   /* first request to the TSA in this run */
-	bool stamp_alarmed;
 	struct judge_result *judged;
 	struct sigs_result sigs;
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/lib/io.h"
@@ -48,8 +50,44 @@ event_write(int dir, const char *name, const char *text, size_t len, struct err 
 	return close(take_fd(&fd)) < 0 ? err_sys(e, ERR_IO, "event %s", name) : 0;
 }
 
-int
-events_put(const struct spool *s, uint64_t index, const char *type, const char *job, const json_t *body,
+/* --- those of late, for who follows them over the control socket ---------------------------- */
+
+static struct {
+	char *text[EVENTS_RECENT];
+	uint64_t count; /* ever */
+} recent;
+
+static void
+remember(const char *text)
+{
+	char **slot = &recent.text[recent.count++ % EVENTS_RECENT];
+
+	free(*slot);
+	*slot = strdup(text); /* without memory it is missing there, and only there */
+}
+
+json_t *
+events_recent(uint64_t after, uint64_t *ret_next)
+{
+	uint64_t first = recent.count > EVENTS_RECENT ? recent.count - EVENTS_RECENT : 0;
+	json_t *list = json_array();
+
+	for (uint64_t i = after > first ? after : first; i < recent.count; i++) {
+		const char *text = recent.text[i % EVENTS_RECENT];
+		json_t *o = text != NULL ? json_loads(text, 0, NULL) : NULL;
+
+		if (o != NULL)
+			json_array_append_new(list, o);
+	}
+	*ret_next = recent.count;
+	return list;
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* tail: what the name ends with. */
+static int
+put(const struct spool *s, uint64_t index, const char *type, const char *job, const char *tail, const json_t *body,
     struct err *e)
 {
 	AUTO_FREE char *text = NULL;
@@ -59,8 +97,7 @@ events_put(const struct spool *s, uint64_t index, const char *type, const char *
 
 	if (!plain_word(type) || !plain_word(job) || !json_is_object(body))
 		return err_set(e, ERR_IO, "event without type, job or body");
-	r = snprintf(name, sizeof(name), "%llu-%s%s%s.json", (unsigned long long)index, type, *job != '\0' ? "-" : "",
-	    job);
+	r = snprintf(name, sizeof(name), "%llu-%s%s%s.json", (unsigned long long)index, type, *tail != '\0' ? "-" : "", tail);
 	if (r < 0 || (size_t)r >= sizeof(name))
 		return err_set(e, ERR_IO, "event: name is too long");
 	if ((text = event_text(index, type, job, body, &len)) == NULL)
@@ -72,23 +109,52 @@ events_put(const struct spool *s, uint64_t index, const char *type, const char *
 		unlinkat(s->events_tmp, name, 0); /* a leftover is removed at the next start as well */
 		return r;
 	}
-	return io_sync_dir(s->events_new, ".", e);
+	if ((r = io_sync_dir(s->events_new, ".", e)) == 0)
+		remember(text);
+	return r;
+}
+
+int
+events_put(const struct spool *s, uint64_t index, const char *type, const char *job, const json_t *body,
+    struct err *e)
+{
+	return put(s, index, type, job, job, body, e);
+}
+
+int
+events_put_alarm(const struct spool *s, uint64_t index, int64_t at_us, bool ended, const json_t *body, struct err *e)
+{
+	char tail[24];
+
+	snprintf(tail, sizeof(tail), "%lld", (long long)at_us);
+	return put(s, index, ended ? "alarm-end" : "alarm", "", tail, body, e);
+}
+
+/* Files of 'dir' that were not changed since 'before'. */
+static int
+remove_old(int dir, time_t before, struct err *e)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	struct dirent *de;
+	struct stat st;
+	DIR *d;
+
+	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+		io_close(&fd);
+		return err_sys(e, ERR_IO, "state/events");
+	}
+	while (r == 0 && (de = readdir(d)) != NULL)
+		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
+		    fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime <= before)
+			r = io_unlink(dir, de->d_name, e);
+	closedir(d);
+	return r;
 }
 
 int
 events_clean(const struct spool *s, struct err *e)
 {
-	int fd = openat(s->events_tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	struct dirent *de;
-	DIR *d;
+	int r = remove_old(s->events_tmp, INT64_MAX, e);
 
-	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
-		io_close(&fd);
-		return err_sys(e, ERR_IO, "state/events/tmp");
-	}
-	while (r == 0 && (de = readdir(d)) != NULL)
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			r = io_unlink(s->events_tmp, de->d_name, e);
-	closedir(d);
-	return r;
+	return r < 0 ? r : remove_old(s->events_new, time(NULL) - EVENTS_DAYS * 86400, e);
 }

@@ -10,6 +10,7 @@
 #define SEALROOM_EVENTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/lib/err.h"
@@ -24,7 +25,21 @@
  */
 int events_put(const struct spool *, uint64_t index, const char *type, const char *job, const json_t *body,
     struct err *);
-/* Leftovers of a crash in events/tmp. */
+/*
+ * An alarm was raised, or ended.  It has no entry of its own: index is the log's
+ * size, and the name ends with the time, so that none takes another's place.
+ */
+int events_put_alarm(const struct spool *, uint64_t index, int64_t at_us, bool ended, const json_t *body, struct err *);
+
+/*
+ * The events of this run that came after the first 'after', oldest first, of the
+ * last EVENTS_RECENT; *ret_next: what to ask for next.
+ */
+#define EVENTS_RECENT 256
+json_t *events_recent(uint64_t after, uint64_t *ret_next);
+
+/* At start: leftovers of a crash in events/tmp, and what nobody has read for EVENTS_DAYS. */
+#define EVENTS_DAYS 30
 int events_clean(const struct spool *, struct err *);
 
 #endif

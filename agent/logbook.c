@@ -11,6 +11,7 @@
 #include "seal/evidence/entry.h"
 
 #include "agent/core.h"
+#include "agent/journal.h"
 #include "agent/reconcile.h"
 
 #define PUBLISH_MS 1000
@@ -75,7 +76,8 @@ logbook_remedy(struct core *c, const struct err *e)
 void
 logbook_fatal(struct core *c, const struct err *e)
 {
-	log_line(LOG_ALERT, "evidence log: %s: %s; nothing is sealed until this is settled", err_word(e->code), e->text);
+	journal(JOURNAL_LOG_STOPPED, LOG_ALERT, &(struct about){ .reason = err_word(e->code) },
+	    "evidence log: %s: %s; nothing is sealed until this is settled", err_word(e->code), e->text);
 	logbook_remedy(c, e);
 	core_stop(c, e->code == ERR_LOG_ROLLBACK ? EXIT_LOG_ROLLBACK : EXIT_FAILURE);
 }

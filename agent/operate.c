@@ -9,6 +9,7 @@
 
 #include "agent/events.h"
 #include "agent/history.h"
+#include "agent/journal.h"
 #include "agent/operate.h"
 #include "agent/outcome.h"
 #include "agent/pause.h"
@@ -292,7 +293,8 @@ on_void_history(void *ctx, const struct history *h, const struct err *why)
 	snprintf(x.text, sizeof(x.text), "%s", a->reason);
 	if (why == NULL && (r = may_void(a, h, &x, &e)) == 0 && !h->voided &&
 	    (r = logbook_say(a->core, &x, &at, &e)) == 0) {
-		log_line(LOG_NOTICE, "job %s was declared void by user %u: %s", x.job, a->uid, a->reason);
+		journal(JOURNAL_JOB_VOID, LOG_NOTICE, &(struct about){ .job = x.job, .folder = x.folder },
+		    "job %s was declared void by user %u: %s", x.job, a->uid, a->reason);
 		void_event(a->core, &x, at);
 	}
 	if (why == NULL && r == 0)

@@ -14,6 +14,8 @@
 
 #include "agent/deliver.h"
 #include "agent/events.h"
+#include "agent/journal.h"
+#include "agent/metrics.h"
 #include "agent/outcome.h"
 #include "agent/reconcile.h"
 #include "agent/sealing.h"
@@ -419,7 +421,9 @@ outcome_clean(struct job *j)
 		job_trouble(j, &e);
 		return;
 	}
-	log_line(LOG_INFO, "job %s done", j->claim.id);
+	journal(JOURNAL_JOB_DONE, LOG_INFO, &(struct about){ .job = j->claim.id, .folder = j->claim.folder }, "job %s done",
+	    j->claim.id);
+	metrics_job(j, METRICS_SEALED);
 	bury(j);
 }
 
@@ -437,7 +441,10 @@ outcome_refuse(struct job *j, const struct err *why)
 		job_trouble(j, &e);
 		return;
 	}
-	log_line(LOG_WARNING, "job %s refused: %s: %s", j->claim.id, err_word(why->code), why->text);
+	journal(JOURNAL_JOB_REFUSED, why->code == ERR_DOC_WITHDRAWN ? LOG_NOTICE : LOG_WARNING,
+	    &(struct about){ .job = j->claim.id, .folder = j->claim.folder, .reason = err_word(why->code) },
+	    "job %s refused: %s: %s", j->claim.id, err_word(why->code), why->text);
+	metrics_job(j, why->code == ERR_DOC_WITHDRAWN ? METRICS_WITHDRAWN : METRICS_REFUSED);
 	job_step_soon(j, 0);
 }
 
@@ -591,7 +598,10 @@ hold_with(struct job *j, const struct err *why)
 		return;
 	}
 	render_forget(j);
-	log_line(LOG_NOTICE, "job %s held: %s: %s", j->claim.id, err_word(why->code), why->text);
+	journal(JOURNAL_JOB_HELD, LOG_NOTICE,
+	    &(struct about){ .job = j->claim.id, .folder = j->claim.folder, .reason = err_word(why->code) },
+	    "job %s held: %s: %s", j->claim.id, err_word(why->code), why->text);
+	metrics_job(j, METRICS_HELD);
 	job_step_soon(j, 0);
 }
 

@@ -5,6 +5,7 @@
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 
+#include "agent/journal.h"
 #include "agent/pause.h"
 #include "agent/watch.h"
 
@@ -119,8 +120,8 @@ pause_set(struct core *c, const struct conf_folder *f, const char *reason, uid_t
 		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:s}", "folder", name_of(f), "since", now, "uid",
 		                                (json_int_t)uid, "reason", reason));
 	if ((r = keep(c, list, e)) == 0)
-		log_line(LOG_NOTICE, "folder %s: paused by user %u%s%s", f != NULL ? f->name : "(all)", uid,
-		    *reason != '\0' ? ": " : "", reason);
+		journal(JOURNAL_PAUSED, LOG_NOTICE, &(struct about){ .folder = name_of(f) }, "folder %s: paused by user %u%s%s",
+		    f != NULL ? f->name : "(all)", uid, *reason != '\0' ? ": " : "", reason);
 	return r;
 }
 
@@ -138,7 +139,8 @@ pause_end(struct core *c, const struct conf_folder *f, struct err *e)
 	if ((list = f != NULL ? json_copy(c->paused) : json_array()) != NULL && f != NULL)
 		json_array_remove(list, i);
 	if ((r = keep(c, list, e)) == 0) {
-		log_line(LOG_NOTICE, "folder %s: resumed", f != NULL ? f->name : "(all)");
+		journal(JOURNAL_RESUMED, LOG_NOTICE, &(struct about){ .folder = name_of(f) }, "folder %s: resumed",
+		    f != NULL ? f->name : "(all)");
 		watch_rescan(c->watch);
 	}
 	return r;

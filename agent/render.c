@@ -12,6 +12,7 @@
 #include "rules/pagefile.h"
 
 #include "agent/core.h"
+#include "agent/metrics.h"
 
 #define INSPECT_MIB 1024
 #define COMPOSE_MIB 512
@@ -258,6 +259,7 @@ on_page(void *ctx, const struct task_outcome *o)
 	j->page_state[page] = r == 0 ? PAGE_DONE : PAGE_TODO;
 	if (r == 0) {
 		j->pages_done++;
+		metrics_pages(c, 1);
 		job_task_good(j);
 		job_moved(j);
 	} else if (j->why.code == ERR_OK) {

@@ -20,6 +20,8 @@ static const struct cmd cmds[] = {
 	  "what is worked at; or one job, and what the log says about it", cmd_jobs },
 	{ "try",      "FILE --folder NAME [--png OUT]",
 	  "what would happen to this file, and why; nothing is sealed", cmd_try },
+	{ "events",   "[--follow]",
+	  "what happened since the daemon began; --follow: and what happens", cmd_events },
 	{ "release",  "JOB --rule NAME | --at PAGE,X,Y | --again | --reject TEXT",
 	  "decide about a held document", cmd_release },
 	{ "retry",    "JOB | all",

@@ -16,9 +16,13 @@
 #include "agent/lib/proc.h"
 
 #include "agent/alive.h"
+#include "agent/alarm.h"
 #include "agent/core.h"
+#include "agent/journal.h"
 #include "agent/messages.h"
+#include "agent/metrics.h"
 #include "agent/pause.h"
+#include "agent/standing.h"
 #include "agent/status.h"
 #include "agent/watch.h"
 
@@ -193,8 +197,8 @@ core_open(struct core *c, const char *conf, struct err *e)
 	    (r = spool_open(&c->spool, c->conf, e)) < 0 || (r = seen_expire(&c->spool, e)) < 0 ||
 	    (r = archive_open(&c->archive, c->conf->archive.path, e)) < 0 || (r = logbook_open(c, e)) < 0 ||
 	    (r = pause_open(c, e)) < 0 || (r = operators_read(c, e)) < 0 || (r = recover_jobs(c, e)) < 0 ||
-	    (r = watch_folders(c, e)) < 0 ||
-	    (r = start_children(c, e)) < 0)
+	    (r = watch_folders(c, e)) < 0 || (r = start_children(c, e)) < 0 ||
+	    (!c->once && ((r = alarm_open(c, e)) < 0 || (r = metrics_open(c, e)) < 0 || (r = standing_open(c, e)) < 0)))
 		return r;
 	return control_open(&c->control, c->loop, c->conf->control, &control, e);
 }
@@ -203,6 +207,10 @@ static void
 core_close(struct core *c)
 {
 	control_close(c->control);
+	c->control = NULL;
+	standing_close(c);
+	metrics_close(c);
+	alarm_close(c);
 	children_close(c->children);
 	c->children = NULL;
 	while (c->jobs != NULL) {
@@ -226,11 +234,12 @@ run(struct core *c, struct err *e)
 {
 	alive_start(c);
 	receipt_watch(c);
-	log_line(LOG_NOTICE, "sealroomd %s (build %s): %zu folders, %u unfinished jobs", build_version, build_id,
-	    c->conf->nfolders, c->njobs);
+	journal(JOURNAL_STARTED, LOG_NOTICE, &(struct about){ 0 }, "sealroomd %s (build %s): %zu folders, %u unfinished jobs",
+	    build_version, build_id, c->conf->nfolders, c->njobs);
 	core_idle_check(c);
 	if (loop_run(c->loop, e) < 0)
 		return exit_of(e);
+	journal(JOURNAL_STOPPED, LOG_NOTICE, &(struct about){ 0 }, "sealroomd ends, %u unfinished jobs", c->njobs);
 	proc_notify("STOPPING=1");
 	return c->exit_code;
 }

@@ -8,6 +8,8 @@
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 
+#include "agent/alarm.h"
+#include "agent/metrics.h"
 #include "agent/outcome.h"
 #include "agent/sealing.h"
 
@@ -107,6 +109,20 @@ attach_start(struct job *j, const struct conf_seal *seal, struct err *e)
 	return job_task(j, &t, on_attached, e);
 }
 
+/* What an admin hears of it is one alarm, however many jobs wait (alarm.h). */
+static void
+tsa_heard(struct job *j, const struct err *why)
+{
+	const struct conf_seal *seal = conf_seal(j->core->conf, j->plan->seal);
+	int64_t took = clock_wall_us() - j->stamp_sent_us;
+
+	if (seal == NULL || seal->tsa == NULL ||
+	    (why != NULL && why->code != ERR_TSA_DOWN && why->code != ERR_TSA_ANSWER))
+		return;
+	alarm_tsa(j->core, seal->tsa->name, why);
+	metrics_tsa(j->core, seal->tsa->name, why == NULL, took > 0 ? (double)took / 1e6 : 0);
+}
+
 static void
 on_stamped(void *ctx, const struct task_outcome *o)
 {
@@ -115,26 +131,12 @@ on_stamped(void *ctx, const struct task_outcome *o)
 	const struct conf_seal *seal;
 	struct stamp_result s;
 
+	tsa_heard(j, o->err);
 	if (!job_task_ok(j, o))
 		return;
 	if ((seal = seal_of(j, &e)) == NULL || stamp_result_get(o->result, &s, &e) < 0 ||
 	    answer_read(j, s.len, &e) < 0 || attach_start(j, seal, &e) < 0)
 		job_trouble(j, &e);
-}
-
-/* A TSA that stays away is said out loud once; the job waits, nothing is sealed below its level. */
-static void
-stamp_patience(struct job *j)
-{
-	uint64_t now = clock_ms();
-
-	if (j->stamp_since_ms == 0)
-		j->stamp_since_ms = now;
-	if (!j->stamp_alarmed && now - j->stamp_since_ms > j->core->conf->tsa_max_wait_ms) {
-		j->stamp_alarmed = true;
-		log_line(LOG_ALERT, "job %s has waited for its time stamp for %llu min: %s", j->claim.id,
-		    (unsigned long long)(now - j->stamp_since_ms) / 60000, j->why.text);
-	}
 }
 
 static int
@@ -151,7 +153,6 @@ stamp_start(struct job *j, const struct conf_seal *seal, struct err *e)
 	memset(&p, 0, sizeof(p));
 	buf_init(&b, 4096);
 	buf_init(&sig, 0);
-	stamp_patience(j);
 	if ((r = stamp_over(j, &sig, p.imprint, &cms, &len, e)) < 0)
 		return r;
 	/* 63 bits and never 0, so that the nonce is a positive INTEGER of at most 8 bytes */

@@ -6,6 +6,8 @@
 #include "agent/lib/path.h"
 #include "agent/lib/proc.h"
 
+#include "agent/alarm.h"
+#include "agent/events.h"
 #include "agent/operate.h"
 #include "agent/outcome.h"
 #include "agent/pause.h"
@@ -212,7 +214,27 @@ op_status(void *ctx, struct control_call *call, struct err *e)
 	}
 	json_object_set_new(o, "pauses", pause_json(c));
 	json_object_set_new(o, "tasks", j_tasks(c));
+	json_object_set_new(o, "alarms", alarm_json(c));
 	add_peers(c, o);
+	return o;
+}
+
+/* The events of this run after the n-th; who asks again has them all, if not too late. */
+static json_t *
+op_events(void *ctx, struct control_call *call, struct err *e)
+{
+	json_int_t after = json_integer_value(json_object_get(call->request, "after"));
+	struct core *c = ctx;
+	uint64_t next;
+	json_t *list, *o;
+
+	if (after < 0) {
+		err_set(e, ERR_USAGE, "after is a number from 0");
+		return NULL;
+	}
+	list = events_recent((uint64_t)after, &next);
+	if ((o = json_pack("{s:o, s:I, s:o}", "started", j_iso(c->started_us), "next", (json_int_t)next, "events", list)) == NULL)
+		err_set(e, ERR_MEM, "events");
 	return o;
 }
 
@@ -275,6 +297,7 @@ const struct control_op status_ops[] = {
 	{ "status", op_status, 0 },
 	{ "jobs", op_jobs, 0 },
 	{ "job", op_job, 0 },
+	{ "events", op_events, 0 },
 	{ "release", op_release, CONTROL_OPERATES },
 	{ "retry", op_retry, CONTROL_OPERATES },
 	{ "pause", op_pause, CONTROL_OPERATES },

@@ -157,6 +157,7 @@ struct conf_folder {
 	uint64_t poll_ms;       /* rescan interval; 0: by the file system */
 	bool claim_rename;      /* several hosts share the folder: the first to rename has it */
 	mode_t give_mode;
+	bool status_file;       /* Stand.txt, Status.txt */
 	bool log_names_plain;   /* log_names = "plain": file names stand unhashed in the log */
 	/* names of the folders inside path, by language; with claim_rename work is WORD/HOST */
 	const char *word_work, *word_done, *word_held, *word_error;
@@ -194,6 +195,12 @@ struct conf {
 	uint32_t max_jobs;         /* unfinished jobs at once */
 	uint64_t space_floor;      /* bytes kept free */
 	uint64_t tsa_max_wait_ms;  /* then an alarm */
+	const char *metrics;       /* Prometheus text file, "" for none */
+	struct {
+		uint64_t certificate_ms; /* an alarm when it is valid no longer than this */
+		uint64_t held_ms;        /* ... when a person has not decided for so long */
+		uint64_t space;          /* ... when fewer bytes are free */
+	} alarms;
 	struct { const char *path; } archive;
 	struct {
 		const char *origin;

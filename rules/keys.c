@@ -241,6 +241,7 @@ static const struct conf_key folder_keys[] = {
 	{ "poll",           KEY_OWN,    0,                   0, 0,          "",       "the folder is read anew this often; default: 30s, 10s on a network file system; \"always\": as on one, \"never\": as on a local one", &own_poll },
 	{ "claim",          KEY_SWITCH, AT(claim_rename),    0, 0,          "copy",   "\"copy\", or \"rename\" when several hosts take from this folder", claims },
 	{ "give",           KEY_GROUP,  0,                   0, 0,          "",       "how results are delivered", &give },
+	{ "status_file",    KEY_BOOL,   AT(status_file),     0, 0,          "true",   "Status.txt or Stand.txt in the folder says what waits, and why", NULL },
 	{ "log_names",      KEY_SWITCH, AT(log_names_plain), 0, 0,          "hashed", "how file names stand in the evidence log: \"hashed\" (salted) or \"plain\"", log_names },
 	{ 0 },
 };
@@ -371,8 +372,15 @@ static const struct conf_key peers_keys[] = {
 	{ "fetch_user", KEY_TEXT,   AT(peers.fetch_user), 1, 63,  "sealroom-fetch", "user of sealroom-fetch.service", NULL },
 	{ 0 },
 };
+static const struct conf_key alarm_keys[] = {
+	{ "certificate", KEY_TIME, AT(alarms.certificate_ms), 0, H(24 * 3650), "30d",  "when a seal's certificate is valid no longer than this", NULL },
+	{ "held",        KEY_TIME, AT(alarms.held_ms),        0, H(24 * 3650), "3d",   "when a document has waited for a decision this long", NULL },
+	{ "space",       KEY_SIZE, AT(alarms.space),          0, 1024 * GiB,   "1GiB", "when less is free for spool or archive", NULL },
+	{ 0 },
+};
 static const struct key_group
 	peers    = { peers_keys, NOWHERE, NULL, 0 },
+	alarms   = { alarm_keys, NOWHERE, NULL, 0 },
 	scan     = { scan_keys, NOWHERE, NULL, 0 },
 	archive  = { archive_keys, NOWHERE, NULL, 0 },
 	evidence = { evidence_keys, NOWHERE, NULL, 0 };
@@ -399,6 +407,8 @@ const struct conf_key conf_keys[] = {
 	{ "operators",    KEY_TEXTS,  AT(operators),       0, 100,              "",      "users and @groups who may change things through it; default: all of its group", NULL },
 	{ "host",         KEY_TEXT,   AT(host),            0, 40,               "",      "name of this host among those that share a folder with claim = \"rename\"", NULL },
 	{ "peers",        KEY_GROUP,  0,                   0, 0,                "",      "which user holds the keys, and which has the network", &peers },
+	{ "metrics",      KEY_PATH,   AT(metrics),         0, 4095,             "",      "text file for Prometheus, replaced every few seconds; default: none", NULL },
+	{ "alarms",       KEY_GROUP,  0,                   0, 0,                "",      "when an alarm is raised", &alarms },
 	{ "max_jobs",     KEY_NUMBER, AT(max_jobs),        1, 1000,             "32",    "unfinished jobs at once", NULL },
 	{ "space_floor",  KEY_SIZE,   AT(space_floor),     0, 1024 * GiB,       "256MiB", "nothing is claimed with less free space than this", NULL },
 	{ "tsa_max_wait", KEY_TIME,   AT(tsa_max_wait_ms), S(1), H(24 * 30),    "30min", "an alarm when a time-stamp is missing for longer", NULL },

@@ -144,7 +144,7 @@ room_settings() {
 	control = "$R/control";
 	$EXTRA
 	folders : { post : { path = "$R/in"; rules = [ $FOLDER_RULES ]; seals = [ "stamp" ]; settle = "$SETTLE";
-	  incomplete_max = "${INCOMPLETE:-2s}"; $FOLDER_EXTRA }; };
+	  incomplete_max = "${INCOMPLETE:-2s}"; status_file = ${STATUS_FILE:-false}; $FOLDER_EXTRA }; };
 	scan : { languages = [ $SCAN_LANGUAGES ]; $SCAN_EXTRA };
 	rules : { $RULES };
 	seals : { stamp : { tokens = [ "soft" ]; level = "$LEVEL"; $([ "$LEVEL" = B-B ] || echo 'tsa = "test";')

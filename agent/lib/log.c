@@ -16,6 +16,20 @@ log_open(const char *name)
 	to_journal = !isatty(STDERR_FILENO);
 }
 
+void
+log_show(const char *line, char *dst, size_t size)
+{
+	size_t at = 0;
+
+	for (const unsigned char *p = (const unsigned char *)line; *p && at + 4 < size; p++) {
+		if (*p < 0x20 || *p == 0x7F)
+			at += (size_t)snprintf(dst + at, size - at, "%%%02X", *p);
+		else
+			dst[at++] = (char)*p;
+	}
+	dst[at] = '\0';
+}
+
 __attribute__((format(printf, 2, 0))) static void
 log_write(int priority, const char *fmt, va_list ap)
 {
@@ -29,12 +43,8 @@ log_write(int priority, const char *fmt, va_list ap)
 	else
 		n = snprintf(out, sizeof(out), "%s: ", program);
 	at = (size_t)n;
-	for (const unsigned char *p = (const unsigned char *)line; *p && at + 5 < sizeof(out); p++) {
-		if (*p < 0x20 || *p == 0x7F)
-			at += (size_t)snprintf(out + at, sizeof(out) - at, "%%%02X", *p);
-		else
-			out[at++] = (char)*p;
-	}
+	log_show(line, out + at, sizeof(out) - at - 1);
+	at += strlen(out + at);
 	out[at++] = '\n';
 	/* nowhere left to say that stderr is gone */
 	if (write(STDERR_FILENO, out, at) < 0)

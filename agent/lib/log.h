@@ -8,12 +8,15 @@
 #ifndef SEALROOM_LOG_H
 #define SEALROOM_LOG_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <syslog.h>
 
 #include "agent/lib/err.h"
 
 void log_open(const char *program);
+/* A line as it is written: control characters as %XX. */
+void log_show(const char *line, char *dst, size_t size);
 void log_line(int priority, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_err(int priority, const char *what, const struct err *);  /* "what: word: text" */
 /* At most one line in 'every_ms' for this *state (start with {0}); says how many were left out. */
