@@ -15,7 +15,9 @@
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
 #include "seal/evidence/layout.h"
+
 #include "agent/archive.h"
+#include "agent/steps.h"
 
 #define MANIFEST "manifest-sha256.txt"
 #define MANIFEST_MAX ((size_t)64 * 1024 * 1024)
@@ -360,157 +362,321 @@ name_ok(const char *name)
 	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == n;
 }
 
-/* Writes one file, synced, out of the page cache; fills in size and hash. */
+/*
+ * One document on its way into the archive, in steps.  What is waited for next
+ * is appended by what was done last.
+ */
+struct publishing {
+	struct archive *a;
+	char job[ID_MAX];
+	char day[ARCHIVE_DAY_MAX];
+	struct archive_file *files;
+	size_t n, at;          /* the file, or the directory, in work */
+	int dir, fd;           /* .new/<job>/, later where it was published before; a file of it */
+	bool there;            /* it was: these must be its files, all of them, and nothing else */
+	uint8_t hash[HASH_LEN];
+	struct steps *steps;
+	archive_cb *cb;
+	void *ctx;
+};
+
+static int file_open(void *, struct err *);
+static int file_close(void *, struct err *);
+static int fresh_sync(void *, struct err *);
+static int read_open(void *, struct err *);
+static int read_check(void *, struct err *);
+static int fresh_name(void *, struct err *);
+static int sync_up(void *, struct err *);
+static int fresh_remove(void *, struct err *);
+static int manifest_put(void *, struct err *);
+
+/* .new/<job>/, empty. */
 static int
-file_write(int dir, struct archive_file *f, struct err *e)
+fresh_make(void *ctx, struct err *e)
 {
-	AUTO_FD fd = openat(dir, f->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	struct hash *h;
+	struct publishing *p = ctx;
 	int r;
 
-	if (fd < 0)
-		return err_sys(e, ERR_IO, "archive: %s", f->name);
-	f->size = f->len;
-	if (f->fd >= 0 && (r = io_size(f->fd, &f->size, e)) < 0)
+	if ((r = io_remove_tree(p->a->fresh, p->job, e)) < 0 || (r = io_mkdir_p(p->a->fresh, p->job, 0750, e)) < 0 ||
+	    (p->dir = r = io_open_dir(p->a->fresh, p->job, e)) < 0)
 		return r;
-	h = hash_open();
-	if (f->fd >= 0) {
-		r = io_copy(f->fd, 0, f->size, fd, h, e);
-	} else {
-		hash_add(h, f->bytes, f->len);
-		r = io_write_full(fd, f->bytes, f->len, e);
-	}
-	hash_final(h, f->hash);
-	if (r < 0)
-		return r;
-	if (fchmod(fd, 0440) < 0)
-		return err_sys(e, ERR_IO, "archive: mode of %s", f->name);
-	if ((r = io_sync(fd, e)) < 0)
-		return r;
-	/* advice only: reading back from the cache would still find our own mistakes */
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	if (close(take_fd(&fd)) < 0)
-		return err_sys(e, ERR_IO, "archive: closing %s", f->name);
+	steps_call(p->steps, file_open);
 	return 0;
 }
 
-/* 0: the file has these bytes; 1: it has others, or is missing; -code. */
 static int
-file_differs(int dir, const struct archive_file *f, struct err *e)
+file_open(void *ctx, struct err *e)
 {
-	AUTO_FD fd = openat(dir, f->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	uint8_t hash[HASH_LEN];
+	struct publishing *p = ctx;
+	struct archive_file *f = &p->files[p->at];
+	int r;
+
+	if ((p->fd = openat(p->dir, f->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) < 0)
+		return err_sys(e, ERR_IO, "archive: %s", f->name);
+	f->size = f->len;
+	if (f->fd >= 0) {
+		if ((r = io_size(f->fd, &f->size, e)) < 0)
+			return r;
+		steps_copy(p->steps, f->fd, 0, f->size, p->fd, true);
+		steps_digest(p->steps, f->hash);
+		steps_flush(p->steps, p->fd);
+	} else {
+		hash_bytes(f->bytes, f->len, f->hash);
+		if ((r = io_write_full(p->fd, f->bytes, f->len, e)) < 0)
+			return r;
+	}
+	steps_call(p->steps, file_close);
+	return 0;
+}
+
+/* Synced, and out of the page cache. */
+static int
+file_close(void *ctx, struct err *e)
+{
+	struct publishing *p = ctx;
+	struct archive_file *f = &p->files[p->at];
+	int r;
+
+	if (f->must != NULL && memcmp(f->hash, f->must, HASH_LEN) != 0)
+		return err_set(e, ERR_ARCHIVE, "archive: %s of job %s is not what was claimed any more", f->name, p->job);
+	if (fchmod(p->fd, 0440) < 0)
+		return err_sys(e, ERR_IO, "archive: mode of %s", f->name);
+	if ((r = io_sync(p->fd, e)) < 0)
+		return r;
+	/* advice only: reading back from the cache would still find our own mistakes */
+	(void)posix_fadvise(p->fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (close(take_fd(&p->fd)) < 0)
+		return err_sys(e, ERR_IO, "archive: closing %s", f->name);
+	steps_call(p->steps, ++p->at < p->n ? file_open : fresh_sync);
+	return 0;
+}
+
+static int
+fresh_sync(void *ctx, struct err *e)
+{
+	struct publishing *p = ctx;
+	int r = io_sync(p->dir, e);
+
+	if (r < 0)
+		return r;
+	p->at = 0;
+	steps_call(p->steps, read_open);
+	return 0;
+}
+
+static int
+differs(const struct publishing *p, struct err *e)
+{
+	const char *name = p->files[p->at].name;
+
+	if (p->there)
+		return err_set(e, ERR_ARCHIVE, "archive: %s is there already, %s has other bytes", p->job, name);
+	return err_set(e, ERR_IO, "archive: %s reads back with other bytes", name);
+}
+
+static int
+read_open(void *ctx, struct err *e)
+{
+	struct publishing *p = ctx;
+	const struct archive_file *f = &p->files[p->at];
 	uint64_t size;
 	int r;
 
-	if (fd < 0)
-		return errno == ENOENT ? 1 : err_sys(e, ERR_IO, "archive: %s", f->name);
-	if ((r = io_size(fd, &size, e)) < 0 || (r = hash_fd(fd, 0, UINT64_MAX, hash, e)) < 0)
+	if ((p->fd = openat(p->dir, f->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) < 0)
+		return errno == ENOENT ? differs(p, e) : err_sys(e, ERR_IO, "archive: %s", f->name);
+	if ((r = io_size(p->fd, &size, e)) < 0)
 		return r;
-	return size != f->size || memcmp(hash, f->hash, HASH_LEN) != 0;
-}
-
-/* .new/<job>/ complete, synced and read back. */
-static int
-fresh_build(struct archive *a, const char *job, struct archive_file *files, size_t n, struct err *e)
-{
-	AUTO_FD dir = -1;
-	int r;
-
-	if ((r = io_remove_tree(a->fresh, job, e)) < 0 || (r = io_mkdir_p(a->fresh, job, 0750, e)) < 0)
-		return r;
-	if ((dir = io_open_dir(a->fresh, job, e)) < 0)
-		return dir;
-	for (size_t i = 0; i < n; i++)
-		if ((r = file_write(dir, &files[i], e)) < 0)
-			return r;
-	if ((r = io_sync(dir, e)) < 0)
-		return r;
-	for (size_t i = 0; i < n; i++)
-		if ((r = file_differs(dir, &files[i], e)) != 0)
-			return r < 0 ? r : err_set(e, ERR_IO, "archive: %s reads back with other bytes", files[i].name);
+	if (size != f->size)
+		return differs(p, e);
+	steps_copy(p->steps, p->fd, 0, size, -1, true);
+	steps_digest(p->steps, p->hash);
+	steps_call(p->steps, read_check);
 	return 0;
 }
 
-/* The job is there already: are these its files, all of them, and nothing else? */
 static int
-compare_published(int day, const char *job, const struct archive_file *files, size_t n, struct err *e)
+read_check(void *ctx, struct err *e)
+{
+	struct publishing *p = ctx;
+
+	if (memcmp(p->hash, p->files[p->at].hash, HASH_LEN) != 0)
+		return differs(p, e);
+	io_close(&p->fd);
+	if (++p->at < p->n) {
+		steps_call(p->steps, read_open);
+		return 0;
+	}
+	p->at = 0;
+	steps_call(p->steps, p->there ? sync_up : fresh_name);
+	return 0;
+}
+
+/* The job is there already: these must be its files, all of them, and nothing else. */
+static int
+compare_published(struct publishing *p, int day, struct err *e)
 {
 	struct names there = { 0 };
-	AUTO_FD dir = -1;
 	int r;
 
-	if ((dir = io_open_dir(day, job, e)) < 0)
-		return dir;
-	if ((r = names_read(dir, &there, e)) == 0 && there.n != n)
-		r = err_set(e, ERR_ARCHIVE, "archive: %s is there already, with %zu files instead of %zu", job, there.n, n);
+	io_close(&p->dir);
+	if ((p->dir = r = io_open_dir(day, p->job, e)) < 0)
+		return r;
+	if ((r = names_read(p->dir, &there, e)) == 0 && there.n != p->n)
+		r = err_set(e, ERR_ARCHIVE, "archive: %s is there already, with %zu files instead of %zu", p->job, there.n, p->n);
 	free(there.v);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if ((r = file_differs(dir, &files[i], e)) > 0)
-			r = err_set(e, ERR_ARCHIVE, "archive: %s is there already, %s has other bytes", job, files[i].name);
+	p->there = true;
+	steps_call(p->steps, read_open);
 	return r;
 }
 
-/* Day, month, year, root: what was made or renamed there is durable after this. */
 static int
-sync_up(struct archive *a, const char *day, struct err *e)
+fresh_name(void *ctx, struct err *e)
 {
-	static const size_t len[] = { 10, 7, 4 };
+	struct publishing *p = ctx;
+	AUTO_FD day = -1;
+	int r;
+
+	if ((r = io_mkdir_p(p->a->dir, p->day, 0750, e)) < 0)
+		return r;
+	if ((day = path_open(p->a->dir, p->day, O_RDONLY | O_DIRECTORY)) < 0)
+		return err_sys(e, ERR_IO, "archive: %s", p->day);
+	if (renameat2(p->a->fresh, p->job, day, p->job, RENAME_NOREPLACE) == 0) {
+		steps_call(p->steps, sync_up);
+		return 0;
+	}
+	return errno == EEXIST ? compare_published(p, day, e) : err_sys(e, ERR_IO, "archive: publishing %s", p->job);
+}
+
+/* Day, month, year, root, one a turn: what was made or renamed there is durable after this. */
+static int
+sync_up(void *ctx, struct err *e)
+{
+	static const int len[] = { 10, 7, 4 };
+	struct publishing *p = ctx;
 	char part[ARCHIVE_DAY_MAX];
 	int r;
 
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(part, sizeof(part), "%.*s", (int)len[i], day);
-		if ((r = io_sync_dir(a->dir, part, e)) < 0)
-			return r;
+	if (p->at < 3) {
+		snprintf(part, sizeof(part), "%.*s", len[p->at++], p->day);
+		return (r = io_sync_dir(p->a->dir, part, e)) < 0 ? r : 1;
 	}
-	return io_sync(a->dir, e);
+	if ((r = io_sync(p->a->dir, e)) < 0)
+		return r;
+	steps_call(p->steps, fresh_remove);
+	steps_call(p->steps, manifest_put);
+	return 0;
 }
 
 static int
-fresh_publish(struct archive *a, const char *job, const char *day, const struct archive_file *files, size_t n,
-    struct err *e)
+fresh_remove(void *ctx, struct err *e)
 {
-	AUTO_FD dir = -1;
-	int r;
+	struct publishing *p = ctx;
+	int r = io_remove_tree(p->a->fresh, p->job, e);
 
-	if ((r = io_mkdir_p(a->dir, day, 0750, e)) < 0)
-		return r;
-	if ((dir = path_open(a->dir, day, O_RDONLY | O_DIRECTORY)) < 0)
-		return err_sys(e, ERR_IO, "archive: %s", day);
-	if (renameat2(a->fresh, job, dir, job, RENAME_NOREPLACE) < 0) {
-		if (errno != EEXIST)
-			return err_sys(e, ERR_IO, "archive: publishing %s", job);
-		if ((r = compare_published(dir, job, files, n, e)) < 0)
-			return r;
-	}
-	return sync_up(a, day, e);
+	return r < 0 ? r : io_sync(p->a->fresh, e);
 }
 
-int
-archive_publish(struct archive *a, const char *job, int64_t received_us, struct archive_file *files, size_t nfiles,
-    struct err *e)
+static int
+manifest_put(void *ctx, struct err *e)
 {
-	char day[ARCHIVE_DAY_MAX];
-	struct err ignored;
-	int r;
+	struct publishing *p = ctx;
+
+	return manifest_add(p->a, p->job, p->day, p->files, p->n, e);
+}
+
+static void
+publishing_free(struct publishing *p)
+{
+	io_close(&p->fd);
+	io_close(&p->dir);
+	free(p);
+}
+
+static int
+publishing_new(struct publishing **ret, struct archive *a, struct loop *loop, const char *job, int64_t received_us,
+    struct archive_file *files, size_t nfiles, struct err *e)
+{
+	struct publishing *p;
 
 	if (!id_valid(job) || nfiles == 0 || nfiles > ARCHIVE_FILES_MAX)
 		return err_set(e, ERR_ARCHIVE, "archive: no job id, or no files");
 	for (size_t i = 0; i < nfiles; i++)
 		if (!name_ok(files[i].name))
 			return err_set(e, ERR_ARCHIVE, "archive: a file name that is not ours");
-	archive_day(received_us, day);
-	if ((r = fresh_build(a, job, files, nfiles, e)) == 0)
-		r = fresh_publish(a, job, day, files, nfiles, e);
-	/* what is left of it was not published; if even this fails, the next start removes it */
-	if (r < 0) {
-		io_remove_tree(a->fresh, job, &ignored);
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return err_set(e, ERR_MEM, "archive");
+	*p = (struct publishing){ .a = a, .files = files, .n = nfiles, .dir = -1, .fd = -1 };
+	memcpy(p->job, job, ID_MAX);
+	archive_day(received_us, p->day);
+	p->steps = steps_new(loop, p);
+	steps_call(p->steps, fresh_make);
+	*ret = p;
+	return 0;
+}
+
+/* What is left of it was not published; if even this fails, the next start removes it. */
+static void
+publishing_drop(struct publishing *p)
+{
+	struct err ignored;
+
+	io_remove_tree(p->a->fresh, p->job, &ignored);
+}
+
+int
+archive_publish(struct archive *a, const char *job, int64_t received_us, struct archive_file *files, size_t nfiles,
+    struct err *e)
+{
+	struct publishing *p;
+	int r = publishing_new(&p, a, NULL, job, received_us, files, nfiles, e);
+
+	if (r < 0)
 		return r;
-	}
-	if ((r = io_remove_tree(a->fresh, job, e)) < 0 || (r = io_sync(a->fresh, e)) < 0)
+	while ((r = steps_turn(p->steps, e)) > 0)
+		;
+	if (r < 0)
+		publishing_drop(p);
+	steps_cancel(p->steps);
+	publishing_free(p);
+	return r;
+}
+
+static void
+on_published(void *ctx, const struct err *why)
+{
+	struct publishing *p = ctx;
+	archive_cb *cb = p->cb;
+	void *their = p->ctx;
+
+	if (why != NULL)
+		publishing_drop(p);
+	publishing_free(p);
+	cb(their, why);
+}
+
+int
+archive_begin(struct publishing **ret, struct archive *a, struct loop *loop, const char *job, int64_t received_us,
+    struct archive_file *files, size_t nfiles, archive_cb *cb, void *ctx, struct err *e)
+{
+	struct publishing *p;
+	int r = publishing_new(&p, a, loop, job, received_us, files, nfiles, e);
+
+	if (r < 0)
 		return r;
-	return manifest_add(a, job, day, files, nfiles, e);
+	p->cb = cb;
+	p->ctx = ctx;
+	steps_go(p->steps, on_published);
+	*ret = p;
+	return 0;
+}
+
+void
+archive_cancel(struct publishing *p)
+{
+	if (p == NULL)
+		return;
+	steps_cancel(p->steps);
+	publishing_free(p);
 }
 
 int

@@ -3,10 +3,11 @@
  * never changes: YYYY/MM/DD/<job>/ (UTC day received).
  *
  *	archive_open(&a, path, &e)          new and empty: writes README.txt and FORMAT
- *	archive_publish(a, id, received, files, n, &e)
+ *	archive_begin(&p, a, loop, id, received, files, n, cb, ctx, &e)   in steps; cb once, later
+ *	archive_publish(a, id, received, files, n, &e)                    the same, at once
  *	archive_free(a)
  *
- * archive_publish() builds .new/<job>/ complete (files 0440), syncs files and
+ * Publishing builds .new/<job>/ complete (files 0440), syncs files and
  * directory, drops the page cache, reads back and compares hashes, and renames
  * it to its place without replacing; then every directory on the way up is
  * synced, and the day's manifest-sha256.txt replaced.  The same job with the
@@ -26,6 +27,7 @@
 #include "agent/lib/err.h"
 #include "agent/lib/hash.h"
 #include "agent/lib/id.h"
+#include "agent/lib/loop.h"
 
 #define ARCHIVE_DAY_MAX 12  /* "2026/11/22" */
 #define ARCHIVE_PATH_MAX 40 /* "2026/11/22/<job>" */
@@ -38,6 +40,7 @@ struct archive_file {
 	int fd;                 /* the whole file is taken; -1: bytes */
 	const void *bytes;
 	size_t len;
+	const uint8_t *must;    /* SHA-256 that it must have, or it is not published; NULL: any */
 	uint64_t size;          /* out, for the log entry */
 	uint8_t hash[HASH_LEN]; /* out */
 };
@@ -46,6 +49,13 @@ int archive_open(struct archive **ret, const char *path, struct err *);
 void archive_free(struct archive *); /* NULL is fine */
 int archive_dir(const struct archive *); /* stays the archive's */
 
+/* why: NULL when it is published. */
+typedef void archive_cb(void *ctx, const struct err *why);
+struct publishing; /* opaque: archive.c */
+/* files and their descriptors stay the caller's until cb; *ret is gone then. */
+int archive_begin(struct publishing **ret, struct archive *, struct loop *, const char *job, int64_t received_us,
+    struct archive_file *files, size_t nfiles, archive_cb *, void *ctx, struct err *);
+void archive_cancel(struct publishing *); /* before cb; NULL is fine */
 int archive_publish(struct archive *, const char *job, int64_t received_us, struct archive_file *files, size_t nfiles,
     struct err *);
 /* 1 when the job's directory is there, 0 when not. */

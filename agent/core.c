@@ -58,6 +58,9 @@ job_free(struct job *j)
 		children_cancel(c->children, j->task);
 	if (j->token != NULL)
 		children_unreserve(j->token);
+	sealing_forget(j); /* and what goes on in steps */
+	outcome_forget(j);
+	recover_forget(j);
 	render_forget(j);
 	io_close(&j->out);
 	io_close(&j->side);
@@ -95,7 +98,10 @@ job_step(struct job *j)
 		return;
 	switch (j->state) {
 	case SPOOL_CLAIMED:
-		render_step(j);
+		if (j->unchecked)
+			recover_check(j);
+		else
+			render_step(j);
 		break;
 	case SPOOL_RENDERED:
 		sealing_step_rendered(j);

@@ -88,6 +88,7 @@ struct job {
 	int dir;                   /* stays valid over renames of the job's directory */
 	bool busy;                 /* a task or a token works for it */
 	bool dead;                 /* to be freed at the next turn */
+	bool unchecked;            /* found at the start, and its copy not looked at yet */
 	bool aside;                /* its copy is not what was claimed: nothing is done with it */
 	bool stalled;              /* in trouble since it last moved on: --once does not wait for it for ever */
 	bool withdrawn;            /* its record `withdrawn` is there: no seal any more */
@@ -126,6 +127,12 @@ struct job {
 	int64_t stamp_sent_us;
 	struct judge_result *judged;
 	struct sigs_result sigs;
+
+	struct steps *steps;       /* copying or hashing under way; it cancels with the job */
+	struct publishing *publishing;
+	struct checking *checking; /* recover.c */
+	struct archived *archived; /* outcome.c: the files that are archived */
+	struct sealwork *sealwork; /* sealing.h: what a stepped part of sealing needs */
 
 	bool settled;              /* held, and all who must know do */
 	bool log_wait;             /* its entry is queued for the next commit */
@@ -187,10 +194,12 @@ int plan_load(struct job *, struct err *);
 uint32_t render_pages_done(const struct job *);
 
 /* sealing.c: rendered; stamping.c: signed */
+void sealing_forget(struct job *);       /* frees what sealing held */
 void sealing_step_rendered(struct job *);
 void sealing_step_signed(struct job *);
 
 /* outcome.c */
+void outcome_forget(struct job *);       /* frees what publishing held */
 void outcome_publish(struct job *);
 void outcome_log(struct job *);
 void outcome_deliver(struct job *);
@@ -271,6 +280,8 @@ int logbook_say(struct core *, struct entry *, uint64_t *ret_index, struct err *
 
 /* recover.c */
 int recover_jobs(struct core *, struct err *);
+void recover_check(struct job *);        /* unchecked: its copy first, then it is stepped */
+void recover_forget(struct job *);
 
 /* claiming.c: from the hot folder to claimed */
 struct watch_file;

@@ -16,6 +16,7 @@
 
 #define PUBLISH_MS 1000
 #define PUBLISH_ENTRIES 256
+#define LAST_START_MAX 65536
 
 static void
 entry_host(struct entry *x)
@@ -268,6 +269,24 @@ read_boot_id(char *dst, size_t size)
 	return 0;
 }
 
+/*
+ * The start entry before this one.  A start must not read the whole log: behind a
+ * run of more entries than these the settings are simply entered again.
+ */
+static int
+last_start(struct core *c, uint64_t *ret, struct err *e)
+{
+	uint64_t size = elog_size(c->elog), from = size > LAST_START_MAX ? size - LAST_START_MAX : 0, at;
+	int r, found = 0;
+
+	while ((r = elog_find(c->elog, ENTRY_START, NULL, NULL, from, &at, e)) == 1) {
+		*ret = at;
+		from = at + 1;
+		found = 1;
+	}
+	return r < 0 ? r : found;
+}
+
 static int
 append_config(struct core *c, struct err *e)
 {
@@ -279,7 +298,7 @@ append_config(struct core *c, struct err *e)
 	hash_hex(c->conf->hash, hex);
 	snprintf(line, sizeof(line), "config sha256:%s", hex);
 	/* in force at the last start already: nothing to say */
-	if ((r = elog_find_last(c->elog, ENTRY_START, NULL, NULL, &at, e)) < 0)
+	if ((r = last_start(c, &at, e)) < 0)
 		return r;
 	if (r == 1) {
 		AUTO_BUF b;

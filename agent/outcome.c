@@ -19,6 +19,7 @@
 #include "agent/outcome.h"
 #include "agent/reconcile.h"
 #include "agent/sealing.h"
+#include "agent/steps.h"
 #include "agent/watch.h"
 
 #define PICTURE_MIB 1024
@@ -127,25 +128,42 @@ original_name(const struct job *j)
 	return names[j->inspect.kind < DOC_KIND_COUNT ? j->inspect.kind : 0];
 }
 
-struct triple {
+/* Of a job that is being archived, or was: its three files. */
+struct archived {
 	struct archive_file file[3];
 	int fd[3];
+	bool known; /* sizes and hashes */
 };
 
 static void
-triple_done(struct triple *t)
+archived_close(struct archived *t)
 {
 	for (int i = 0; i < 3; i++)
 		io_close(&t->fd[i]);
 }
 
+void
+outcome_forget(struct job *j)
+{
+	archive_cancel(j->publishing);
+	j->publishing = NULL;
+	if (j->archived != NULL)
+		archived_close(j->archived);
+	free(j->archived);
+	j->archived = NULL;
+}
+
 static int
-triple_open(struct job *j, struct triple *t, struct err *e)
+archived_open(struct job *j, struct err *e)
 {
 	static const char *const spool[3] = { "job.json", "source", "sealed.pdf" };
 	const char *const names[3] = { "job.json", original_name(j), "sealed.pdf" };
 
-	memset(t, 0, sizeof(*t));
+	struct archived *t;
+
+	outcome_forget(j);
+	if ((t = j->archived = calloc(1, sizeof(*t))) == NULL)
+		return err_set(e, ERR_MEM, "files to archive");
 	t->fd[0] = t->fd[1] = t->fd[2] = -1;
 	for (int i = 0; i < 3; i++) {
 		if ((t->fd[i] = openat(j->dir, spool[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
@@ -156,36 +174,40 @@ triple_open(struct job *j, struct triple *t, struct err *e)
 	return 0;
 }
 
-/* The copy is what was claimed, still: nothing else goes into the archive as the original. */
-static int
-check_original(const struct job *j, int source, struct err *e)
+static void
+on_published(void *ctx, const struct err *why)
 {
-	uint8_t hash[HASH_LEN];
+	struct job *j = ctx;
+	struct err e = { 0 };
 
-	if (hash_fd(source, 0, UINT64_MAX, hash, e) < 0)
-		return -(int)e->code;
-	return memcmp(hash, j->claim.hash, HASH_LEN) == 0 ? 0 :
-	    err_set(e, ERR_ARCHIVE, "source of job %s is not what was claimed any more", j->claim.id);
+	j->busy = false;
+	j->publishing = NULL;
+	archived_close(j->archived);
+	j->archived->known = why == NULL;
+	if (why != NULL)
+		job_trouble(j, why);
+	else if (job_move(j, SPOOL_ARCHIVED, &e) < 0)
+		job_trouble(j, &e);
+	else
+		job_step(j);
 }
 
 void
 outcome_publish(struct job *j)
 {
 	struct err e = { 0 };
-	struct triple t;
 	int r;
 
-	if ((r = plan_load(j, &e)) == 0) {
-		if ((r = triple_open(j, &t, &e)) == 0 && (r = check_original(j, t.fd[1], &e)) == 0)
-			r = archive_publish(j->core->archive, j->claim.id, j->claim.received_us, t.file, 3, &e);
-		triple_done(&t);
+	if ((r = plan_load(j, &e)) == 0 && (r = archived_open(j, &e)) == 0) {
+		/* nothing else than what was claimed goes into the archive as the original */
+		j->archived->file[1].must = j->claim.hash;
+		r = archive_begin(&j->publishing, j->core->archive, j->core->loop, j->claim.id, j->claim.received_us,
+		    j->archived->file, 3, on_published, j, &e);
 	}
-	if (r == 0)
-		r = job_move(j, SPOOL_ARCHIVED, &e);
 	if (r < 0)
 		job_trouble(j, &e);
 	else
-		job_step(j);
+		j->busy = true;
 }
 
 /* The name the result is meant to have: the rule's, or the source's with .pdf. */
@@ -201,22 +223,17 @@ wanted_name(const struct job *j, char *dst, size_t size)
 		snprintf(dst, size, "%.*s.pdf", stem, j->claim.name);
 }
 
-static int
-entry_files(struct job *j, struct entry *x, struct err *e)
+static void
+entry_files(const struct job *j, struct entry *x)
 {
-	struct triple t;
-	int r = triple_open(j, &t, e);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct archive_file *f = &j->archived->file[i];
 
-	for (uint32_t i = 0; r == 0 && i < 3; i++) {
-		struct entry_file *f = &x->files[i];
-
-		snprintf(f->name, sizeof(f->name), "%s", t.file[i].name);
-		if ((r = io_size(t.fd[i], &f->size, e)) == 0)
-			r = hash_fd(t.fd[i], 0, f->size, f->hash, e);
+		snprintf(x->files[i].name, sizeof(x->files[i].name), "%s", f->name);
+		x->files[i].size = f->size;
+		memcpy(x->files[i].hash, f->hash, HASH_LEN);
 	}
-	triple_done(&t);
 	x->nfiles = 3;
-	return r;
 }
 
 static int
@@ -262,9 +279,9 @@ entry_job(struct job *j, struct entry *x, struct err *e)
 
 	buf_init(&attempt, 16);
 	if ((r = plan_load(j, e)) < 0 || (r = verdict_get(j, &v, e)) < 0 || (r = prep_get(j, "prep", &p, e)) < 0 ||
-	    (r = entry_engine(j, x, e)) < 0 || (r = entry_files(j, x, e)) < 0 ||
-	    (r = record_get(j->dir, "attempt", &attempt, e)) < 0)
+	    (r = entry_engine(j, x, e)) < 0 || (r = record_get(j->dir, "attempt", &attempt, e)) < 0)
 		return r;
+	entry_files(j, x);
 	logbook_job(j->core, j, x);
 	claim_salt(&j->claim, salt);
 	wanted_name(j, name, sizeof(name));
@@ -318,12 +335,60 @@ event_job(struct job *j, struct err *e)
 	    j->plan->rule, "pages", (int)j->plan->pages, "level", level_name(v.level)), e);
 }
 
+static void
+on_hashed(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+
+	j->busy = false;
+	j->steps = NULL;
+	archived_close(j->archived);
+	j->archived->known = why == NULL;
+	if (why != NULL)
+		job_trouble(j, why);
+	else
+		outcome_log(j);
+}
+
+/* After a restart: what was published is in the spool, too. */
+static void
+hash_archived(struct job *j)
+{
+	struct err e = { 0 };
+
+	if (plan_load(j, &e) < 0 || archived_open(j, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	j->steps = steps_new(j->core->loop, j);
+	for (int i = 0; i < 3; i++) {
+		struct archive_file *f = &j->archived->file[i];
+
+		if (io_size(f->fd, &f->size, &e) < 0) {
+			steps_cancel(j->steps);
+			j->steps = NULL;
+			job_trouble(j, &e);
+			return;
+		}
+		steps_copy(j->steps, f->fd, 0, f->size, -1, true);
+		steps_digest(j->steps, f->hash);
+	}
+	j->busy = true;
+	steps_go(j->steps, on_hashed);
+}
+
 void
 outcome_log(struct job *j)
 {
 	struct entry x = { .type = ENTRY_JOB };
 	struct err e = { 0 };
-	int r = logbook_once(j, &x, NULL, entry_job, &e);
+	int r;
+
+	if (j->archived == NULL || !j->archived->known) {
+		hash_archived(j);
+		return;
+	}
+	r = logbook_once(j, &x, NULL, entry_job, &e);
 
 	if (r == 1 && ((r = event_job(j, &e)) < 0 || (r = seen_put(&j->core->spool, &j->claim, &e)) < 0 ||
 	        (r = job_move(j, SPOOL_LOGGED, &e)) < 0))

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "agent/core.h"
 #include "agent/events.h"
 #include "agent/reconcile.h"
+#include "agent/steps.h"
 
 /*
  * Start-up is recovery: whatever lies in a state's directory goes on from
@@ -56,23 +58,89 @@ known(struct core *c, const char *id)
 	return 0;
 }
 
-/* A claim whose copy is not what was claimed is no claim: H or a backup has the bytes, we must not guess. */
-static int
-check_source(struct job *j, struct err *e)
-{
+/* --- a claimed job's copy ---------------------------------------------------------------- */
+
+struct checking {
+	int fd;
 	uint8_t hash[HASH_LEN];
+};
+
+void
+recover_forget(struct job *j)
+{
+	if (j->checking != NULL)
+		io_close(&j->checking->fd);
+	free(j->checking);
+	j->checking = NULL;
+}
+
+static void
+set_aside(struct job *j, const struct err *e)
+{
+	log_err(LOG_ALERT, "claimed job is set aside", e);
+	j->why = *e;
+	j->aside = true;
+}
+
+static void
+on_source_hashed(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	bool same = why == NULL && memcmp(j->checking->hash, j->claim.hash, HASH_LEN) == 0;
+
+	j->busy = j->unchecked = false;
+	j->steps = NULL;
+	recover_forget(j);
+	if (why == NULL && !same)
+		err_set(&e, ERR_IO, "source of job %s is not what was claimed", j->claim.id);
+	if (why != NULL || !same)
+		set_aside(j, why != NULL ? why : &e);
+	job_step(j);
+	core_idle_check(j->core);
+}
+
+static int
+source_open(struct job *j, struct err *e)
+{
+	struct checking *k = calloc(1, sizeof(*k));
 	uint64_t size;
-	AUTO_FD fd = openat(j->dir, "source", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	int r;
 
-	if (fd < 0)
+	if (k == NULL)
+		return err_set(e, ERR_MEM, "source of job %s", j->claim.id);
+	j->checking = k;
+	if ((k->fd = openat(j->dir, "source", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		return err_sys(e, ERR_IO, "source of job %s", j->claim.id);
-	if ((r = io_size(fd, &size, e)) < 0 || (r = hash_fd(fd, 0, UINT64_MAX, hash, e)) < 0)
+	if ((r = io_size(k->fd, &size, e)) < 0)
 		return r;
-	if (size != j->claim.size || memcmp(hash, j->claim.hash, HASH_LEN) != 0)
-		return err_set(e, ERR_IO, "source of job %s is not what was claimed", j->claim.id);
-	return 0;
+	return size == j->claim.size ? 0 : err_set(e, ERR_IO, "source of job %s is not what was claimed", j->claim.id);
 }
+
+/*
+ * A claim whose copy is not what was claimed is no claim: H or a backup has the
+ * bytes, we must not guess.  Looked at in turns, before the job's first step,
+ * so that a start does not wait for the bytes of all that is open.
+ */
+void
+recover_check(struct job *j)
+{
+	struct err e = { 0 };
+
+	if (source_open(j, &e) < 0) {
+		recover_forget(j);
+		j->unchecked = false;
+		set_aside(j, &e);
+		return;
+	}
+	j->steps = steps_new(j->core->loop, j);
+	steps_copy(j->steps, j->checking->fd, 0, j->claim.size, -1, true);
+	steps_digest(j->steps, j->checking->hash);
+	j->busy = true;
+	steps_go(j->steps, on_source_hashed);
+}
+
+/* --- what lies in the spool --------------------------------------------------------------- */
 
 static int
 found(struct core *c, enum spool_state st, const char *name, struct err *e)
@@ -103,11 +171,7 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 		return err_set(e, ERR_MEM, "job table");
 	}
 	log_at_load(j);
-	if (st == SPOOL_CLAIMED && check_source(j, e) < 0) {
-		log_err(LOG_ALERT, "claimed job is set aside", e);
-		j->why = *e;
-		j->aside = true;
-	}
+	j->unchecked = st == SPOOL_CLAIMED;
 	j->withdrawn = io_exists(dir, "withdrawn");
 	j->was_held = io_exists(dir, "question");
 	/* for status; a damaged record comes up again where it is needed */

@@ -11,10 +11,47 @@
 
 #include "agent/outcome.h"
 #include "agent/sealing.h"
+#include "agent/steps.h"
 
 #define DOCUMENT_MIB 512
 #define HOLE_SPARE 1024
 #define TOKEN_POLL_MS 250
+
+/* --- work in steps --------------------------------------------------------------------- */
+
+void
+sealing_forget(struct job *j)
+{
+	struct sealwork *w = j->sealwork;
+
+	if (j->steps != NULL)
+		steps_cancel(j->steps);
+	j->steps = NULL;
+	j->sealwork = NULL;
+	if (w == NULL)
+		return;
+	io_close(&w->doc);
+	io_close(&w->made);
+	free(w->hex);
+	free(w->judge);
+	free(w);
+}
+
+struct sealwork *
+sealwork_new(struct job *j, struct err *e)
+{
+	struct sealwork *w = calloc(1, sizeof(*w));
+
+	sealing_forget(j);
+	if (w == NULL) {
+		err_set(e, ERR_MEM, "sealing");
+		return NULL;
+	}
+	w->doc = w->made = -1;
+	j->sealwork = w;
+	j->steps = steps_new(j->core->loop, j);
+	return w;
+}
 
 /* --- attempts -------------------------------------------------------------------------- */
 
@@ -157,52 +194,112 @@ give_up_token(struct job *j)
 
 static void on_signed(void *ctx, const struct err *, const uint8_t *, size_t, const uint8_t[HASH_LEN]);
 
+static int prepare_put(void *, struct err *);
+static int prepare_record(void *, struct err *);
+
+/* The hole is empty, ByteRange is all but the hole: only that is hashed, and not what a child says it hashed. */
+static int
+prepare_hash(void *ctx, struct err *e)
+{
+	struct job *j = ctx;
+	struct sealwork *w = j->sealwork;
+	int r = check_range(w->made, w->prep.range, w->doc_size, w->size, w->prep.hole, e);
+
+	if (r < 0)
+		return r;
+	for (int half = 0; half < 4; half += 2)
+		steps_copy(j->steps, w->made, w->prep.range[half], w->prep.range[half + 1], -1, true);
+	steps_digest(j->steps, w->prep.digest);
+	steps_flush(j->steps, w->made);
+	steps_call(j->steps, prepare_put);
+	return 0;
+}
+
+static int
+prepare_put(void *ctx, struct err *e)
+{
+	struct job *j = ctx;
+	int r;
+
+	/* the last moment to take it back */
+	if (!receipt_there(j)) {
+		j->sealwork->taken_back = true;
+		return 0;
+	}
+	steps_call(j->steps, prepare_record);
+	/* an earlier attempt's files were never signed with success: they go */
+	if ((r = io_unlink(j->dir, "prepared.pdf", e)) < 0 || (r = io_unlink(j->dir, "prep", e)) < 0)
+		return r;
+	return io_put_fd(j->dir, "prepared.pdf", j->sealwork->made, e);
+}
+
+static int
+prepare_record(void *ctx, struct err *e)
+{
+	struct job *j = ctx;
+	int r = prep_put(j, "prep", &j->sealwork->prep, e);
+
+	return r < 0 ? r : attempt_put(j, j->attempt + 1, e);
+}
+
+/* All is on disk: the token is asked. */
+static void
+on_prepared(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	bool taken_back = j->sealwork->taken_back;
+	uint8_t digest[HASH_LEN];
+
+	j->steps = NULL;
+	memcpy(digest, j->sealwork->prep.digest, HASH_LEN);
+	sealing_forget(j);
+	io_close(&j->out);
+	if (why != NULL || taken_back) {
+		give_up_token(j);
+		j->busy = false;
+		if (why != NULL)
+			job_trouble(j, why);
+		else
+			job_step_soon(j, TOKEN_POLL_MS);
+		return;
+	}
+	children_sign(j->token, j->claim.id, j->attempt, digest, on_signed, j);
+}
+
 /* prepared.pdf = doc.pdf + update, checked, hashed, put; then the token is asked. */
 static int
 prepare(struct job *j, const struct field_result *f, struct err *e)
 {
 	const struct ready_seal *facts = children_token_facts(j->token);
-	struct prep p;
-	uint64_t doc_size, update_size;
-	AUTO_FD doc = openat(j->dir, "doc.pdf", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	AUTO_FD out = -1;
+	struct sealwork *w = sealwork_new(j, e);
+	uint64_t update;
+	struct prep *p;
 	int r;
 
-	if (doc < 0)
+	if (w == NULL)
+		return -(int)e->code;
+	if ((w->doc = openat(j->dir, "doc.pdf", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		return err_sys(e, ERR_IO, "doc.pdf");
-	if ((r = io_size(doc, &doc_size, e)) < 0 || (r = io_size(j->out, &update_size, e)) < 0)
+	if ((r = io_size(w->doc, &w->doc_size, e)) < 0 || (r = io_size(j->out, &update, e)) < 0)
 		return r;
-	if (f->doc_len != doc_size || f->update_len != update_size)
+	if (f->doc_len != w->doc_size || f->update_len != update)
 		return err_set(e, ERR_DOC_CRASH, "the update has another length than said");
-	if ((out = io_tmpfile(j->dir, e)) < 0)
-		return out;
-	if ((r = io_copy(doc, 0, doc_size, out, NULL, e)) < 0 ||
-	    (r = io_copy(j->out, 0, update_size, out, NULL, e)) < 0 ||
-	    (r = check_range(out, f->range, doc_size, doc_size + update_size, j->hole, e)) < 0)
+	w->size = w->doc_size + update;
+	if ((r = check_range_shape(f->range, w->doc_size, w->size, j->hole, e)) < 0 || (w->made = r = io_tmpfile(j->dir, e)) < 0)
 		return r;
-	memset(&p, 0, sizeof(p));
-	memcpy(p.range, f->range, sizeof(p.range));
-	p.hole = j->hole;
-	p.time_us = j->seal_time_us;
-	snprintf(p.token, sizeof(p.token), "%s", children_token_name(j->token));
-	snprintf(p.org, sizeof(p.org), "%s", facts->org);
-	memcpy(p.cert_hash, facts->cert_hash, HASH_LEN);
-	p.log_size = elog_published(j->core->elog);
-	if ((r = hash_ranges(out, p.range, p.digest, e)) < 0)
-		return r;
-	/* the last moment to take it back */
-	if (!receipt_there(j)) {
-		give_up_token(j);
-		job_step_soon(j, TOKEN_POLL_MS);
-		return 0;
-	}
-	/* an earlier attempt's files were never signed with success: they go */
-	if ((r = io_unlink(j->dir, "prepared.pdf", e)) < 0 || (r = io_unlink(j->dir, "prep", e)) < 0 ||
-	    (r = io_put_fd(j->dir, "prepared.pdf", out, e)) < 0 || (r = prep_put(j, "prep", &p, e)) < 0 ||
-	    (r = attempt_put(j, j->attempt + 1, e)) < 0)
-		return r;
+	p = &w->prep;
+	memcpy(p->range, f->range, sizeof(p->range));
+	p->hole = j->hole;
+	p->time_us = j->seal_time_us;
+	snprintf(p->token, sizeof(p->token), "%s", children_token_name(j->token));
+	snprintf(p->org, sizeof(p->org), "%s", facts->org);
+	memcpy(p->cert_hash, facts->cert_hash, HASH_LEN);
+	p->log_size = elog_published(j->core->elog);
+	steps_copy(j->steps, w->doc, 0, w->doc_size, w->made, false);
+	steps_copy(j->steps, j->out, 0, update, w->made, false);
+	steps_call(j->steps, prepare_hash);
 	j->busy = true;
-	children_sign(j->token, j->claim.id, j->attempt, p.digest, on_signed, j);
+	steps_go(j->steps, on_prepared);
 	return 0;
 }
 
@@ -223,10 +320,11 @@ on_field(void *ctx, const struct task_outcome *o)
 	else
 		r = prepare(j, &f, &e);
 	if (r < 0) {
+		sealing_forget(j);
+		io_close(&j->out);
 		give_up_token(j);
 		job_trouble(j, &e);
 	}
-	io_close(&j->out);
 }
 
 static void

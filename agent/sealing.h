@@ -48,6 +48,25 @@ int token_note(struct core *, const char *tsa, uint32_t len, struct err *);
 int check_range(int fd, const uint64_t range[4], uint64_t doc_len, uint64_t size, uint32_t hole, struct err *);
 int hash_ranges(int fd, const uint64_t range[4], uint8_t out[HASH_LEN], struct err *);
 
+/* The first half of check_range(): no byte is read. */
+int check_range_shape(const uint64_t range[4], uint64_t doc_len, uint64_t size, uint32_t hole, struct err *);
+
+/* What a stepped part of sealing needs until it is done; one at a time, j->sealwork. */
+struct sealwork {
+	int doc;                     /* read from; -1 */
+	int made;                    /* written to; -1 */
+	uint64_t doc_size, size;
+	struct prep prep;
+	char *hex;                   /* what goes into the hole, malloc'ed */
+	size_t hex_len;
+	uint64_t hex_at;
+	struct judge_params *judge;  /* malloc'ed */
+	bool taken_back;             /* the sender has removed the receipt: the token is not asked */
+	void (*then)(struct job *);  /* what comes when the hole is filled */
+};
+/* A new one and j->steps with it, in the place of what was there; NULL with *e set. */
+struct sealwork *sealwork_new(struct job *, struct err *);
+
 /* The settings of the job's seal, with its plan loaded; NULL with *e set. */
 const struct conf_seal *seal_of(struct job *, struct err *);
 

@@ -150,17 +150,26 @@ token_note(struct core *c, const char *tsa, uint32_t len, struct err *e)
 	return io_replace(c->spool.tsa, tsa, text, (size_t)snprintf(text, sizeof(text), "%u\n", len), 0600, e);
 }
 
-/* ByteRange is the whole file less the hole, the hole is "<000...0>" (ISO 32000-1, 12.8.1). */
 int
-check_range(int fd, const uint64_t range[4], uint64_t doc_len, uint64_t size, uint32_t hole, struct err *e)
+check_range_shape(const uint64_t range[4], uint64_t doc_len, uint64_t size, uint32_t hole, struct err *e)
 {
 	uint64_t gap = 2 * (uint64_t)hole + 2;
-	char block[8192];
-	int r;
 
 	if (range[0] != 0 || range[1] < doc_len || range[1] > size || range[2] < range[1] ||
 	    range[2] - range[1] != gap || range[2] > size || range[3] != size - range[2])
 		return err_set(e, ERR_DOC_CRASH, "ByteRange is not the file less the hole");
+	return 0;
+}
+
+/* ByteRange is the whole file less the hole, the hole is "<000...0>" (ISO 32000-1, 12.8.1). */
+int
+check_range(int fd, const uint64_t range[4], uint64_t doc_len, uint64_t size, uint32_t hole, struct err *e)
+{
+	char block[8192];
+	int r;
+
+	if ((r = check_range_shape(range, doc_len, size, hole, e)) < 0)
+		return r;
 	for (uint64_t at = range[1]; at < range[2];) {
 		size_t n = range[2] - at < sizeof(block) ? (size_t)(range[2] - at) : sizeof(block);
 

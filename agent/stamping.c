@@ -12,6 +12,7 @@
 #include "agent/metrics.h"
 #include "agent/outcome.h"
 #include "agent/sealing.h"
+#include "agent/steps.h"
 
 #define DOCUMENT_MIB 512
 #define HOLE_SPARE 1024
@@ -170,33 +171,64 @@ stamp_start(struct job *j, const struct conf_seal *seal, struct err *e)
 
 /* --- fill the hole, judge -------------------------------------------------------------- */
 
-/* j->out = the file with this CMS or token in its hole. */
 static int
-fill(struct job *j, const char *file, const struct prep *p, const uint8_t *cms, size_t len, struct err *e)
+fill_hole(void *ctx, struct err *e)
 {
-	uint64_t size;
-	AUTO_FD prepared = openat(j->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	AUTO_FREE char *hex = malloc(2 * len + 1);
+	struct job *j = ctx;
+	const struct sealwork *w = j->sealwork;
+
+	return io_pwrite_full(j->out, w->hex, w->hex_len, w->hex_at, e);
+}
+
+static void
+on_filled(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	void (*then)(struct job *) = j->sealwork->then;
+
+	j->busy = false;
+	j->steps = NULL;
+	sealing_forget(j);
+	if (why != NULL)
+		job_trouble(j, why);
+	else
+		then(j);
+}
+
+/* j->out = the file with this CMS or token in its hole; then() comes later. */
+static int
+fill(struct job *j, const char *file, const struct prep *p, const uint8_t *cms, size_t len, void (*then)(struct job *),
+    struct err *e)
+{
+	struct sealwork *w;
 	int r;
 
-	if (prepared < 0)
-		return err_sys(e, ERR_IO, "%s", file);
 	if (len > p->hole)
 		return err_set(e, ERR_SIG, "%zu bytes do not fit into a hole of %u", len, p->hole);
-	if (hex == NULL)
+	if ((w = sealwork_new(j, e)) == NULL)
+		return -(int)e->code;
+	if ((w->doc = openat(j->dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
+		return err_sys(e, ERR_IO, "%s", file);
+	if ((w->hex = malloc(2 * len + 1)) == NULL)
 		return err_set(e, ERR_MEM, "signature");
 	io_close(&j->out);
-	if ((j->out = io_tmpfile(j->dir, e)) < 0)
-		return j->out;
-	hex_encode(cms, len, hex);
-	if ((r = io_size(prepared, &size, e)) < 0 || (r = io_copy(prepared, 0, size, j->out, NULL, e)) < 0)
+	if ((r = io_size(w->doc, &w->size, e)) < 0 || (j->out = r = io_tmpfile(j->dir, e)) < 0)
 		return r;
-	return io_pwrite_full(j->out, hex, 2 * len, p->range[1] + 1, e);
+	hex_encode(cms, len, w->hex);
+	w->hex_len = 2 * len;
+	w->hex_at = p->range[1] + 1;
+	w->then = then;
+	steps_copy(j->steps, w->doc, 0, w->size, j->out, false);
+	steps_call(j->steps, fill_hole);
+	j->busy = true;
+	steps_go(j->steps, on_filled);
+	return 0;
 }
 
 static int
-sealed_done(struct job *j, struct err *e)
+sealed_records(void *ctx, struct err *e)
 {
+	struct job *j = ctx;
 	const struct judged_sig *s = &j->judged->sigs[0];
 	struct verdict_record v = { .level = s->level, .gen_time_us = s->gen_time_us, .sealed_us = clock_wall_us() };
 	AUTO_FREE char *text = NULL;
@@ -205,14 +237,46 @@ sealed_done(struct job *j, struct err *e)
 	memcpy(v.tst, s->token_hash, HASH_LEN);
 	if (j->sigs.pdfa_part != 0)
 		snprintf(v.pdfa, sizeof(v.pdfa), "%u%c", j->sigs.pdfa_part % 10, j->sigs.pdfa_conformance | 0x20);
-	if ((r = jobjson_build(j, &text, e)) < 0)
+	if ((r = jobjson_build(j, &text, e)) < 0 || (r = verdict_put(j, &v, e)) < 0 || (r = io_unlink(j->dir, "job.json", e)) < 0)
 		return r;
-	if ((r = verdict_put(j, &v, e)) < 0 || (r = io_unlink(j->dir, "sealed.pdf", e)) < 0 || (r = io_unlink(j->dir, "job.json", e)) < 0 ||
-	    (r = io_put_fd(j->dir, "sealed.pdf", j->out, e)) < 0 ||
-	    (r = record_put(j->dir, "job.json", text, strlen(text), e)) < 0)
-		return r;
+	return record_put(j->dir, "job.json", text, strlen(text), e);
+}
+
+static int
+sealed_put(void *ctx, struct err *e)
+{
+	struct job *j = ctx;
+	int r = io_unlink(j->dir, "sealed.pdf", e);
+
+	return r < 0 ? r : io_put_fd(j->dir, "sealed.pdf", j->out, e);
+}
+
+static void
+on_sealed(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	j->steps = NULL;
 	io_close(&j->out);
-	return job_move(j, SPOOL_SEALED, e);
+	if (why != NULL)
+		job_trouble(j, why);
+	else if (job_move(j, SPOOL_SEALED, &e) < 0)
+		job_trouble(j, &e);
+	else
+		job_step(j);
+}
+
+static void
+sealed_done(struct job *j)
+{
+	j->steps = steps_new(j->core->loop, j);
+	steps_flush(j->steps, j->out);
+	steps_call(j->steps, sealed_records);
+	steps_call(j->steps, sealed_put);
+	j->busy = true;
+	steps_go(j->steps, on_sealed);
 }
 
 /* The verdict must be about exactly this seal, at the level its settings name. */
@@ -249,9 +313,8 @@ on_judged(void *ctx, const struct task_outcome *o)
 	if (j->judged == NULL && (j->judged = calloc(1, sizeof(*j->judged))) == NULL)
 		err_set(&e, ERR_MEM, "verdict");
 	else if ((seal = seal_of(j, &e)) != NULL && prep_get(j, "prep", &p, &e) == 0 &&
-	    judge_result_get(o->result, j->judged, &e) == 0 && check_verdict(j, seal, &p, &e) == 0 &&
-	    sealed_done(j, &e) == 0) {
-		job_step(j);
+	    judge_result_get(o->result, j->judged, &e) == 0 && check_verdict(j, seal, &p, &e) == 0) {
+		sealed_done(j);
 		return;
 	}
 	job_trouble(j, &e);
@@ -264,11 +327,11 @@ range_inside(const uint64_t r[4], uint64_t len)
 	return r[0] <= len && r[1] <= len - r[0] && r[2] <= len && r[3] <= len - r[2];
 }
 
-/* Reads one record of the list, and hashes the bytes it speaks of: a child only names ranges. */
+/* Reads one record of the list; the bytes it speaks of are hashed by us: a child only names ranges. */
 static int
-judge_one(struct job *j, struct buf *list, const struct prep *prep, uint64_t len, uint8_t hash[HASH_LEN],
-    struct err *e)
+judge_one(struct job *j, struct buf *list, const struct prep *prep, uint32_t i, struct err *e)
 {
+	struct judge_params *p = j->sealwork->judge;
 	struct sig_info s;
 	uint64_t range[4];
 
@@ -276,56 +339,75 @@ judge_one(struct job *j, struct buf *list, const struct prep *prep, uint64_t len
 		return err_set(e, ERR_DOC_CRASH, "the list of signatures is damaged");
 	memcpy(range, s.range, sizeof(range));
 	sig_info_done(&s);
-	if (!range_inside(range, len))
+	if (!range_inside(range, p->file_len))
 		return err_set(e, ERR_DOC_CRASH, "a ByteRange lies outside the file");
-	if (hash_ranges(j->out, range, hash, e) < 0)
-		return -(int)e->code;
-	if (prep != NULL && (memcmp(range, prep->range, sizeof(range)) != 0 || memcmp(hash, prep->digest, HASH_LEN) != 0))
+	if (i == 0 && memcmp(range, prep->range, sizeof(range)) != 0)
 		return err_set(e, ERR_SIG, "our own check finds another ByteRange than was signed");
+	for (int half = 0; half < 4; half += 2)
+		steps_copy(j->steps, j->out, range[half], range[half + 1], -1, true);
+	steps_digest(j->steps, p->range_hash[i]);
 	return 0;
 }
 
 static int
-judge_params_make(struct job *j, struct judge_params *p, struct err *e)
+judge_ask(struct job *j, struct err *e)
 {
-	struct prep prep;
-	uint64_t size;
+	struct job_task t = { .kind = TASK_JUDGE, .in = j->side, .as_mib = 256, .cpu_s = 10, .deadline_ms = 20000 };
+	struct sealwork *w = j->sealwork;
+	AUTO_BUF b;
+
+	if (memcmp(w->judge->range_hash[0], w->prep.digest, HASH_LEN) != 0)
+		return err_set(e, ERR_SIG, "our own check finds other bytes than were signed");
+	buf_init(&b, WIRE_PAYLOAD);
+	w->judge->now_us = clock_wall_us();
+	judge_params_put(&b, w->judge);
+	t.params = &b;
+	return job_task(j, &t, on_judged, e);
+}
+
+static void
+on_ranges_hashed(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	j->steps = NULL;
+	if (why != NULL)
+		e = *why;
+	else
+		judge_ask(j, &e);
+	sealing_forget(j);
+	if (e.code != ERR_OK)
+		job_trouble(j, &e);
+}
+
+static int
+judge_start(struct job *j, struct err *e)
+{
+	struct sealwork *w = sealwork_new(j, e);
 	AUTO_FREE void *data = NULL;
 	struct buf list;
+	uint64_t size;
 	int r;
 
-	if ((r = io_size(j->out, &p->file_len, e)) < 0 || (r = io_size(j->side, &size, e)) < 0 ||
-	    (r = prep_get(j, "prep", &prep, e)) < 0)
+	if (w == NULL || (w->judge = calloc(1, sizeof(*w->judge))) == NULL)
+		return err_set(e, ERR_MEM, "verdict");
+	if ((r = io_size(j->out, &w->judge->file_len, e)) < 0 || (r = io_size(j->side, &size, e)) < 0 ||
+	    (r = prep_get(j, "prep", &w->prep, e)) < 0)
 		return r;
 	if (size > 2 * SIGS_CMS_MAX || (data = malloc((size_t)size + 1)) == NULL)
 		return err_set(e, ERR_DOC_CRASH, "the list of signatures is too long");
 	if ((r = io_pread_full(j->side, data, (size_t)size, 0, e)) < 0)
 		return r;
 	buf_view(&list, data, (size_t)size);
-	p->now_us = clock_wall_us();
-	p->nsigs = j->sigs.nsigs;
-	for (uint32_t i = 0; i < p->nsigs; i++)
-		if ((r = judge_one(j, &list, i == 0 ? &prep : NULL, p->file_len, p->range_hash[i], e)) < 0)
+	w->judge->nsigs = j->sigs.nsigs;
+	for (uint32_t i = 0; i < w->judge->nsigs; i++)
+		if ((r = judge_one(j, &list, &w->prep, i, e)) < 0)
 			return r;
+	j->busy = true;
+	steps_go(j->steps, on_ranges_hashed);
 	return 0;
-}
-
-static int
-judge_start(struct job *j, struct err *e)
-{
-	struct job_task t = { .kind = TASK_JUDGE, .in = j->side, .as_mib = 256, .cpu_s = 10, .deadline_ms = 20000 };
-	AUTO_FREE struct judge_params *p = calloc(1, sizeof(*p));
-	AUTO_BUF b;
-	int r;
-
-	buf_init(&b, WIRE_PAYLOAD);
-	if (p == NULL)
-		return err_set(e, ERR_MEM, "verdict");
-	if ((r = judge_params_make(j, p, e)) < 0)
-		return r;
-	judge_params_put(&b, p);
-	t.params = &b;
-	return job_task(j, &t, on_judged, e);
 }
 
 static void
@@ -341,9 +423,20 @@ on_listed(void *ctx, const struct task_outcome *o)
 	    (j->sigs.warnings != 0 || j->sigs.nsigs == 0 || j->sigs.pages != j->plan->pages))
 		r = err_set(&e, ERR_SIG, "our own check finds %u signatures, %u pages, %u warnings", j->sigs.nsigs,
 		    j->sigs.pages, j->sigs.warnings);
-	if (r == 0)
-		r = judge_start(j, &e);
+	if (r == 0 && (r = judge_start(j, &e)) < 0)
+		sealing_forget(j);
 	if (r < 0)
+		job_trouble(j, &e);
+}
+
+static void
+list_start(struct job *j)
+{
+	struct job_task t = { .kind = TASK_SIGS, .out = &j->side, .as_mib = DOCUMENT_MIB, .cpu_s = 60,
+		.deadline_ms = 90000, .in = j->out };
+	struct err e = { 0 };
+
+	if (job_task(j, &t, on_listed, &e) < 0)
 		job_trouble(j, &e);
 }
 
@@ -351,43 +444,85 @@ on_listed(void *ctx, const struct task_outcome *o)
 static int
 finish(struct job *j, const char *file, const char *record, const uint8_t *cms, size_t len, struct err *e)
 {
-	struct job_task t = { .kind = TASK_SIGS, .out = &j->side, .as_mib = DOCUMENT_MIB, .cpu_s = 60,
-		.deadline_ms = 90000 };
 	struct prep p;
 	int r;
 
-	if ((r = prep_get(j, record, &p, e)) < 0 || (r = fill(j, file, &p, cms, len, e)) < 0)
+	if ((r = prep_get(j, record, &p, e)) < 0)
 		return r;
-	t.in = j->out;
-	return job_task(j, &t, on_listed, e);
+	return fill(j, file, &p, cms, len, list_start, e);
 }
 
 /* --- the second revision --------------------------------------------------------------- */
 
-/* j->out is prepared.pdf + sig, j->side the update: stamped.pdf and its record. */
 static int
-revision_put(struct job *j, const struct field_result *f, struct err *e)
+revision_put(void *ctx, struct err *e)
 {
-	uint64_t doc, update;
-	struct prep p;
+	struct job *j = ctx;
 	int r;
 
-	if ((r = io_size(j->out, &doc, e)) < 0 || (r = io_size(j->side, &update, e)) < 0)
+	if ((r = io_unlink(j->dir, "stamped.pdf", e)) < 0 || (r = io_put_fd(j->dir, "stamped.pdf", j->out, e)) < 0)
 		return r;
-	if (f->doc_len != doc || f->update_len != update)
+	return prep_put(j, "dtsprep", &j->sealwork->prep, e);
+}
+
+static int
+revision_hash(void *ctx, struct err *e)
+{
+	struct job *j = ctx;
+	struct sealwork *w = j->sealwork;
+	int r = check_range(j->out, w->prep.range, w->doc_size, w->size, w->prep.hole, e);
+
+	if (r < 0)
+		return r;
+	for (int half = 0; half < 4; half += 2)
+		steps_copy(j->steps, j->out, w->prep.range[half], w->prep.range[half + 1], -1, true);
+	steps_digest(j->steps, w->prep.digest);
+	steps_flush(j->steps, j->out);
+	steps_call(j->steps, revision_put);
+	return 0;
+}
+
+static void
+on_revision_put(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+
+	j->busy = false;
+	j->steps = NULL;
+	sealing_forget(j);
+	if (why != NULL)
+		job_trouble(j, why);
+	else
+		job_step(j);
+}
+
+/* j->out is prepared.pdf + sig, j->side the update: stamped.pdf and its record. */
+static int
+revision_begin(struct job *j, const struct field_result *f, struct err *e)
+{
+	struct sealwork *w = sealwork_new(j, e);
+	uint64_t update;
+	int r;
+
+	if (w == NULL)
+		return -(int)e->code;
+	if ((r = io_size(j->out, &w->doc_size, e)) < 0 || (r = io_size(j->side, &update, e)) < 0)
+		return r;
+	if (f->doc_len != w->doc_size || f->update_len != update)
 		return err_set(e, ERR_DOC_CRASH, "the update has another length than said");
+	w->size = w->doc_size + update;
+	if ((r = check_range_shape(f->range, w->doc_size, w->size, j->hole, e)) < 0)
+		return r;
 	if (lseek(j->out, 0, SEEK_END) < 0)
 		return err_sys(e, ERR_IO, "stamped.pdf");
-	memset(&p, 0, sizeof(p));
-	memcpy(p.range, f->range, sizeof(p.range));
-	p.hole = j->hole;
-	p.time_us = j->seal_time_us;
-	if ((r = io_copy(j->side, 0, update, j->out, NULL, e)) < 0 ||
-	    (r = check_range(j->out, p.range, doc, doc + update, p.hole, e)) < 0 ||
-	    (r = hash_ranges(j->out, p.range, p.digest, e)) < 0 || (r = io_unlink(j->dir, "stamped.pdf", e)) < 0 ||
-	    (r = io_put_fd(j->dir, "stamped.pdf", j->out, e)) < 0)
-		return r;
-	return prep_put(j, "dtsprep", &p, e);
+	memcpy(w->prep.range, f->range, sizeof(w->prep.range));
+	w->prep.hole = j->hole;
+	w->prep.time_us = j->seal_time_us;
+	steps_copy(j->steps, j->side, 0, update, j->out, false);
+	steps_call(j->steps, revision_hash);
+	j->busy = true;
+	steps_go(j->steps, on_revision_put);
+	return 0;
 }
 
 static void
@@ -399,41 +534,58 @@ on_revision(void *ctx, const struct task_outcome *o)
 
 	if (!job_task_ok(j, o))
 		return;
-	if (field_result_get(o->result, &f, &e) < 0 || revision_put(j, &f, &e) < 0) {
+	if (field_result_get(o->result, &f, &e) < 0 || revision_begin(j, &f, &e) < 0) {
+		sealing_forget(j);
 		job_trouble(j, &e);
-		return;
 	}
-	job_step(j);
 }
 
+/* prepared.pdf with its signature is in j->out: a child appends the revision. */
 static int
-revision_start(struct job *j, const struct conf_seal *seal, struct err *e)
+revision_ask(struct job *j, struct err *e)
 {
 	struct job_task t = { .kind = TASK_FINISH, .out = &j->side, .as_mib = DOCUMENT_MIB, .cpu_s = 60,
-		.deadline_ms = 90000 };
+		.deadline_ms = 90000, .in = j->out };
 	AUTO_FREE struct field_params *f = calloc(1, sizeof(*f));
-	uint8_t imprint[HASH_LEN];
-	const uint8_t *cms;
-	size_t len;
-	struct prep p;
-	AUTO_BUF sig;
+	const struct conf_seal *seal = seal_of(j, e);
 	AUTO_BUF b;
-	int r;
 
 	buf_init(&b, WIRE_PAYLOAD);
-	buf_init(&sig, 0);
 	if (f == NULL)
 		return err_set(e, ERR_MEM, "time-stamp revision");
-	if ((r = prep_get(j, "prep", &p, e)) < 0 || (r = sig_get(j, &sig, imprint, &cms, &len, e)) < 0 ||
-	    (r = fill(j, "prepared.pdf", &p, cms, len, e)) < 0)
-		return r;
+	if (seal == NULL)
+		return -(int)e->code;
 	memcpy(f->id, j->claim.id, ID_MAX);
 	j->seal_time_us = f->time_us = clock_wall_us();
 	j->hole = f->hole = (token_seen(j->core, seal->tsa->name) + HOLE_SPARE + 1023) / 1024 * 1024;
 	field_params_put(&b, f);
 	t.params = &b;
-	t.in = j->out;
 	return job_task(j, &t, on_revision, e);
+}
+
+static void
+revision_next(struct job *j)
+{
+	struct err e = { 0 };
+
+	if (revision_ask(j, &e) < 0)
+		job_trouble(j, &e);
+}
+
+static int
+revision_start(struct job *j, struct err *e)
+{
+	uint8_t imprint[HASH_LEN];
+	const uint8_t *cms;
+	size_t len;
+	struct prep p;
+	AUTO_BUF sig;
+	int r;
+
+	buf_init(&sig, 0);
+	if ((r = prep_get(j, "prep", &p, e)) < 0 || (r = sig_get(j, &sig, imprint, &cms, &len, e)) < 0)
+		return r;
+	return fill(j, "prepared.pdf", &p, cms, len, revision_next, e);
 }
 
 /* --- the step --------------------------------------------------------------------------- */
@@ -471,7 +623,7 @@ step_b_t(struct job *j, const struct conf_seal *seal, struct err *e)
 	}
 	tst_done(&t);
 	if (!second_revision(j))
-		return revision_start(j, seal, e);
+		return revision_start(j, e);
 	if ((r = tst_get(j, "dts", &t, e)) < 0)
 		return r;
 	r = r == 0 ? stamp_start(j, seal, e) : finish(j, "stamped.pdf", "dtsprep", t.cms, t.cms_len, e);
@@ -490,6 +642,8 @@ sealing_step_signed(struct job *j)
 		memset(&j->why, 0, sizeof(j->why));
 		r = seal->level >= LEVEL_B_T ? step_b_t(j, seal, &e) : step_b_b(j, &e);
 	}
-	if (r < 0)
+	if (r < 0) {
+		sealing_forget(j);
 		job_trouble(j, &e);
+	}
 }

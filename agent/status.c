@@ -215,6 +215,8 @@ op_status(void *ctx, struct control_call *call, struct err *e)
 	json_object_set_new(o, "pauses", pause_json(c));
 	json_object_set_new(o, "tasks", j_tasks(c));
 	json_object_set_new(o, "alarms", alarm_json(c));
+	/* how long one piece of work has kept all others waiting */
+	json_object_set_new(o, "longest_turn_ms", json_real((double)(loop_longest_us(c->loop) / 100) / 10));
 	add_peers(c, o);
 	return o;
 }

@@ -29,10 +29,10 @@ $(BARE): tests/bench/b_bare.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize%,$(ALL_CFLAGS)) $(PKG_CFLAGS) -pie -o $@ $< $(shell pkg-config --libs tesseract lept libtiff-4)
 
-# What the log costs.
-$O/tests/b_log: tests/bench/b_log.c $O/libtest.a $O/librules.a $O/libagent.a
+# What the log costs; how long the core is held, and what a start costs.
+$O/tests/b_log $O/tests/b_core: $O/tests/%: tests/bench/%.c $O/libtest.a $O/librules.a $O/libagent.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $^ $(shell pkg-config --libs libcrypto) -ldl
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $^ $(shell pkg-config --libs libcrypto jansson libconfig) -ldl
 
 $O/tests/p11fault.so: tests/tools/p11fault.c
 	@mkdir -p $(@D)
@@ -145,7 +145,7 @@ lint-run:
 
 # --- figures -------------------------------------------------------------------------------------
 bench: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE) $O/tests/b_log
+	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE) $O/tests/b_log $O/tests/b_core
 	@O=$O tests/unroot.sh -w $O/bench tests/bench/run.sh
 
 # --- demo, install ---------------------------------------------------------------------------------

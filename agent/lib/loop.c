@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/lib/clock.h"
@@ -27,6 +28,7 @@ struct loop {
 	uint64_t handles;
 	struct watch *watches; /* by descriptor, a handful */
 	struct timer *timers;  /* soonest first */
+	uint64_t longest_us;
 };
 
 int
@@ -110,6 +112,30 @@ loop_timer_del(struct loop *l, uint64_t handle)
 		}
 }
 
+static uint64_t
+now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void
+turn_ended(struct loop *l, uint64_t began)
+{
+	uint64_t us = now_us() - began;
+
+	if (us > l->longest_us)
+		l->longest_us = us;
+}
+
+uint64_t
+loop_longest_us(const struct loop *l)
+{
+	return l->longest_us;
+}
+
 /* Those that are due now: one that sets itself again at once must let descriptors have their turn. */
 static void
 run_timers(struct loop *l)
@@ -120,10 +146,12 @@ run_timers(struct loop *l)
 	while (!l->stop && (t = l->timers) != NULL && t->due <= now) {
 		loop_timer_cb *cb = t->cb;
 		void *ctx = t->ctx;
+		uint64_t began = now_us();
 
 		l->timers = t->next;
 		free(t);
 		cb(ctx);
+		turn_ended(l, began);
 	}
 }
 
@@ -147,7 +175,10 @@ loop_run(struct loop *l, struct err *e)
 			/* an earlier callback may have taken this one away */
 			for (struct watch *w = l->watches; w != NULL; w = w->next)
 				if (w->fd == ev[i].data.fd) {
+					uint64_t began = now_us();
+
 					w->cb(w->ctx, ev[i].events);
+					turn_ended(l, began);
 					break;
 				}
 		run_timers(l);

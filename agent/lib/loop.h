@@ -29,5 +29,7 @@ uint64_t loop_timer(struct loop *, uint64_t ms, loop_timer_cb *, void *ctx);
 void loop_timer_del(struct loop *, uint64_t handle); /* unknown or 0: nothing */
 int loop_run(struct loop *, struct err *);
 void loop_stop(struct loop *);
+/* Microseconds of the longest callback so far: how long everything else has waited at most. */
+uint64_t loop_longest_us(const struct loop *);
 
 #endif
