@@ -867,6 +867,9 @@ outcome_release(struct job *j, const struct decision *d, struct err *e)
 		return err_set(e, ERR_USAGE, "the document has %u pages", j->inspect.pages);
 	if ((r = question_get(j->dir, "question", &q, e)) < 0)
 		return r;
+	if (d->at && q.why.code == ERR_RULE_NONE)
+		return err_set(e, ERR_USAGE, "no rule applies to %s, so a place alone says not which seal; name a rule",
+		    j->claim.id);
 	o = json_pack("{s:i, s:s, s:b, s:i, s:i, s:i, s:b, s:s, s:s, s:i}", "n", (int)q.n, "rule", d->rule, "at", d->at,
 	    "page", (int)d->page, "x_mpt", d->x, "y_mpt", d->y, "again", d->again, "reject", d->reject, "who", d->who,
 	    "uid", (int)d->uid);

@@ -45,8 +45,20 @@ like "$(cat "$R/in/$ERROR/zwei.tif.txt")" "Bitte neu scannen" "with the words of
 cmd release "$drei" --rule nowhere >"$W/out" 2>&1
 [ $? != 0 ]
 ok $? "a rule that does not exist decides nothing"
+cp "$SCANS/en-letter.tif" "$R/in/.vier" && mv "$R/in/.vier" "$R/in/vier.tif"
+wait_for 60 test -s "$R/in/$HELD/vier.tif.txt"
+ok $? "a letter that no rule is for is held, too" || daemon_said
+vier=$(job vier)
+wait_for 30 sh -c "! '$BIN/sealroom' --conf '$R/sealroom.conf' release '$vier' --at 1,30,40 2>&1 | grep -q 'try again'"
+cmd release "$vier" --at 1,30,40 >"$W/out" 2>&1
+is $? 64 "a place without a rule decides nothing"
+like "$(cat "$W/out")" 'name a rule' "and what is missing is said"
+wait_for 30 cmd release "$vier" --reject "gehört nicht hierher"
+ok $? "it can be refused" || daemon_said
+wait_for 60 test -s "$R/in/$ERROR/vier.tif.txt"
+ok $? "and comes back" || daemon_said
 cmd release "$drei" --again >"$W/out" 2>&1
-wait_for 60 sh -c "[ \$('$TOOLS/logread' '$R/archive' | grep -c '^type hold') = 4 ]"
+wait_for 60 sh -c "[ \$('$TOOLS/logread' '$R/archive' | grep -c '^type hold') = 5 ]"
 ok $? "asked again without a change, it is held again" || daemon_said
 room_stop
 is $? 0 "the daemon ends when told to"
@@ -72,7 +84,7 @@ is $? 0 "the daemon ends when told to"
 is "$(find "$R/in/$HELD" -type f)" "" "no companion is left either"
 "$TOOLS/logread" "$R/archive" >"$W/log"
 is "$(grep -c '^type hold$' "$W/log") $(grep -c '^type release$' "$W/log") $(grep -c '^type job$' "$W/log") $(grep -c '^type reject$' "$W/log")" \
-    "4 4 2 1" "holds, decisions and ends are on record"
+    "5 5 2 2" "holds, decisions and ends are on record"
 cmd audit "$R/archive" >"$W/out" 2>&1
 is $? 0 "and all is proven" || note "$(cat "$W/out")"
 finish
