@@ -179,20 +179,20 @@ static void
 catalogues(char *dst, size_t size)
 {
 	const char *set = getenv("SEALROOM_LOCALE");
+	static const char *const beside[] = { "locale", "../share/locale" }; /* in a build; below any PREFIX */
+	char self[PATH_MAX];
 	ssize_t n;
-	char *slash;
 
 	if (set != NULL) {
 		snprintf(dst, size, "%s", set);
 		return;
 	}
-	if ((n = readlink("/proc/self/exe", dst, size - sizeof("/locale"))) > 0) {
-		dst[n] = '\0';
-		if ((slash = strrchr(dst, '/')) != NULL) {
-			strcpy(slash, "/locale");
-			if (access(dst, X_OK) == 0)
+	if ((n = readlink("/proc/self/exe", self, sizeof(self) - 1)) > 0) {
+		self[n] = '\0';
+		*strrchr(self, '/') = '\0';
+		for (size_t i = 0; i < 2; i++)
+			if ((size_t)snprintf(dst, size, "%s/%s", self, beside[i]) < size && access(dst, X_OK) == 0)
 				return;
-		}
 	}
 	snprintf(dst, size, "%s", SEALROOM_LOCALE);
 }

@@ -164,7 +164,8 @@ install: all
 	for m in $(PO:agent/po/%.po=%); do \
 	  install -D -m 644 $O/locale/$$m/LC_MESSAGES/sealroom.mo \
 	    $(DESTDIR)$(PREFIX)/share/locale/$$m/LC_MESSAGES/sealroom.mo || exit 1; done
-	for u in $(UNITS); do install -D -m 644 systemd/$$u $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u || exit 1; done
+	for u in $(UNITS); do install -D -m 644 systemd/$$u $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u && \
+	  sed -i 's#^ExecStart=/usr/#ExecStart=$(PREFIX)/#' $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u || exit 1; done
 	install -D -m 644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/sealroom.conf
 	install -D -m 644 systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sealroom.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/catalog systemd/sealroom.catalog systemd/sealroom.de.catalog

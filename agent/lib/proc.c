@@ -83,6 +83,8 @@ proc_program(const char *name, char *path, size_t size, struct err *e)
 		*strrchr(self, '/') = '\0';
 		if ((size_t)snprintf(path, size, "%s/%s", self, name) < size && access(path, X_OK) == 0)
 			return 0;
+		if ((size_t)snprintf(path, size, "%s/../libexec/sealroom/%s", self, name) < size && access(path, X_OK) == 0)
+			return 0; /* installed below another PREFIX than /usr */
 	}
 	if ((size_t)snprintf(path, size, "%s/%s", SEALROOM_LIBEXEC, name) < size && access(path, X_OK) == 0)
 		return 0;

@@ -32,7 +32,7 @@ int proc_drop_caps(struct err *);
 void proc_die_with_parent(void);
 
 /* The directory that programs are looked for in: SEALROOM_LIBEXEC, else beside
- * the running program, else the built-in one (/usr/libexec/sealroom). */
+ * the running program, below the PREFIX it is installed in, or /usr/libexec/sealroom. */
 int proc_program(const char *name, char *path, size_t size, struct err *);
 
 struct proc {
