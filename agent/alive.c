@@ -3,6 +3,7 @@
 #include "agent/lib/unit.h"
 
 #include "agent/alive.h"
+#include "agent/reload.h"
 #include "agent/watch.h"
 
 #define FEED_MS 20000 /* at least */
@@ -35,6 +36,7 @@ on_feed(void *ctx)
 	const char *why = alive_complaint(c, clock_ms(),
 	    core_has(c, ROLE_SCAN) && core_has(c, ROLE_VERIFY) && core_has(c, ROLE_FETCH));
 
+	reload_forget(c);
 	if (why == NULL)
 		proc_notify("WATCHDOG=1");
 	else if (!c->alarmed_stuck)

@@ -24,6 +24,7 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_LAST_MS 60000
 #define AWAIT_MS 10000       /* a unit that has not come by then is told of */
+#define RENEW_MS 100         /* how often a busy process that is to be renewed is looked at */
 #define STABLE_MS 60000      /* ready this long: the next failure starts small again */
 #define GREET_MS 120000      /* model loading, a PIN pad */
 #define SEAL_ANSWER_MS 60000 /* one signature, one checkpoint */
@@ -53,6 +54,8 @@ struct token_peer {
 	const struct conf_token *token; /* NULL but for tokens */
 	bool log;
 	enum peer_state state;
+	bool renew;                     /* to be started anew when idle: other settings */
+	bool retired;                   /* and not even that: no longer in the settings */
 	bool remote;                    /* a unit of its own: it comes to us */
 	int waiting;                    /* it came, and its turn has not come; -1 */
 	struct proc proc;               /* sock -1: not there; pid 0: not our child */
@@ -110,6 +113,7 @@ struct children {
 	struct task_run *tasks;         /* oldest first */
 	uint64_t handles;
 	uint64_t pump_timer;
+	uint64_t renew_timer;
 	uint32_t ids;
 	bool closing;
 	struct task_usage usage[KINDS];
@@ -967,6 +971,140 @@ children_open(struct children **ret, struct loop *loop, const struct children_op
 	return 0;
 }
 
+/* --- other settings ---------------------------------------------------------------------- */
+
+/* Nothing of a token's is asked of a process but this. */
+static bool
+token_same(const struct conf_token *a, const struct conf_token *b)
+{
+	return strcmp(a->module, b->module) == 0 && strcmp(a->serial, b->serial) == 0 && strcmp(a->label, b->label) == 0 &&
+	    strcmp(a->key_id, b->key_id) == 0 && strcmp(a->key_label, b->key_label) == 0 && strcmp(a->cert, b->cert) == 0 &&
+	    strcmp(a->chain, b->chain) == 0 && strcmp(a->pin, b->pin) == 0 && a->unsafe_legacy == b->unsafe_legacy;
+}
+
+/* In the middle of a login nobody is ended; nor is who has work. */
+static bool
+peer_idle(const struct peer *p)
+{
+	return p->running == 0 && !p->reserved && !p->question.open &&
+	    (p->proc.sock < 0 || p->state == PEER_READY || p->token == NULL || p->wants_pin);
+}
+
+static void
+peer_free(struct peer *p)
+{
+	struct peer **pp = &p->c->peers;
+
+	while (*pp != p)
+		pp = &(*pp)->next;
+	*pp = p->next;
+	loop_timer_del(p->c->loop, p->timer);
+	io_close(&p->waiting);
+	io_close(&p->pin);
+	free(p->seal);
+	free(p->scan);
+	free(p);
+}
+
+static void
+peer_renew(struct peer *p)
+{
+	struct err e = { 0 };
+
+	p->renew = false;
+	memset(&p->why, 0, sizeof(p->why));
+	err_set(&e, ERR_CHILD, p->retired ? "is no longer in the settings" : "is started anew with other settings");
+	peer_down(p, &e);
+	if (p->retired) {
+		peer_free(p);
+		return;
+	}
+	if (p->state == PEER_STOPPED && marked(p))
+		return; /* a person must act, whatever the settings say */
+	loop_timer_del(p->c->loop, p->timer);
+	p->timer = 0;
+	p->backoff = BACKOFF_FIRST_MS;
+	peer_start(p);
+}
+
+static void
+on_renew(void *ctx)
+{
+	struct children *c = ctx;
+	struct peer *p, *next;
+	bool left = false;
+
+	c->renew_timer = 0;
+	for (p = c->peers; p != NULL; p = next) {
+		next = p->next;
+		if (p->renew && peer_idle(p))
+			peer_renew(p);
+		else
+			left = left || p->renew;
+	}
+	if (left)
+		c->renew_timer = loop_timer(c->loop, RENEW_MS, on_renew, c);
+}
+
+/* Names and tokens of the old settings are not looked at any more after this. */
+static void
+token_reload(struct peer *p, const struct conf *conf)
+{
+	const struct conf_token *t = conf_token(conf, p->name);
+
+	if (t == NULL) {
+		p->renew = p->retired = true; /* keeps its old settings, which outlive it while it is busy */
+		return;
+	}
+	p->renew = p->renew || p->retired || !token_same(p->token, t);
+	p->retired = false;
+	p->token = t;
+	p->name = t->name;
+}
+
+static void
+tokens_add(struct children *c, const struct conf *conf)
+{
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < conf->ntokens; i++) {
+		struct peer *p = c->peers;
+
+		while (p != NULL && p->token != &conf->tokens[i])
+			p = p->next;
+		if (p != NULL)
+			continue;
+		if (add_peer(c, ROLE_SEAL, conf->tokens[i].name, &conf->tokens[i], false, &e) < 0) {
+			log_err(LOG_ERR, conf->tokens[i].name, &e);
+			continue;
+		}
+		for (p = c->peers; p->next != NULL;)
+			p = p->next;
+		peer_start(p);
+	}
+}
+
+void
+children_reload(struct children *c, const struct conf *conf)
+{
+	c->opts.conf = conf;
+	for (struct peer *p = c->peers; p != NULL; p = p->next)
+		if (p->token != NULL)
+			token_reload(p, conf);
+		else if (!p->log) /* the log's part can not change */
+			p->renew = true;
+	if (c->opts.tokens)
+		tokens_add(c, conf);
+	if (c->renew_timer == 0)
+		c->renew_timer = loop_timer(c->loop, 0, on_renew, c);
+}
+
+bool
+children_renewing(const struct children *c)
+{
+	return c->renew_timer != 0;
+}
+
 /* Hung up on, a peer ends by itself; when its time is over it is ended. */
 static void
 wait_end(struct peer *p, uint64_t since)
@@ -994,6 +1132,7 @@ children_close(struct children *c)
 	c->closing = true;
 	peers_close(c->door);
 	loop_timer_del(c->loop, c->pump_timer);
+	loop_timer_del(c->loop, c->renew_timer);
 	while (c->tasks != NULL) {
 		c->tasks->cb = NULL;
 		task_finish(c->tasks, true);
@@ -1249,7 +1388,7 @@ pump(struct children *c)
 		return;
 	do {
 		for (t = c->tasks; t != NULL; t = t->next)
-			if (t->id == 0 && (t->ours || (t->peer->state == PEER_READY &&
+			if (t->id == 0 && (t->ours || (t->peer->state == PEER_READY && !t->peer->renew &&
 			        t->peer->running < slots_of(t->peer->role))))
 				break;
 		if (t != NULL && t->ours)
@@ -1331,7 +1470,7 @@ children_reserve(struct children *c, const struct conf_seal *seal)
 {
 	for (size_t i = 0; i < seal->ntokens; i++)
 		for (struct peer *p = c->peers; p != NULL; p = p->next)
-			if (p->token == seal->tokens[i] && p->state == PEER_READY && !p->reserved &&
+			if (p->token == seal->tokens[i] && p->state == PEER_READY && !p->renew && !p->reserved &&
 			    p->seal->logged_in) {
 				p->reserved = true;
 				return p;

@@ -52,6 +52,13 @@ struct children_opts {
 };
 
 int children_open(struct children **ret, struct loop *, const struct children_opts *, struct err *);
+/*
+ * Other settings, which outlive the children from now on.  Tokens come and go;
+ * a process whose part has changed is started anew when it is idle.
+ */
+void children_reload(struct children *, const struct conf *);
+/* Some still stand with the settings of before. */
+bool children_renewing(const struct children *);
 /* Asks all to end (hang-up), kills what is left after 2 s (20 s in the middle of a login). */
 void children_close(struct children *);
 

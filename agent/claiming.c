@@ -267,7 +267,7 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 		watch_later(c->watch, f->folder, f->name, LATER_MS);
 		return;
 	}
-	if (!c->log_ready || c->stopping || jobs_at_work(c) + c->claims_running >= c->conf->max_jobs) {
+	if (!c->log_ready || c->stopping || c->next_conf != NULL || jobs_at_work(c) + c->claims_running >= c->conf->max_jobs) {
 		watch_hold(c->watch, f->folder, f->name, c->log_ready ? FULL_MS : STARTING_MS);
 		return;
 	}

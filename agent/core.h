@@ -64,6 +64,9 @@ struct core {
 	uint64_t once_timer;
 	uint64_t moved_ms;         /* when a job last moved on */
 	bool alarmed_stuck;        /* alive.h */
+	struct conf *next_conf;    /* reload.h: accepted, and waits for claims under way */
+	struct old_conf *old_confs;
+	uint64_t reload_timer;
 	int signal_fd;
 	int64_t started_us;
 	char *conf_text;           /* effective settings, kept with the log */
@@ -265,6 +268,8 @@ int logbook_append(struct core *, struct entry *, uint64_t *ret_index, struct er
  */
 int logbook_once(struct job *, struct entry *, const char *line, int (*fill)(struct job *, struct entry *, struct err *),
     struct err *);
+/* Other settings are in force: their entry, and the settings beside the log. */
+void logbook_config(struct core *);
 /* Queued entries become durable at the next turn; then all jobs with log_wait are stepped. */
 void logbook_commit_soon(struct core *);
 /* A checkpoint that is due soon comes at once: nothing else is left to do. */

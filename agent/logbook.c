@@ -269,22 +269,36 @@ read_boot_id(char *dst, size_t size)
 	return 0;
 }
 
-/*
- * The start entry before this one.  A start must not read the whole log: behind a
- * run of more entries than these the settings are simply entered again.
- */
+/* The last entry of this type, at *ret or after it; 1 with *ret, 0: none. */
 static int
-last_start(struct core *c, uint64_t *ret, struct err *e)
+last_of(struct core *c, enum entry_type type, uint64_t *ret, struct err *e)
 {
-	uint64_t size = elog_size(c->elog), from = size > LAST_START_MAX ? size - LAST_START_MAX : 0, at;
+	uint64_t from = *ret, at;
 	int r, found = 0;
 
-	while ((r = elog_find(c->elog, ENTRY_START, NULL, NULL, from, &at, e)) == 1) {
+	while ((r = elog_find(c->elog, type, NULL, NULL, from, &at, e)) == 1) {
 		*ret = at;
 		from = at + 1;
 		found = 1;
 	}
 	return r < 0 ? r : found;
+}
+
+/*
+ * The entry that says which settings were in force last: a start, or a change while
+ * it ran.  A start must not read the whole log: behind a run of more entries than
+ * these the settings are simply entered again.
+ */
+static int
+last_settings(struct core *c, uint64_t *ret, struct err *e)
+{
+	uint64_t size = elog_size(c->elog);
+	int start, change;
+
+	*ret = size > LAST_START_MAX ? size - LAST_START_MAX : 0;
+	if ((start = last_of(c, ENTRY_START, ret, e)) < 0 || (change = last_of(c, ENTRY_CONFIG, ret, e)) < 0)
+		return -(int)e->code;
+	return start == 1 || change == 1;
 }
 
 static int
@@ -297,8 +311,8 @@ append_config(struct core *c, struct err *e)
 
 	hash_hex(c->conf->hash, hex);
 	snprintf(line, sizeof(line), "config sha256:%s", hex);
-	/* in force at the last start already: nothing to say */
-	if ((r = last_start(c, &at, e)) < 0)
+	/* the last that were put in force: nothing to say */
+	if ((r = last_settings(c, &at, e)) < 0)
 		return r;
 	if (r == 1) {
 		AUTO_BUF b;
@@ -315,6 +329,19 @@ append_config(struct core *c, struct err *e)
 		return r;
 	x.nfiles = 1;
 	return logbook_append(c, &x, &at, e);
+}
+
+void
+logbook_config(struct core *c)
+{
+	struct err e = { 0 };
+
+	if (append_config(c, &e) == 0)
+		logbook_commit_soon(c);
+	else if (err_class(e.code) == ERR_CLASS_STOP)
+		logbook_fatal(c, &e);
+	else
+		log_err(LOG_WARNING, "evidence log: the settings are entered at the next start", &e);
 }
 
 static int

@@ -1,7 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +19,13 @@
 #include "agent/journal.h"
 #include "agent/messages.h"
 #include "agent/metrics.h"
+#include "agent/reload.h"
 #include "agent/pause.h"
 #include "agent/standing.h"
 #include "agent/status.h"
 #include "agent/watch.h"
 
 #define CONF_DEFAULT "/etc/sealroom/sealroom.conf"
-#define CLAIMS_AT_ONCE 4
 
 __attribute__((noreturn)) static void
 usage(void)
@@ -92,6 +90,12 @@ on_signal(void *ctx, uint32_t events)
 	(void)events;
 	if (read(c->signal_fd, &s, sizeof(s)) != (ssize_t)sizeof(s))
 		return;
+	if (s.ssi_signo == SIGHUP) {
+		struct err e = { 0 };
+
+		core_reload(c, &e); /* has said what there is to say */
+		return;
+	}
 	log_line(LOG_NOTICE, "signal %u: ending", s.ssi_signo);
 	core_stop(c, EX_OK);
 }
@@ -104,6 +108,7 @@ watch_signals(struct core *c, struct err *e)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
 	    (c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0 ||
 	    loop_fd(c->loop, c->signal_fd, EPOLLIN, on_signal, c) < 0)
@@ -145,59 +150,26 @@ start_children(struct core *c, struct err *e)
 	return children_open(&c->children, c->loop, &o, e);
 }
 
-/* Names are looked up once: a directory service that hangs must not hang the mail. */
-static int
-operators_read(struct core *c, struct err *e)
-{
-	const struct strings *names = &c->conf->operators;
-
-	if (names->n == 0)
-		return 0;
-	if ((c->operators = calloc(names->n, sizeof(*c->operators))) == NULL)
-		return err_set(e, ERR_MEM, "operators");
-	for (size_t i = 0; i < names->n; i++) {
-		const char *name = names->v[i];
-		const struct group *g = name[0] == '@' ? getgrnam(name + 1) : NULL;
-		const struct passwd *p = name[0] != '@' ? getpwnam(name) : NULL;
-
-		if (g == NULL && p == NULL)
-			return err_set(e, ERR_CONF, "operators: there is no %s %s on this host", name[0] == '@' ? "group" : "user",
-			    name[0] == '@' ? name + 1 : name);
-		c->operators[i].group = g != NULL;
-		c->operators[i].id = g != NULL ? g->gr_gid : p->pw_uid;
-	}
-	c->noperators = names->n;
-	return 0;
-}
-
-static int
-watch_folders(struct core *c, struct err *e)
-{
-	const struct watch_owner owner = { .agent = c->spool.agent, .state = c->spool.state, .opened = claiming_opened };
-
-	return watch_open(&c->watch, c->loop, c->conf, &owner, CLAIMS_AT_ONCE, claiming_on_quiet, c, e);
-}
-
 /* Everything that can be wrong is wrong before READY=1. */
 static int
 core_open(struct core *c, const char *conf, struct err *e)
 {
 	const struct control_opts control = { .ops = status_ops, .ctx = c, .operates = status_operates };
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int r;
 
 	if ((r = conf_load(&c->conf, conf, e)) < 0)
 		return r;
 	if ((c->conf_text = conf_text(c->conf)) == NULL)
 		return err_set(e, ERR_MEM, "settings");
-	c->workers = c->conf->scan.workers != 0 ? c->conf->scan.workers : (uint32_t)(cores > 0 ? cores : 1);
+	c->workers = core_workers(c->conf);
 	c->started_us = clock_wall_us();
+	c->noperators = c->conf->operators.n;
 	message_open(NULL);
 	if ((r = loop_new(&c->loop, e)) < 0 || (r = watch_signals(c, e)) < 0 ||
 	    (r = spool_open(&c->spool, c->conf, e)) < 0 || (r = seen_expire(&c->spool, e)) < 0 ||
 	    (r = archive_open(&c->archive, c->conf->archive.path, e)) < 0 || (r = logbook_open(c, e)) < 0 ||
-	    (r = pause_open(c, e)) < 0 || (r = operators_read(c, e)) < 0 || (r = recover_jobs(c, e)) < 0 ||
-	    (r = watch_folders(c, e)) < 0 || (r = start_children(c, e)) < 0 ||
+	    (r = pause_open(c, e)) < 0 || (r = core_operators(c->conf, &c->operators, e)) < 0 || (r = recover_jobs(c, e)) < 0 ||
+	    (r = core_watch_folders(c, e)) < 0 || (r = start_children(c, e)) < 0 ||
 	    (!c->once && ((r = alarm_open(c, e)) < 0 || (r = metrics_open(c, e)) < 0 || (r = standing_open(c, e)) < 0)))
 		return r;
 	return control_open(&c->control, c->loop, c->conf->control, &control, e);
@@ -226,6 +198,8 @@ core_close(struct core *c)
 	pause_close(c);
 	free(c->operators);
 	free(c->conf_text);
+	reload_forget(c);
+	conf_free(c->next_conf);
 	conf_free(c->conf);
 }
 
