@@ -87,18 +87,18 @@ forget(struct claiming *k)
 }
 
 /* A delivery that is a job at work: a share refused the receipt. It goes when that job ends. */
-static bool
-at_work(struct claiming *k)
+struct job *
+claiming_at_work(struct core *c, const struct claim *claim)
 {
 	uint8_t a[HASH_LEN], b[HASH_LEN];
 
-	claim_identity(intake_claim(k->in), a);
-	for (struct job *j = k->core->jobs; j != NULL; j = j->next) {
+	claim_identity(claim, a);
+	for (struct job *j = c->jobs; j != NULL; j = j->next) {
 		claim_identity(&j->claim, b);
 		if (memcmp(a, b, HASH_LEN) == 0 && !(j->state == SPOOL_HELD && j->settled))
-			return true;
+			return j;
 	}
-	return false;
+	return NULL;
 }
 
 static void
@@ -132,36 +132,48 @@ remove_again(struct claiming *k, const char *id, struct err *e)
 	return deliver_begin(&d, k->core->loop, &req, on_removed_again, k, e);
 }
 
+int
+claiming_commit(struct core *c, struct intake **in, const struct inspect_result *inspect, char ret_id[ID_MAX], struct err *e)
+{
+	struct err unsaid = { 0 };
+	struct claim claim;
+	struct job *j;
+	int dir, r;
+	AUTO_BUF b = { 0 };
+
+	if ((r = intake_commit(in, elog_size(c->elog), &claim, &dir, e)) < 0)
+		return r;
+	c->space_low = false;
+	memcpy(ret_id, claim.id, ID_MAX);
+	buf_init(&b, 256);
+	if ((j = job_add(c, &claim, SPOOL_CLAIMED, dir)) == NULL) {
+		close(dir); /* the next start finds it */
+		return 0;
+	}
+	if (inspect->kind != DOC_NONE) {
+		inspect_result_put(&b, inspect);
+		/* only saves a second look: without it the job looks itself */
+		if (record_put(dir, "inspect", b.data, b.len, &unsaid) < 0)
+			log_err(LOG_NOTICE, "record inspect", &unsaid);
+	}
+	journal(JOURNAL_JOB_TAKEN, LOG_INFO, &(struct about){ .job = claim.id, .folder = claim.folder },
+	    "job %s: taken from folder %s", claim.id, claim.folder);
+	job_step_soon(j, 0);
+	return 0;
+}
+
 static void
 commit(struct claiming *k)
 {
 	struct core *c = k->core;
-	struct claim claim;
 	struct err e = { 0 };
-	struct job *j;
-	int dir;
-	AUTO_BUF b = { 0 };
+	char id[ID_MAX];
 
-	if (intake_commit(&k->in, elog_size(c->elog), &claim, &dir, &e) < 0) {
+	if (claiming_commit(c, &k->in, &k->inspect, id, &e) < 0) {
 		trouble(k, &e);
 		return;
 	}
-	c->space_low = false;
 	watch_done(c->watch, k->folder, k->name);
-	buf_init(&b, 256);
-	if ((j = job_add(c, &claim, SPOOL_CLAIMED, dir)) == NULL) {
-		close(dir); /* the next start finds it */
-	} else {
-		if (k->inspect.kind != DOC_NONE) {
-			inspect_result_put(&b, &k->inspect);
-			/* only saves a second look: without it the job looks itself */
-			if (record_put(dir, "inspect", b.data, b.len, &e) < 0)
-				log_err(LOG_NOTICE, "record inspect", &e);
-		}
-		journal(JOURNAL_JOB_TAKEN, LOG_INFO, &(struct about){ .job = claim.id, .folder = claim.folder },
-		    "job %s: taken from folder %s", claim.id, claim.folder);
-		job_step_soon(j, 0);
-	}
 	c->claims_running--;
 	free(k);
 }
@@ -207,7 +219,7 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 		trouble(k, why);
 		return;
 	}
-	if (at_work(k)) {
+	if (claiming_at_work(c, intake_claim(in)) != NULL) {
 		forget(k);
 		return;
 	}
@@ -221,8 +233,8 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 }
 
 /* Who waits for a person works at nothing: a hundred open questions do not stop the mail. */
-static uint32_t
-jobs_at_work(const struct core *c)
+uint32_t
+claiming_jobs(const struct core *c)
 {
 	uint32_t n = 0;
 
@@ -267,7 +279,7 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 		watch_later(c->watch, f->folder, f->name, LATER_MS);
 		return;
 	}
-	if (!c->log_ready || c->stopping || c->next_conf != NULL || jobs_at_work(c) + c->claims_running >= c->conf->max_jobs) {
+	if (!c->log_ready || c->stopping || c->next_conf != NULL || claiming_jobs(c) + c->claims_running >= c->conf->max_jobs) {
 		watch_hold(c->watch, f->folder, f->name, c->log_ready ? FULL_MS : STARTING_MS);
 		return;
 	}

@@ -59,6 +59,7 @@ int cmd_release(struct cmd_args *);
 int cmd_resume(struct cmd_args *);
 int cmd_retry(struct cmd_args *);
 int cmd_status(struct cmd_args *);
+int cmd_submit(struct cmd_args *);
 int cmd_token(struct cmd_args *);
 int cmd_try(struct cmd_args *);
 int cmd_verify(struct cmd_args *);

@@ -290,6 +290,13 @@ void recover_forget(struct job *);
 
 /* claiming.c: from the hot folder to claimed */
 struct watch_file;
+struct intake;
+/* The unfinished job of this very delivery, NULL: none. */
+struct job *claiming_at_work(struct core *, const struct claim *);
+/* Unfinished jobs but those that wait for a person. */
+uint32_t claiming_jobs(const struct core *);
+/* A copy that was looked at becomes a job; *in is gone in every case. */
+int claiming_commit(struct core *, struct intake **in, const struct inspect_result *, char ret_id[ID_MAX], struct err *);
 void claiming_on_quiet(void *ctx, const struct watch_file *);
 int claiming_opened(void *ctx, const struct conf_folder *, int dir, int work, struct err *);
 

@@ -200,7 +200,7 @@ hot_remote(const struct conf_folder *f, int dir)
 	};
 	struct statfs s;
 
-	if (f->poll != POLL_AUTO)
+	if (f != NULL && f->poll != POLL_AUTO)
 		return f->poll == POLL_ALWAYS ? "a file system that is to be polled" : NULL;
 	if (fstatfs(dir, &s) < 0)
 		return "an unknown file system";

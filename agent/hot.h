@@ -62,7 +62,7 @@ void hot_unlease(int fd);
 /*
  * Network and FUSE: writers elsewhere are not seen, inotify is silent.  Returns
  * the file system's name, or NULL when the folder counts as local; poll = "always"
- * and "never" overrule its type.
+ * and "never" overrule its type.  NULL for the folder: the type alone counts.
  */
 const char *hot_remote(const struct conf_folder *, int dir);
 #define HOT_SETTLE_MS 10000 /* where the settings say nothing */

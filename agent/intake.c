@@ -54,13 +54,31 @@ check_room(const struct conf *conf, const struct spool *spool, uint64_t size, st
 	return 0;
 }
 
+/* What was passed to us is what we read, whatever its name means elsewhere. */
 static int
-open_source(struct intake *in, struct err *e)
+take_passed(struct intake *in, int fd, struct stat *st, struct err *e)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if ((in->from = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0 || flags < 0 || fstat(in->from, st) < 0)
+		return err_sys(e, ERR_IO, "the file that was passed");
+	if (!S_ISREG(st->st_mode) || (flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY)
+		return err_set(e, ERR_USAGE, "a regular file that can be read is needed");
+	if (hot_remote(NULL, in->from) != NULL) /* reading it might never end */
+		return err_set(e, ERR_USAGE, "it lies on %s; pass a copy on a local file system", hot_remote(NULL, in->from));
+	return 0;
+}
+
+static int
+open_source(struct intake *in, int passed, struct err *e)
 {
 	struct stat st;
 	enum hot_lease lease;
+	int r;
 
-	if ((in->from = hot_open_file(in->hot, in->claim.name, &st, e)) < 0)
+	if (passed >= 0 && (r = take_passed(in, passed, &st, e)) < 0)
+		return r;
+	if (passed < 0 && (in->from = hot_open_file(in->hot, in->claim.name, &st, e)) < 0)
 		return in->from;
 	if ((lease = hot_lease(in->from)) == HOT_WRITER)
 		return err_set(e, ERR_IO, "open for writing");
@@ -128,6 +146,8 @@ check_unchanged(struct intake *in, struct err *e)
 	if (fstat(in->from, &st) < 0)
 		return err_sys(e, ERR_IO, "looking at the file");
 	hot_stamp(&st, &held);
+	if (in->hot < 0)
+		return hot_same(&held, &in->stamp) ? 0 : err_set(e, ERR_IO, "changed while it was copied");
 	if (fstatat(in->hot, in->claim.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, ERR_IO, "looking at the name");
 	hot_stamp(&st, &named);
@@ -196,9 +216,9 @@ on_turn(void *ctx)
 
 /* --- for the caller ---------------------------------------------------------------------- */
 
-int
-intake_begin(struct intake **ret, struct loop *loop, const struct conf *conf, const struct spool *spool,
-    const struct conf_folder *folder, int hot, const char *name, intake_cb *cb, void *ctx, struct err *e)
+static int
+begin(struct intake **ret, struct loop *loop, const struct conf *conf, const struct spool *spool,
+    const struct conf_folder *folder, int hot, int passed, const char *name, intake_cb *cb, void *ctx, struct err *e)
 {
 	struct intake *in = calloc(1, sizeof(*in));
 	int r;
@@ -207,9 +227,9 @@ intake_begin(struct intake **ret, struct loop *loop, const struct conf *conf, co
 		return err_sys(e, ERR_MEM, "intake");
 	*in = (struct intake){ .loop = loop, .spool = spool, .folder = folder, .hot = -1, .from = -1, .job = -1,
 		.copy = -1, .cb = cb, .ctx = ctx };
-	if ((in->hot = fcntl(hot, F_DUPFD_CLOEXEC, 3)) < 0)
+	if (hot >= 0 && (in->hot = fcntl(hot, F_DUPFD_CLOEXEC, 3)) < 0)
 		r = err_sys(e, ERR_IO, "hot folder");
-	else if ((r = make_claim(&in->claim, folder, name, e)) == 0 && (r = open_source(in, e)) == 0 &&
+	else if ((r = make_claim(&in->claim, folder, name, e)) == 0 && (r = open_source(in, passed, e)) == 0 &&
 	    (r = check_room(conf, spool, in->stamp.size, e)) == 0)
 		r = make_job(in, e);
 	if (r < 0) {
@@ -220,6 +240,24 @@ intake_begin(struct intake **ret, struct loop *loop, const struct conf *conf, co
 	in->timer = loop_timer(loop, 0, on_turn, in);
 	*ret = in;
 	return 0;
+}
+
+int
+intake_begin(struct intake **ret, struct loop *loop, const struct conf *conf, const struct spool *spool,
+    const struct conf_folder *folder, int hot, const char *name, intake_cb *cb, void *ctx, struct err *e)
+{
+	return begin(ret, loop, conf, spool, folder, hot, -1, name, cb, ctx, e);
+}
+
+int
+intake_begin_passed(struct intake **ret, struct loop *loop, const struct conf *conf, const struct spool *spool,
+    const struct conf_folder *folder, int fd, const char *name, uid_t owner, intake_cb *cb, void *ctx, struct err *e)
+{
+	int r = begin(ret, loop, conf, spool, folder, -1, fd, name, cb, ctx, e);
+
+	if (r == 0)
+		(*ret)->claim.owner = owner;
+	return r;
 }
 
 const struct claim *
@@ -391,12 +429,12 @@ commit(struct intake *in, int work, struct err *e)
 
 	if (in->hash != NULL || in->at != in->stamp.size)
 		return err_set(e, ERR_IO, "the copy is not whole");
-	if ((r = check_unchanged(in, e)) < 0 || (in->folder->claim_rename && (r = take_name(in, work, e)) < 0))
+	if ((r = check_unchanged(in, e)) < 0 || (in->hot >= 0 && in->folder->claim_rename && (r = take_name(in, work, e)) < 0))
 		return r;
 	if ((r = claim_put(in->job, &in->claim, e)) == 0 &&
 	    (r = spool_move(in->spool, in->claim.id, SPOOL_INCOMING, SPOOL_CLAIMED, e)) < 0)
 		uncommit(in->spool, in->claim.id);
-	if (r < 0 && in->folder->claim_rename)
+	if (r < 0 && in->hot >= 0 && in->folder->claim_rename)
 		give_back(in, work);
 	return r;
 }
@@ -407,7 +445,7 @@ intake_commit(struct intake **pin, uint64_t log_size, struct claim *ret_claim, i
 	struct intake *in = *pin;
 	struct err no_work = { 0 };
 	struct stat st;
-	AUTO_FD work = hot_open_sub(in->hot, in->folder->word_work, &no_work);
+	AUTO_FD work = in->hot >= 0 ? hot_open_sub(in->hot, in->folder->word_work, &no_work) : -1;
 	int r;
 
 	in->claim.log_size = log_size;
@@ -418,7 +456,7 @@ intake_commit(struct intake **pin, uint64_t log_size, struct claim *ret_claim, i
 		intake_drop(pin);
 		return r;
 	}
-	if (!in->folder->claim_rename)
+	if (work >= 0 && !in->folder->claim_rename)
 		receipt(in, work);
 	*ret_claim = in->claim;
 	*ret_job_dir = take_fd(&in->job);

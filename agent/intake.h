@@ -49,6 +49,14 @@ typedef void intake_cb(void *ctx, struct intake *, const struct err *why);
 int intake_begin(struct intake **ret, struct loop *, const struct conf *, const struct spool *,
     const struct conf_folder *, int hot, const char *name, intake_cb *, void *ctx, struct err *);
 
+/*
+ * The same for a descriptor that somebody passed: there is no name to look after,
+ * and no receipt; owner is who passed it.  -ERR_USAGE: it is no regular file of a
+ * local file system, open for reading.
+ */
+int intake_begin_passed(struct intake **ret, struct loop *, const struct conf *, const struct spool *,
+    const struct conf_folder *, int fd, const char *name, uid_t owner, intake_cb *, void *ctx, struct err *);
+
 const struct claim *intake_claim(const struct intake *); /* log_size and work_name come with the commit */
 const struct conf_folder *intake_folder(const struct intake *);
 int intake_source(const struct intake *);                /* the copy, read only; the intake's */

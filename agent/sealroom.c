@@ -18,6 +18,8 @@ static const struct cmd cmds[] = {
 	  "folders, jobs, tokens and log; --follow: until interrupted", cmd_status },
 	{ "jobs",     "[ID | [--folder NAME] [--state NAME]]",
 	  "what is worked at; or one job, and what the log says about it", cmd_jobs },
+	{ "submit",   "FILE --folder NAME [--name NAME]",
+	  "hand a document in without the folder; answers with the job's number", cmd_submit },
 	{ "try",      "FILE --folder NAME [--png OUT]",
 	  "what would happen to this file, and why; nothing is sealed", cmd_try },
 	{ "events",   "[--follow]",

@@ -300,6 +300,7 @@ const struct control_op status_ops[] = {
 	{ "jobs", op_jobs, 0 },
 	{ "job", op_job, 0 },
 	{ "events", op_events, 0 },
+	{ "submit", op_submit, CONTROL_OPERATES | CONTROL_FD },
 	{ "release", op_release, CONTROL_OPERATES },
 	{ "retry", op_retry, CONTROL_OPERATES },
 	{ "pause", op_pause, CONTROL_OPERATES },
