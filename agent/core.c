@@ -58,6 +58,7 @@ job_free(struct job *j)
 		children_cancel(c->children, j->task);
 	if (j->token != NULL)
 		children_unreserve(j->token);
+	stamping_probe_over(j);
 	sealing_forget(j); /* and what goes on in steps */
 	outcome_forget(j);
 	recover_forget(j);

@@ -56,6 +56,9 @@ struct core {
 	uint32_t claims_running;
 	uint64_t commit_timer, publish_timer, receipts_timer;
 	bool noting;               /* a NOTE is under way */
+	int64_t clock_apart_us;    /* wall clock less CLOCK_BOOTTIME, at the last look (clockwatch.h) */
+	bool clock_doubt;          /* the clock was set: no seal before a time stamp confirms it */
+	struct job *clock_probe;   /* the job that asks for it */
 	bool log_ready;            /* anti-rollback record compared, key known, start entry written */
 	bool stopping;
 	int exit_code;
@@ -127,6 +130,7 @@ struct job {
 	int64_t seal_time_us;
 	uint8_t digest[HASH_LEN];
 	uint64_t nonce;
+	bool probing;              /* its time stamp only confirms the clock */
 	int64_t stamp_sent_us;
 	struct judge_result *judged;
 	struct sigs_result sigs;
@@ -200,6 +204,9 @@ uint32_t render_pages_done(const struct job *);
 void sealing_forget(struct job *);       /* frees what sealing held */
 void sealing_step_rendered(struct job *);
 void sealing_step_signed(struct job *);
+/* rendered, clock in doubt: asks the TSA; the job is stepped again when it confirms. */
+int stamping_probe(struct job *, const struct conf_seal *, struct err *);
+void stamping_probe_over(struct job *);
 
 /* outcome.c */
 void outcome_forget(struct job *);       /* frees what publishing held */

@@ -10,6 +10,7 @@
 #include "agent/lib/proc.h"
 #include "seal/evidence/entry.h"
 
+#include "agent/clockwatch.h"
 #include "agent/core.h"
 #include "agent/journal.h"
 #include "agent/reconcile.h"
@@ -431,17 +432,22 @@ begin(struct core *c, const struct ready_seal *facts, struct err *e)
 {
 	struct elog_anchor a;
 	struct resume resume;
+	int64_t last = 0;
 	int r, resumed;
 
 	if ((r = elog_trust(c->elog, facts->vkey, e)) < 0 || (resumed = r = anchor_of(c, facts, &resume, &a, e)) < 0)
 		return r;
 	if (c->log_ready) /* the log's key process came back: the same key, the same record */
 		return elog_check_anchor(c->elog, &a, e);
-	if ((r = elog_recover(c->elog, &a, e)) < 0 || (resumed == 1 && (r = append_break(c, &resume, e)) < 0) ||
+	/* the newest entry of the run before tells whether the clock went back */
+	if ((r = elog_recover(c->elog, &a, e)) == 0)
+		last = clockwatch_last(c);
+	if (r < 0 || (resumed == 1 && (r = append_break(c, &resume, e)) < 0) ||
 	    (r = reconcile_jobs(c, e)) < 0 || (r = append_start(c, facts, e)) < 0 || (r = append_key(c, facts->vkey, e)) < 0 ||
 	    (r = append_config(c, e)) < 0 || (r = commit_now(c, e)) < 0)
 		return r;
 	c->log_ready = true;
+	clockwatch_start(c, last);
 	return io_unlink(c->spool.state, STOPPED_FILE, e);
 }
 

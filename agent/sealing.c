@@ -9,6 +9,7 @@
 #include "agent/lib/path.h"
 #include "rules/rules.h"
 
+#include "agent/clockwatch.h"
 #include "agent/outcome.h"
 #include "agent/sealing.h"
 #include "agent/steps.h"
@@ -408,11 +409,19 @@ sealing_step_rendered(struct job *j)
 		job_step_soon(j, TOKEN_POLL_MS);
 		return;
 	}
+	stamping_probe_over(j);
+	clockwatch_look(j->core);
 	/* a signature that nobody can judge is not asked for */
 	if (!core_has(j->core, ROLE_VERIFY)) {
 		err_set(&j->why, ERR_CHILD, "sealroom-verify is not ready");
 		j->stalled = true;
 		job_step_soon(j, TOKEN_POLL_MS);
+		return;
+	}
+	/* nor one that says a time which nobody but a clock that was set has given */
+	if (j->core->clock_doubt && seal->level >= LEVEL_B_T) {
+		if (stamping_probe(j, seal, &e) < 0)
+			job_trouble(j, &e);
 		return;
 	}
 	if ((j->token = children_reserve(j->core->children, seal)) == NULL) {

@@ -10,12 +10,14 @@
 
 #include "agent/alarm.h"
 #include "agent/metrics.h"
+#include "agent/clockwatch.h"
 #include "agent/outcome.h"
 #include "agent/sealing.h"
 #include "agent/steps.h"
 
 #define DOCUMENT_MIB 512
 #define HOLE_SPARE 1024
+#define PROBE_POLL_MS 500
 
 /*
  * signed -> sealed.  The time stamp over the signature goes into the hole with
@@ -46,6 +48,22 @@ answer_read(struct job *j, uint64_t len, struct err *e)
 	return 0;
 }
 
+/* The token was over random bytes: all that counts is that it holds, and says our time. */
+static void
+probe_answered(struct job *j, struct buf *result)
+{
+	struct attach_result a;
+	struct err e = { 0 };
+
+	stamping_probe_over(j);
+	if (attach_result_get(result, &a, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	clockwatch_confirmed(j->core);
+	job_step(j);
+}
+
 static void
 on_attached(void *ctx, const struct task_outcome *o)
 {
@@ -57,6 +75,10 @@ on_attached(void *ctx, const struct task_outcome *o)
 	io_close(&j->side);
 	if (!job_task_ok(j, o))
 		return;
+	if (j->probing) {
+		probe_answered(j, o->result);
+		return;
+	}
 	if ((seal = seal_of(j, &e)) == NULL || attach_result_get(o->result, &a, &e) < 0 ||
 	    tst_put(j, second_revision(j) ? "dts" : "tst", &a, &e) < 0 || token_note(j->core, seal->tsa->name, a.token_len, &e) < 0) {
 		job_trouble(j, &e);
@@ -73,6 +95,12 @@ stamp_over(struct job *j, struct buf *b, uint8_t imprint[HASH_LEN], const uint8_
 	struct prep p;
 	int r;
 
+	if (j->probing) {
+		memcpy(imprint, j->digest, HASH_LEN);
+		*ret_cms = NULL;
+		*ret_len = 0;
+		return 0;
+	}
 	if (!second_revision(j))
 		return sig_get(j, b, imprint, ret_cms, ret_len, e);
 	if ((r = prep_get(j, "dtsprep", &p, e)) < 0)
@@ -167,6 +195,32 @@ stamp_start(struct job *j, const struct conf_seal *seal, struct err *e)
 	t.params = &b;
 	t.deadline_ms = (uint32_t)(seal->tsa->timeout_ms * seal->tsa->url.n + 5000);
 	return job_task(j, &t, on_stamped, e);
+}
+
+/* --- the clock ------------------------------------------------------------------------- */
+
+void
+stamping_probe_over(struct job *j)
+{
+	j->probing = false;
+	if (j->core->clock_probe == j)
+		j->core->clock_probe = NULL;
+}
+
+int
+stamping_probe(struct job *j, const struct conf_seal *seal, struct err *e)
+{
+	if (j->core->clock_probe != NULL && j->core->clock_probe != j) {
+		err_set(&j->why, ERR_TSA_ANSWER, "the clock was set; another job asks the time-stamping authority for the time");
+		j->stalled = true;
+		job_step_soon(j, PROBE_POLL_MS);
+		return 0;
+	}
+	if (getrandom(j->digest, sizeof(j->digest), 0) != sizeof(j->digest))
+		return err_sys(e, ERR_IO, "random bytes");
+	j->core->clock_probe = j;
+	j->probing = true;
+	return stamp_start(j, seal, e);
 }
 
 /* --- fill the hole, judge -------------------------------------------------------------- */

@@ -34,6 +34,10 @@ $O/tests/b_log $O/tests/b_core: $O/tests/%: tests/bench/%.c $O/libtest.a $O/libr
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $^ $(shell pkg-config --libs libcrypto jansson libconfig) -ldl
 
+$O/tests/clockstep.so: tests/clock/step.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fsanitize% -fPIE,$(ALL_CFLAGS)) -fPIC -shared -Wno-missing-prototypes -o $@ $<
+
 $O/tests/p11fault.so: tests/tools/p11fault.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize% -fPIE,$(ALL_CFLAGS)) -fPIC -shared $(shell pkg-config --cflags p11-kit-1) -o $@ $< -ldl -lpthread
@@ -71,7 +75,7 @@ $(DOOR): tests/backdoor/door.c $(sealroom-scan_SRC:%.c=$O/%.o) $(sealroom-scan_G
 	  $(shell pkg-config --libs $(sealroom-scan_PKG)) -ldl -lm
 	for p in seal verify fetch; do ln -sf ../../sealroom-$$p $(@D)/ || exit 1; done
 
-tests: all $(UNIT) $(HELPER) $(ESCAPE) $(DOOR) $O/tests/p11fault.so $O/tests/unitfilter $O/tests/oom.so $O/tests/planted $O/tests/preflight/Preflight.class
+tests: all $(UNIT) $(HELPER) $(ESCAPE) $(DOOR) $O/tests/p11fault.so $O/tests/clockstep.so $O/tests/unitfilter $O/tests/oom.so $O/tests/planted $O/tests/preflight/Preflight.class
 
 # --- check, asan -----------------------------------------------------------------------------
 # Variables of pkg-config are read before deps ran: so the work is done by a second make.
