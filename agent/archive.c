@@ -240,7 +240,8 @@ manifest_write(struct archive *a, const char *day, struct err *e)
 
 	if (!buf_ok(&a->manifest)) {
 		a->day[0] = '\0';
-		return err_set(e, ERR_ARCHIVE, "archive: the manifest of %s is too large", day);
+		return a->manifest.starved ? err_set(e, ERR_MEM, "archive: the manifest of %s", day) :
+		                             err_set(e, ERR_ARCHIVE, "archive: the manifest of %s is too large", day);
 	}
 	if ((dir = path_open(a->dir, day, O_RDONLY | O_DIRECTORY)) < 0)
 		return err_sys(e, ERR_IO, "archive: %s", day);

@@ -291,7 +291,7 @@ static void
 task_signal(struct peer *p, uint32_t id, int pidfd)
 {
 	struct err e;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	if (pidfd < 0)
 		return;

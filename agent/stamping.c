@@ -408,7 +408,7 @@ judge_ask(struct job *j, struct err *e)
 {
 	struct job_task t = { .kind = TASK_JUDGE, .in = j->side, .as_mib = 256, .cpu_s = 10, .deadline_ms = 20000 };
 	struct sealwork *w = j->sealwork;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	if (memcmp(w->judge->range_hash[0], w->prep.digest, HASH_LEN) != 0)
 		return err_set(e, ERR_SIG, "our own check finds other bytes than were signed");

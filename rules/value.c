@@ -5,6 +5,8 @@
 
 #include "rules/value.h"
 
+#define DIGITS 12 /* before a point: 31 years of milliseconds, 900 GiB in bytes */
+
 struct unit {
 	const char *name;
 	int64_t num, den; /* in the base unit */
@@ -53,16 +55,16 @@ skip_blanks(const char *p)
 	return p;
 }
 
-/* Reads "12.345" in millionths; at most 9 digits before and 6 after the point. NULL: not a number. */
+/* Reads "12.345" in millionths; at most DIGITS before and 6 after the point. NULL: not a number. */
 static const char *
 micro_read(const char *p, int64_t *ret)
 {
 	int64_t v = 0, scale = 1000000;
 	const char *start = p;
 
-	for (; digit(*p) && p - start <= 9; p++)
+	for (; digit(*p) && p - start <= DIGITS; p++)
 		v = v * 10 + (*p - '0');
-	if (p == start || p - start > 9)
+	if (p == start || p - start > DIGITS)
 		return NULL;
 	v *= 1000000;
 	if (*p != '.') {
@@ -109,9 +111,17 @@ value_length(const char *s, int32_t *ret)
 	return 0;
 }
 
+/* What was read is written for other processes and read by them again. */
+static bool
+readable(const char *text)
+{
+	return strspn(text, "0123456789") <= DIGITS;
+}
+
 int
 value_time(const char *s, uint64_t *ret)
 {
+	char out[VALUE_MAX];
 	uint64_t sum = 0;
 	const char *p = skip_blanks(s);
 
@@ -131,6 +141,9 @@ value_time(const char *s, uint64_t *ret)
 		sum += (uint64_t)(micro * u->num / 1000000);
 		p = skip_blanks(p);
 	}
+	value_time_text(sum, out);
+	if (!readable(out))
+		return -1;
 	*ret = sum;
 	return 0;
 }
@@ -140,6 +153,8 @@ value_size(const char *s, uint64_t *ret)
 {
 	const struct unit *u;
 	int64_t micro;
+	uint64_t n;
+	char out[VALUE_MAX];
 	const char *p = micro_read(s, &micro);
 
 	if (p == NULL)
@@ -148,7 +163,11 @@ value_size(const char *s, uint64_t *ret)
 	if ((u = unit_find(sizes, p, strlen(p))) == NULL || micro / 1000000 > INT64_MAX / 2 / u->num)
 		return -1;
 	/* in two parts: millionths of many TiB would leave 64 bits */
-	*ret = (uint64_t)(micro / 1000000 * u->num + micro % 1000000 * u->num / 1000000);
+	n = (uint64_t)(micro / 1000000 * u->num + micro % 1000000 * u->num / 1000000);
+	value_size_text(n, out);
+	if (!readable(out))
+		return -1;
+	*ret = n;
 	return 0;
 }
 

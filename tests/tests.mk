@@ -133,6 +133,23 @@ $(FUZZ): $O/tests/%: tests/fuzz/%.c tests/fuzz/fuzz.h $O/libfuzz.a $O/librules.a
 	  $(sealroom-scan_GEN) -Wl,--as-needed $(shell pkg-config --libs $(ALLPKG)) -ldl -lm
 -include $(FUZZ:%=%.d)
 
+# --- coverage ------------------------------------------------------------------------------------
+# Which lines of the core and of the evidence log the tests reach.  Only those objects are
+# counted: they run in processes that may write files, unlike whatever is confined.
+COV_O = build-cov
+COV_SYSTEM = $(SYSTEM) tests/fault/sweep.sh
+COV_OBJ = $(patsubst %.c,$O/%.o,$(CORE) $(EVIDENCE) agent/sealroomd.c agent/sealroom.c $(wildcard agent/cmd_*.c))
+
+coverage: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) O=$(abspath $(COV_O)) COVERAGE=1 tests
+	@O=$(abspath $(COV_O)) SWEEP=$${SWEEP:-every-3} tests/unroot.sh -w $(COV_O)/log tests/coverage.sh -j $(JOBS) \
+	  $(UNIT:$O/%=$(COV_O)/%) $(COV_SYSTEM)
+ifdef COVERAGE
+$(COV_OBJ): EXTRA_CFLAGS += --coverage -O0 -U_FORTIFY_SOURCE
+$O/sealroomd $O/sealroom: private LDFLAGS += --coverage
+$(UNIT): private EXTRA_CFLAGS += --coverage
+endif
+
 # --- lint --------------------------------------------------------------------------------------
 lint: deps
 	@$(MAKE) --no-print-directory lint-run
@@ -175,4 +192,4 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/catalog systemd/sealroom.catalog systemd/sealroom.de.catalog
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
-.PHONY: tests check-run asan-run lint-run fuzz fuzz-build fuzz-targets
+.PHONY: tests check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage

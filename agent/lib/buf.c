@@ -35,7 +35,7 @@ void
 buf_clear(struct buf *b)
 {
 	b->len = b->pos = 0;
-	b->bad = false;
+	b->bad = b->starved = false;
 }
 
 bool
@@ -74,7 +74,7 @@ buf_grow(struct buf *b, size_t n)
 		if (cap > b->max)
 			cap = b->max;
 		if ((fresh = malloc(cap)) == NULL) {
-			b->bad = true;
+			b->bad = b->starved = true;
 			return NULL;
 		}
 		if (b->data != NULL) {

@@ -24,6 +24,7 @@ struct buf {
 	size_t cap;
 	size_t max;
 	bool bad;
+	bool starved; /* bad for want of memory, not of room */
 	bool borrowed; /* data belongs to somebody else; read only */
 };
 

@@ -161,12 +161,22 @@ io_read_file(int dir, const char *name, struct buf *b, struct err *e)
 	return 0;
 }
 
-bool
-io_exists(int dir, const char *name)
+int
+io_there(int dir, const char *name, struct err *e)
 {
 	struct stat st;
 
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, ERR_IO, "looking for %s", name);
+}
+
+bool
+io_exists(int dir, const char *name)
+{
+	struct err ignored;
+
+	return io_there(dir, name, &ignored) != 0;
 }
 
 int

@@ -41,7 +41,9 @@ int io_size(int fd, uint64_t *ret, struct err *);
 
 /* Reads a whole file of at most b->max bytes. Absent: -ERR_IO with errno ENOENT kept. */
 int io_read_file(int dir, const char *name, struct buf *b, struct err *);
+/* False only when it is surely not there: what can not be looked at may hold a signature. */
 bool io_exists(int dir, const char *name);
+int io_there(int dir, const char *name, struct err *);           /* 1, 0, -code */
 
 int io_open_dir(int dir, const char *name, struct err *);        /* fd or -code; O_RDONLY, no symlink */
 /* Each new level has this mode, umask or not, and is synced in its parent. */

@@ -54,6 +54,19 @@ audit_say_err(struct audit *a, const char *path, const struct err *e)
 	audit_say(a, e->code == ERR_LOG || e->code == ERR_SIG ? VERDICT_DISPROVEN : VERDICT_UNKNOWN, path, "%s.", e->text);
 }
 
+void
+audit_unread(struct audit *a, const char *path, const char *why)
+{
+	a->unread = true;
+	audit_say(a, VERDICT_UNKNOWN, path, "can not be read: %s.", why);
+}
+
+uint32_t
+audit_lost(const struct audit *a)
+{
+	return a->unread ? VERDICT_UNKNOWN : VERDICT_DISPROVEN;
+}
+
 void *
 audit_grow(void *array, size_t n, size_t *cap, size_t size)
 {
@@ -79,7 +92,7 @@ audit_file(struct audit *a, const char *path, uint64_t *ret_size)
 		else if (errno == ELOOP)
 			audit_say(a, VERDICT_DISPROVEN, path, "is a symbolic link.");
 		else
-			audit_say(a, VERDICT_UNKNOWN, path, "can not be read: %s.", strerror(errno));
+			audit_unread(a, path, strerror(errno));
 		return -1;
 	}
 	if (!S_ISREG(st.st_mode)) {
@@ -102,23 +115,32 @@ audit_read(struct audit *a, const char *path, struct buf *out)
 	if (fd < 0)
 		return false;
 	while ((n = read(fd, block, sizeof(block))) > 0) {
+		if ((size_t)n > out->max - out->len) {
+			audit_say(a, VERDICT_DISPROVEN, path, "is larger than anything that belongs there.");
+			return false;
+		}
 		buf_put(out, block, (size_t)n);
 		if (!buf_ok(out)) {
-			audit_say(a, VERDICT_DISPROVEN, path, "is larger than anything that belongs there.");
+			audit_unread(a, path, strerror(ENOMEM));
 			return false;
 		}
 	}
 	if (n < 0)
-		audit_say(a, VERDICT_UNKNOWN, path, "can not be read: %s.", strerror(errno));
+		audit_unread(a, path, strerror(errno));
 	return n == 0;
 }
 
-bool
+int
 audit_exists(struct audit *a, const char *path)
 {
 	struct stat st;
 
-	return fstatat(a->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (fstatat(a->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	audit_unread(a, path, strerror(errno));
+	return -1;
 }
 
 static int
@@ -147,11 +169,11 @@ audit_list(struct audit *a, const char *path, struct audit_list *ret, struct err
 	*ret = (struct audit_list){ 0 };
 	if (d == NULL) {
 		if (errno != ENOENT)
-			audit_say(a, VERDICT_UNKNOWN, path, "can not be listed: %s.", strerror(errno));
+			audit_unread(a, path, strerror(errno));
 		io_close(&fd);
 		return 0;
 	}
-	while ((de = readdir(d)) != NULL) {
+	while (errno = 0, (de = readdir(d)) != NULL) {
 		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 || is_temporary(de->d_name))
 			continue;
 		if ((p = audit_grow(ret->v, ret->n, &ret->cap, sizeof(*ret->v))) == NULL) {
@@ -161,6 +183,8 @@ audit_list(struct audit *a, const char *path, struct audit_list *ret, struct err
 		ret->v = p;
 		memcpy(ret->v[ret->n++], de->d_name, strlen(de->d_name) + 1);
 	}
+	if (errno != 0)
+		audit_unread(a, path, strerror(errno));
 	closedir(d);
 	if (ret->n > 0)
 		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
@@ -181,7 +205,7 @@ check_file(struct audit *a, const char *path, const struct entry_file *f)
 	if (fd < 0)
 		return;
 	if (hash_fd(fd, 0, UINT64_MAX, hash, &e) < 0) {
-		audit_say(a, VERDICT_UNKNOWN, path, "can not be read: %s.", e.text);
+		audit_unread(a, path, e.text);
 		return;
 	}
 	a->res->files++;
@@ -335,7 +359,11 @@ audit_entry(struct audit *a, uint64_t index, const void *text, size_t len, struc
 	struct entry x;
 	struct err why = { 0 };
 
-	if (entry_parse(text, len, &x, &why) < 0) {
+	if (entry_parse(text, len, &x, &why) == -ERR_MEM) {
+		*e = why;
+		return -ERR_MEM;
+	}
+	if (why.code != ERR_OK) {
 		audit_say(a, VERDICT_DISPROVEN, "evidence/log", "entry %llu: %s.", (unsigned long long)index, why.text);
 		return 0;
 	}
@@ -347,7 +375,7 @@ audit_entry(struct audit *a, uint64_t index, const void *text, size_t len, struc
 
 		snprintf(path, sizeof(path), "evidence/checkpoints/%llu", (unsigned long long)x.heads[i]);
 		if (audit_head_of(a, x.heads[i]) == NULL)
-			audit_say(a, VERDICT_DISPROVEN, path, "is missing or damaged, but entry %llu lists it.",
+			audit_say(a, audit_lost(a), path, "is missing or damaged, but entry %llu lists it.",
 			    (unsigned long long)index);
 	}
 	if (x.type == ENTRY_JOB || x.type == ENTRY_REJECT || x.type == ENTRY_WITHDRAW || x.type == ENTRY_REPEAT)
@@ -444,7 +472,7 @@ check_manifest(struct audit *a, const char *day, size_t jobs)
 		}
 	}
 	if (seen != jobs)
-		audit_say(a, VERDICT_DISPROVEN, path, "names %zu documents, the log %zu of this day.", seen, jobs);
+		audit_say(a, audit_lost(a), path, "names %zu documents, the log %zu of this day.", seen, jobs);
 }
 
 /* The directories of one day: each must be in the log. */

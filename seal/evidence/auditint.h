@@ -58,6 +58,7 @@ struct audit {
 	size_t nbreaks, breaks_cap;
 	uint64_t size; /* entries under the newest checkpoint */
 	bool whole;    /* all of them could be read */
+	bool unread;   /* something could not be read or listed: what is not known may only be unseen */
 };
 
 void audit_say(struct audit *, uint32_t verdict, const char *path, const char *fmt, ...)
@@ -73,7 +74,12 @@ void *audit_grow(void *array, size_t n, size_t *cap, size_t size);
  * false: it could not be, and that was said.
  */
 bool audit_read(struct audit *, const char *path, struct buf *out);
-bool audit_exists(struct audit *, const char *path);
+/* 1, 0; -1: it can not be told, and that was said. */
+int audit_exists(struct audit *, const char *path);
+/* It is there, perhaps, and does not let itself be read: nobody can tell. */
+void audit_unread(struct audit *, const char *path, const char *why);
+/* The verdict on what should be known and is not: a fault of reading is no proof of tampering. */
+uint32_t audit_lost(const struct audit *);
 /* Names in a directory, sorted; those of temporary files are left out. *ret to be freed. 0: also when it is missing. */
 struct audit_list {
 	char (*v)[256];

@@ -49,6 +49,10 @@ read_key(struct audit *a)
 	buf_init(&b, 1024);
 	have = audit_read(a, path, &b);
 	buf_put_u8(&b, 0);
+	if (b.starved) {
+		audit_unread(a, path, strerror(ENOMEM));
+		have = false;
+	}
 	if (have && (!buf_ok(&b) || strlen((const char *)b.data) + 1 != b.len ||
 	                note_key_parse((const char *)b.data, &own, &e) < 0 || b.data[b.len - 2] != '\n')) {
 		audit_say(a, VERDICT_DISPROVEN, path, "is not a log's public key.");
@@ -165,7 +169,7 @@ read_head(struct audit *a)
 		    (unsigned long long)cp.size, (unsigned long long)a->size);
 	snprintf(twin, sizeof(twin), "evidence/checkpoints/%llu", (unsigned long long)cp.size);
 	if (audit_head_of(a, cp.size) == NULL)
-		audit_say(a, VERDICT_DISPROVEN, twin, "is missing or damaged, but " LOG "checkpoint names it.");
+		audit_say(a, audit_lost(a), twin, "is missing or damaged, but " LOG "checkpoint names it.");
 	else if (audit_read(a, twin, &kept) && (kept.len != head.len || memcmp(kept.data, head.data, head.len) != 0))
 		audit_say(a, VERDICT_DISPROVEN, path, "is not the same as %s.", twin);
 	if (cp.size > a->size)
@@ -267,7 +271,8 @@ check_file(struct walk *w, unsigned level, uint64_t n, unsigned width)
 	same_bytes(w->a, path, p, len, level == TILE_ENTRIES ? "the entries of the log" : "the hashes of the entries");
 }
 
-static bool
+/* As audit_exists(). */
+static int
 file_there(struct walk *w, unsigned level, uint64_t n, unsigned width)
 {
 	char path[sizeof(LOG) + TILE_PATH_MAX] = LOG;
@@ -299,7 +304,7 @@ check_partials(struct walk *w, unsigned level, uint64_t n, unsigned width, bool 
 		check_file(w, level, n, (unsigned)v);
 		size = n * TILE_WIDTH + v;
 		if (level == 0 && !full && size < a->size && audit_head_of(a, size) == NULL)
-			audit_say(a, VERDICT_DISPROVEN, path, "was made for a checkpoint, but evidence/checkpoints/%llu is missing.",
+			audit_say(a, audit_lost(a), path, "was made for a checkpoint, but evidence/checkpoints/%llu is missing.",
 			    (unsigned long long)size);
 	}
 	free(l.v);

@@ -696,6 +696,8 @@ entry_format(const struct entry *x, struct buf *out, struct err *e)
 		k->put(&b, (const char *)x + k->offset);
 		buf_put(&b, "\n", 1);
 	}
+	if (b.starved)
+		return err_set(e, ERR_MEM, "log entry");
 	if (!buf_ok(&b))
 		return err_set(e, ERR_LOG, "log entry: longer than %d bytes", ENTRY_MAX);
 	buf_put(out, b.data, b.len);
@@ -781,7 +783,9 @@ entry_parse(const void *text, size_t len, struct entry *ret, struct err *e)
 		return err_set(e, ERR_LOG, "log entry: a line is missing, out of place or malformed");
 	/* one text for one meaning: it must be what we would write */
 	buf_init(&again, ENTRY_MAX);
-	if (entry_format(&x, &again, e) < 0 || again.len != len || memcmp(again.data, text, len) != 0)
+	if (entry_format(&x, &again, e) == -ERR_MEM)
+		return -ERR_MEM;
+	if (!buf_ok(&again) || again.len != len || memcmp(again.data, text, len) != 0)
 		return err_set(e, ERR_LOG, "log entry: not in its canonical form");
 	*ret = x;
 	return 0;

@@ -78,6 +78,8 @@ record_get(int fd, uint64_t off, uint64_t size, uint64_t *ret_index, struct buf 
 	if (crc32c(crc32c(0, sum, sizeof(sum)), body, len) != crc)
 		return 0;
 	buf_put(text, body, len);
+	if (text->starved)
+		return err_set(e, ERR_MEM, "journal");
 	return buf_ok(text) ? 1 : err_set(e, ERR_LOG, "journal: entry is too long for its reader");
 }
 

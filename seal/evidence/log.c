@@ -432,7 +432,9 @@ elog_find_unlisted(struct elog *l, struct err *e)
 	l->nunlisted = 0;
 	for (uint64_t s = listed + 1; s <= l->published && l->nunlisted < UNLISTED_MAX; s++) {
 		snprintf(name, sizeof(name), "%llu", (unsigned long long)s);
-		if (io_exists(l->checkpoints, name))
+		if ((r = io_there(l->checkpoints, name, e)) < 0)
+			return r;
+		if (r == 1)
 			l->unlisted[l->nunlisted++] = s;
 	}
 	return 0;

@@ -275,6 +275,8 @@ tiles_bundle(struct tiles *t, uint64_t n, unsigned width, struct buf *out, struc
 		if ((r = io_pread_full(fd, block, want, at, e)) < 0)
 			return r;
 		buf_put(out, block, want);
+		if (out->starved)
+			return err_set(e, ERR_MEM, "entry bundle");
 		if (!buf_ok(out))
 			return err_set(e, ERR_LOG, "entry bundle %llu is too large", (unsigned long long)n);
 	}
@@ -318,6 +320,8 @@ tiles_entry(struct tiles *t, uint64_t index, struct buf *out, struct err *e)
 	if ((t->bundle_width < width || t->bundle_n != n) && (r = bundle_load(t, n, width, e)) < 0)
 		return r;
 	buf_put(out, t->bundle.data + t->bundle_at[i] + 2, t->bundle_at[i + 1] - t->bundle_at[i] - 2);
+	if (out->starved)
+		return err_set(e, ERR_MEM, "log entry");
 	return buf_ok(out) ? 0 : err_set(e, ERR_LOG, "entry %llu is too long", (unsigned long long)index);
 }
 
@@ -465,12 +469,14 @@ prune_tile(struct tiles *t, unsigned level, uint64_t n, unsigned above, unsigned
 		close(fd);
 		return err_sys(e, ERR_MEM, "log/%s", path);
 	}
-	while (r == 0 && (de = readdir(d)) != NULL) {
+	while (r == 0 && (errno = 0, de = readdir(d)) != NULL) {
 		unsigned long w = strtoul(de->d_name, NULL, 10);
 
 		if (de->d_name[0] != '.' && w > above && w < below)
 			r = io_unlink(fd, de->d_name, e);
 	}
+	if (r == 0 && errno != 0)
+		r = err_sys(e, ERR_IO, "log/%s", path);
 	closedir(d);
 	if (r == 0 && above == 0 && below > TILE_WIDTH && unlinkat(t->dir, path, AT_REMOVEDIR) < 0 &&
 	    errno != ENOENT && errno != ENOTEMPTY)

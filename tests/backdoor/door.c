@@ -192,7 +192,7 @@ deed_foreign(struct err *e)
 {
 	struct page_params p;
 	struct page_result res;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if ((r = page_params_get(&task->params, &p, e)) < 0)
