@@ -403,6 +403,20 @@ has_no_parms(struct pdfin *p, qpdf_oh dict)
 	return qpdf_oh_is_null(p->q, pdfin_key(p, dict, "/DecodeParms"));
 }
 
+/* Filters behind each other that each make a thousand bytes of one: nobody means that. */
+static bool
+grows_twice(struct pdfin *p, qpdf_oh filter)
+{
+	int n = pdfin_items(p, filter), growing = 0;
+
+	for (int i = 0; i < n; i++) {
+		qpdf_oh one = qpdf_oh_get_array_item(p->q, filter, i);
+
+		growing += !pdfin_is(p, one, "/ASCIIHexDecode") && !pdfin_is(p, one, "/ASCII85Decode");
+	}
+	return growing > 1;
+}
+
 int
 pdfin_stream(struct pdfin *p, qpdf_oh stream, size_t max, uint8_t **ret, size_t *len, struct err *e)
 {
@@ -424,7 +438,7 @@ pdfin_stream(struct pdfin *p, qpdf_oh stream, size_t max, uint8_t **ret, size_t 
 	}
 	if (pdfin_is(p, filter, "/FlateDecode") && has_no_parms(p, stream))
 		r = pdfin_inflate(raw, n, max, ret, len, e);
-	else if (n > DECODE_BY_QPDF_MAX)
+	else if (n > DECODE_BY_QPDF_MAX || grows_twice(p, filter))
 		r = err_set(e, ERR_DOC_FOREIGN, "a stream of the PDF is too large for its kind of coding");
 	else
 		r = stream_data(p, stream, qpdf_dl_generalized, ret, len, e);
