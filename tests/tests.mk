@@ -141,9 +141,10 @@ COV_SYSTEM = $(SYSTEM) tests/fault/sweep.sh
 COV_OBJ = $(patsubst %.c,$O/%.o,$(CORE) $(EVIDENCE) agent/sealroomd.c agent/sealroom.c $(wildcard agent/cmd_*.c))
 
 coverage: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) O=$(abspath $(COV_O)) COVERAGE=1 tests
+	@$(MAKE) --no-print-directory -j$(JOBS) O=$(abspath $(COV_O)) COVERAGE=1 coverage-build
 	@O=$(abspath $(COV_O)) SWEEP=$${SWEEP:-every-3} tests/unroot.sh -w $(COV_O)/log tests/coverage.sh -j $(JOBS) \
 	  $(UNIT:$O/%=$(COV_O)/%) $(COV_SYSTEM)
+coverage-build: all $(UNIT) $(HELPER) $O/tests/p11fault.so $O/tests/preflight/Preflight.class
 ifdef COVERAGE
 $(COV_OBJ): EXTRA_CFLAGS += --coverage -O0 -U_FORTIFY_SOURCE
 $O/sealroomd $O/sealroom: private LDFLAGS += --coverage
@@ -192,4 +193,4 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/catalog systemd/sealroom.catalog systemd/sealroom.de.catalog
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
-.PHONY: tests check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage
+.PHONY: tests check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage coverage-build

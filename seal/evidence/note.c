@@ -181,12 +181,13 @@ int
 note_verify(const char *text, size_t len, const struct note_key *keys, size_t nkeys, size_t *ret_body,
     struct err *e)
 {
-	const char *line, *end = text + len, *lf;
+	const char *line, *end, *lf;
 	size_t body = 0, good = 0, lines = 0;
 	int r;
 
 	if ((r = note_split(text, len, &body, e)) < 0)
 		return r;
+	end = text + len;
 	for (line = text + body + 1; line < end; line = lf + 1) {
 		lf = memchr(line, '\n', (size_t)(end - line));
 		if (++lines > NOTE_SIGS_MAX)
