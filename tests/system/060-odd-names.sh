@@ -21,6 +21,13 @@ names=(
 	'-rf'
 	'tab	and   blanks.tif'
 	"$(printf 'x%.0s' $(seq 200)).tif"
+	"$(printf 'y%.0s' $(seq 251)).tif"
+	"$(printf 'ü%.0s' $(seq 125))y.tif"
+	"$(printf '\xff%.0s' $(seq 251)).tif"
+	$'nfd-u\xcc\x88.tif'
+	'what? a <name>: "or" | not*.tif'
+	'aux.'
+	$'\xe2\x80\xaa\xe2\x80\xacinvisible\xe2\x80\x8b.tif'
 )
 for n in "${names[@]}"; do drop "$SCANS/de-schief.tif" "$n"; done
 cd "$W" || exit 70

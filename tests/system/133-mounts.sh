@@ -53,10 +53,10 @@ ok $? "mounted again it is taken up by itself" || daemon_said
 like "$(cat "$LOG")" 'folder post is there again' "which is said, too"
 kill -TERM "$ROOM_PID" && wait "$ROOM_PID"
 umount -l "$R/in"
-timeout 60 unshare -U --map-user=1000 --map-group=1000 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once >>"$LOG" 2>&1
+timeout 60 unshare -U --map-user=1000 --map-group=1000 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once --wait 1 >>"$LOG" 2>&1
 is "$(ls -A "$R/in")" under.tif "nor is it after a start without the mount"
 rm "$R/state/folders/post"
-timeout 60 unshare -U --map-user=1000 --map-group=1000 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once >>"$LOG" 2>&1
+timeout 60 unshare -U --map-user=1000 --map-group=1000 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once --wait 1 >>"$LOG" 2>&1
 held under
 ok $? "until a person says that it is to be a plain directory" || daemon_said
 mount --bind "$R/disk" "$R/in" || bail "a bind mount"
