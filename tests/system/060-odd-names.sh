@@ -5,7 +5,9 @@ need python3 softhsm2-util
 need_program sealroomd
 room_new
 LEVEL=B-B
+RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 room_settings
+"$TOOLS/small-scan" "A NAME" "$W/name.tif"
 names=(
 	$'new\nline.tif'
 	$'esc\e[31mred\a.tif'
@@ -29,7 +31,7 @@ names=(
 	'aux.'
 	$'\xe2\x80\xaa\xe2\x80\xacinvisible\xe2\x80\x8b.tif'
 )
-for n in "${names[@]}"; do drop "$SCANS/de-schief.tif" "$n"; done
+for n in "${names[@]}"; do cp "$W/name.tif" "$R/in/.new" && mv "$R/in/.new" "$R/in/$n"; done
 cd "$W" || exit 70
 room_once
 is $? 0 "files of any name are taken" || daemon_said
@@ -46,8 +48,23 @@ cmd status >"$W/status" 2>&1
 is "$(LC_ALL=C grep -cP '[\x00-\x08\x0b-\x1f\x7f]' "$W/status")" 0 "nor does the status show one raw"
 
 # Same name again, and a name that differs in case only: nothing is overwritten.
-drop "$SCANS/en-letter.tif" no-suffix
-drop "$SCANS/en-turned.tif" NO-SUFFIX
+"$TOOLS/small-scan" "OTHER" "$W/other.tif"
+drop "$W/other.tif" no-suffix
+drop "$W/name.tif" NO-SUFFIX
 room_once
 is "$(find "$R/in/$DONE" -iname 'no-suffix*.pdf' | wc -l)" 3 "a name that is taken gets a number" || note "$(ls "$R/in/$DONE")"
+
+# Long names whose companions need room, and a receipt beside one that is still there.
+long="$(printf 'z%.0s' $(seq 251)).tif"
+for i in 1 2; do
+	printf 'no document %d' "$i" >"$R/in/.new"
+	mv "$R/in/.new" "$R/in/$long"
+	room_once
+done
+is "$(find "$R/in/$ERROR" -name 'zzz*.tif' | wc -l) $(find "$R/in/$ERROR" -name 'zzz*.tif.txt' | wc -l)" "2 2" \
+    "the reason fits beside a document with a name of 255 bytes" || note "$(ls "$R/in/$ERROR")"
+is "$(find "$R/in" -name '*tif' -path "$R/in/$WORK/*")" "" "and no receipt is left"
+drop "$W/other.tif" $'nfd-\xc3\xbc.tif'
+room_once
+is "$(find "$R/in/$DONE" -name 'nfd-* (2).pdf' | wc -l)" 1 "composed or decomposed, it is the same name" || note "$(ls -b "$R/in/$DONE")"
 finish

@@ -8,6 +8,8 @@ room_new
 LEVEL=B-B
 RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 
+PID_anna=
+
 # settings NAME FOLDER_EXTRA EXTRA: $R/NAME.conf, with state, archive and log of its own
 settings() {
 	FOLDER_EXTRA=$2 EXTRA=$3 room_settings

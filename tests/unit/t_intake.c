@@ -13,6 +13,7 @@
 #include "agent/intake.h"
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
+#include "agent/lib/path.h"
 #include "tests/unit/test.h"
 
 static char root[] = "/tmp/t_intake.XXXXXX";
@@ -336,6 +337,21 @@ test_refusals(void)
 	CHECK(spool_empty(), "nothing of all this stays in the spool");
 }
 
+static bool
+known_none(void *ctx, const char *name)
+{
+	(void)ctx;
+	(void)name;
+	return false;
+}
+
+static bool
+known_all(void *ctx, const char *name)
+{
+	(void)ctx;
+	return strcmp(name, "bekannt.tif") == 0;
+}
+
 static void
 test_odd_name(void)
 {
@@ -353,6 +369,84 @@ test_odd_name(void)
 	close(dir);
 }
 
+/* A second receipt of a name that leaves no room for its number. */
+static void
+test_long_name(void)
+{
+	static const struct {
+		const char *name, *sign, *suffix;
+		size_t n;
+	} cases[] = {
+		{ "255 bytes with a suffix", "y", ".tif", 251 },
+		{ "255 bytes without one", "y", "", 255 },
+		{ "signs of two bytes each", "\xc3\xbc", ".jpeg", 125 },
+		{ "a dot and no suffix behind it", "y", ".", 254 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char name[SPOOL_NAME_MAX] = "", work[SPOOL_NAME_MAX] = "";
+		struct intake *in;
+		struct claim c;
+		struct err e;
+		int dir;
+		size_t n;
+
+		for (size_t k = 0; k < cases[i].n; k++)
+			strcat(name, cases[i].sign);
+		strcat(name, cases[i].suffix);
+		for (int k = 0; k < 2; k++) {
+			spill(name, 10 + (size_t)k);
+			in = take(name);
+			if (in == NULL || intake_commit(&in, 0, &c, &dir, &e) < 0)
+				break;
+			strcpy(work, c.work_name);
+			close(dir);
+		}
+		n = strlen(work);
+		CHECK(n > 200 && n <= 255 && strstr(work, " (2)") != NULL && utf8_valid(work, n) &&
+		          strcmp(work + n - strlen(cases[i].suffix), cases[i].suffix) == 0 && faccessat(hot, name, F_OK, 0) < 0,
+		    "%s: the second receipt is as long as may be and keeps its suffix", cases[i].name);
+	}
+	claimed_clear();
+}
+
+/* Two hosts, one folder: whoever renames first has the file. */
+static void
+test_rename(void)
+{
+	struct conf_folder a = folder, b = folder;
+	struct intake *one = NULL, *two = NULL;
+	struct claim c;
+	struct err e;
+	int dir = -1, work;
+
+	a.claim_rename = b.claim_rename = true;
+	a.word_work = "in-arbeit/a";
+	b.word_work = "in-arbeit/b";
+	spill("wettlauf.tif", 10);
+	if (intake_begin(&one, loop, &conf, &spool, &a, hot, "wettlauf.tif", on_copied, NULL, &e) < 0)
+		abort();
+	run(10000);
+	if (intake_begin(&two, loop, &conf, &spool, &b, hot, "wettlauf.tif", on_copied, NULL, &e) < 0)
+		abort();
+	run(10000);
+	CHECK(intake_commit(&two, 0, &c, &dir, &e) == 0 && faccessat(hot, "in-arbeit/b/wettlauf.tif", F_OK, 0) == 0,
+	    "of two that copied a file one gets it");
+	close(dir);
+	CHECK(intake_commit(&one, 0, &c, &dir, &e) < 0 && one == NULL && entries(spool.dir[SPOOL_CLAIMED]) == 1,
+	    "the other one does not: %s", e.text);
+	claimed_clear();
+	if ((work = openat(hot, "in-arbeit/b", O_RDONLY | O_DIRECTORY)) < 0)
+		abort();
+	spill("wettlauf.tif", 11);
+	CHECK(intake_put_back(&b, hot, work, known_none, NULL, &e) == 0 && entries(work) == 0 &&
+	          faccessat(hot, "wettlauf (2).tif", F_OK, 0) == 0 && faccessat(hot, "wettlauf.tif", F_OK, 0) == 0,
+	    "what no job knows of goes back, beside a new file of that name");
+	spill("in-arbeit/b/bekannt.tif", 3);
+	CHECK(intake_put_back(&b, hot, work, known_all, NULL, &e) == 0 && entries(work) == 1, "what a job knows of stays");
+	close(work);
+}
+
 int
 main(void)
 {
@@ -364,6 +458,8 @@ main(void)
 	test_writer();
 	test_refusals();
 	test_odd_name();
+	test_long_name();
+	test_rename();
 	spool_close(&spool);
 	close(hot);
 	loop_free(loop);
