@@ -80,7 +80,7 @@ tests: all $(UNIT) $(HELPER) $(ESCAPE) $(DOOR) $O/tests/p11fault.so $O/tests/clo
 # --- check, asan -----------------------------------------------------------------------------
 # Variables of pkg-config are read before deps ran: so the work is done by a second make.
 JOBS := $(shell n=$$(nproc); [ $$n -gt 2 ] && n=2; echo $$n)
-SCRIPTS = tests/runner.sh tests/cleanup.sh tests/layers.sh tests/flags.sh tests/links.sh tests/words.sh tests/scripts.sh tests/fuzz/fuzz.sh
+SCRIPTS = tests/runner.sh tests/cleanup.sh tests/layers.sh tests/flags.sh tests/links.sh tests/words.sh tests/scripts.sh tests/threats.sh tests/fuzz/fuzz.sh
 SYSTEM = $(sort $(wildcard tests/system/*.sh))
 FAULT = $(sort $(wildcard tests/fault/*.sh))
 ESCAPES = $(sort $(wildcard tests/escape/*.sh))
