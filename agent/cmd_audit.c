@@ -69,6 +69,9 @@ print_result(const struct audit_result *res, bool since)
 	if (res->breaks > 0)
 		printf("%llu times the log went on after a restore (break): what was lost then, this archive can not prove\n",
 		    (unsigned long long)res->breaks);
+	if (res->voids > 0)
+		printf("%llu documents were declared void; sealroom evidence list shows which, and why\n",
+		    (unsigned long long)res->voids);
 	if (res->verdict == VERDICT_PROVEN && !since)
 		printf("that nothing was cut off the end, only a checkpoint kept elsewhere can show: --since\n");
 	printf("%s\n", res->verdict == VERDICT_PROVEN ? "proven" :
@@ -79,10 +82,10 @@ print_result(const struct audit_result *res, bool since)
 static json_t *
 result_json(const struct audit_result *res, const struct report *report)
 {
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "verdict", verdicts[res->verdict], "log",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "verdict", verdicts[res->verdict], "log",
 	    res->origin, "entries", (json_int_t)res->entries, "unpublished", (json_int_t)res->unpublished, "checkpoints",
 	    (json_int_t)res->checkpoints, "jobs", (json_int_t)res->jobs, "files", (json_int_t)res->files, "bytes",
-	    (json_int_t)res->bytes, "breaks", report->breaks, "findings", report->findings);
+	    (json_int_t)res->bytes, "voids", (json_int_t)res->voids, "breaks", report->breaks, "findings", report->findings);
 }
 
 int

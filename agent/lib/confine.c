@@ -139,7 +139,7 @@ allow_prctl(scmp_filter_ctx f)
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && r == 0; i++)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)options[i]));
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)options[i], 0));
 	return r;
 }
 
@@ -149,7 +149,7 @@ allow(scmp_filter_ctx f, int nr)
 	if (nr == SCMP_SYS(prctl))
 		return allow_prctl(f);
 	if (nr == SCMP_SYS(prlimit64)) /* its own limits, nobody else's */
-		return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, 0));
+		return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, 0, 0));
 	return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
 }
 

@@ -382,6 +382,7 @@ audit_entry(struct audit *a, uint64_t index, const void *text, size_t len, struc
 		return final_entry(a, &x, e);
 	if (x.type == ENTRY_BREAK)
 		return break_entry(a, &x, e);
+	a->res->voids += x.type == ENTRY_VOID;
 	return x.type == ENTRY_CONFIG || x.type == ENTRY_KEY ? named_files(a, &x, e) : 0;
 }
 

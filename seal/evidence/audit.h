@@ -52,6 +52,7 @@ struct audit_result {
 	uint64_t bytes;
 	uint64_t findings;
 	uint64_t breaks;      /* entries that say the log goes on after a restore */
+	uint64_t voids;       /* entries that declare a document void */
 };
 
 /* VERDICT_PROVEN: no finding, but what an auditor must know (a break). */

@@ -142,6 +142,7 @@ ok $? "make no seal of it"
 is "$(log_has withdraw)" 2 "one entry more"
 cmd audit "$R/archive" >"$W/out" 2>&1
 is $? 0 "the audit is content" || note "$(cat "$W/out")"
+like "$(cat "$W/out")" '^1 documents were declared void' "and tells of the void"
 
 # --- the socket under bad treatment ----------------------------------------------------------------
 room_start
@@ -181,6 +182,24 @@ is "$(cat "$W/out")" "" "mistakes, half messages, floods and a hundred clients a
 is "$(stat -c %a "$R/control")" 660 "the socket is for owner and group"
 room_stop
 is $? 0 "the daemon ends when told to"
+
+# --- follow --------------------------------------------------------------------------------------
+room_start
+wait_for 30 test -S "$R/control"
+"$BIN/sealroom" --conf "$R/sealroom.conf" --json status --follow >"$W/follow" 2>&1 &
+follower=$!
+PIDS+=("$follower")
+looks() { [ "$(python3 -c '
+import json, sys
+d, t, n = json.JSONDecoder(), open(sys.argv[1]).read().strip(), 0
+while t:
+    o, at = d.raw_decode(t)
+    n, t = n + (o["state"] in ("starting", "running")), t[at:].strip()
+print(n)' "$W/follow" 2>/dev/null || echo 0)" -ge 3 ]; }
+wait_for 30 looks
+ok $? "status --follow looks again and again" || note "$(head -n 20 "$W/follow")"
+kill "$follower"
+room_stop
 
 # --- rights ----------------------------------------------------------------------------------------
 EXTRA='operators = [ "@no-such-group" ];'

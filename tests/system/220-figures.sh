@@ -7,7 +7,7 @@ need_program sealroomd sealroom
 room_new
 STATUS_FILE=true
 FOLDER_EXTRA='language = "de";'
-DONE=fertig HELD=offen ERROR=fehler
+DONE=fertig
 RULES='
   brief : { when = { any = [ "Siegel der Behörde" ]; typos = 1; };
             place = { near = "Siegel der Behörde"; typos = 1; nth = "only"; side = "below"; size = [ "50mm", "20mm" ]; }; seal = "stamp"; };

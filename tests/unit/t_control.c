@@ -184,6 +184,22 @@ test_ask(void)
 	free(odd);
 }
 
+/* Who begins a request and does not end it is hung up on in time, also when a byte drips now and then. */
+static void
+test_dripping(void)
+{
+	int fd = dial(), i;
+	char c;
+
+	for (i = 0; i < 120 && send(fd, "{", 1, MSG_NOSIGNAL) == 1; i++) {
+		if (recv(fd, &c, 1, MSG_DONTWAIT) == 0)
+			break;
+		usleep(500000);
+	}
+	CHECK(i < 120, "a request that does not end has its time (%d ms)", i * 500);
+	close(fd);
+}
+
 static void
 test_raw(void)
 {
@@ -387,6 +403,7 @@ main(void)
 	test_raw();
 	test_descriptors();
 	test_later();
+	test_dripping();
 	test_place(&pid);
 	test_rights();
 	io_remove_tree(AT_FDCWD, root, &e);
