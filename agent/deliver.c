@@ -566,8 +566,9 @@ remove_source(struct deliver *d, struct err *e)
 
 	if (fstat(d->theirs, &held) < 0)
 		return err_sys(e, ERR_IO, "looking at the source");
-	if (fstatat(d->target, release_name(d), &named, AT_SYMLINK_NOFOLLOW) < 0 || named.st_ino != held.st_ino ||
-	    named.st_dev != held.st_dev)
+	if (fstatat(d->target, release_name(d), &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return means_gone(errno) ? elsewhere(d) : err_sys(e, ERR_IO, "looking for the source");
+	if (named.st_ino != held.st_ino || named.st_dev != held.st_dev)
 		return elsewhere(d); /* taken away or replaced while we read */
 	if (unlinkat(d->target, release_name(d), 0) < 0 && errno != ENOENT)
 		return err_sys(e, ERR_IO, "removing the source from the folder");
