@@ -48,9 +48,14 @@ static const int child_calls[] = { CALLS_COMMON, CALLS_NET, -1 };
 static const int child_refused[] = { __NR_ioctl, -1 };
 
 /* What its children may, and to fork, watch and reap them. */
-static const int zygote_calls[] = { CALLS_COMMON, CALLS_NET, __NR_pidfd_open, __NR_pidfd_send_signal, __NR_wait4, __NR_dup2,
-	__NR_close_range, __NR_set_robust_list, __NR_prctl, __NR_prlimit64, __NR_seccomp,
-	__NR_landlock_create_ruleset, __NR_landlock_add_rule, __NR_landlock_restrict_self, -1 };
+#define CALLS_ZYGOTE \
+	CALLS_COMMON, CALLS_NET, __NR_pidfd_open, __NR_wait4, __NR_dup2, __NR_close_range, __NR_set_robust_list, __NR_prctl, \
+	__NR_prlimit64, __NR_seccomp, __NR_landlock_create_ruleset, __NR_landlock_add_rule, __NR_landlock_restrict_self
+
+static const int zygote_calls[] = { CALLS_ZYGOTE, -1 };
+
+/* As a unit it has a uid of its own: the core can not end its children, and it can not signal the core. */
+static const int unit_calls[] = { CALLS_ZYGOTE, __NR_pidfd_send_signal, -1 };
 
 /*
  * resolv.conf is replaced by rename on many a machine, often behind a symlink
@@ -80,6 +85,9 @@ static const struct confine_path child_paths[] = {
 };
 
 static const struct confine fetch_zygote = { .name = "fetch", .paths = zygote_paths, .syscalls = zygote_calls,
+	.refused = child_refused, .allow_fork = true, .socket_families = 1u << AF_INET | 1u << AF_INET6,
+	.fsize_bytes = UINT64_MAX };
+static const struct confine fetch_unit = { .name = "fetch", .paths = zygote_paths, .syscalls = unit_calls,
 	.refused = child_refused, .allow_fork = true, .socket_families = 1u << AF_INET | 1u << AF_INET6,
 	.fsize_bytes = UINT64_MAX };
 static const struct confine fetch_child = { .name = "fetch task", .paths = child_paths, .syscalls = child_calls,
@@ -160,6 +168,7 @@ static const struct task_role fetch_role = { .program = "sealroom-fetch", .role 
 int
 main(int argc, char **argv)
 {
+	struct task_role role = fetch_role;
 	struct err e = { 0 };
 
 	proc_start("sealroom-fetch", WIRE_FD);
@@ -173,7 +182,9 @@ main(int argc, char **argv)
 		log_line(LOG_CRIT, "libssl does not start");
 		return EXIT_FAILURE;
 	}
-	if ((argc == 3 && unit_connect(argv[2], &e) < 0) || task_serve(&fetch_role, &e) < 0) {
+	if (argc == 3)
+		role.zygote = &fetch_unit;
+	if ((argc == 3 && unit_connect(argv[2], &e) < 0) || task_serve(&role, &e) < 0) {
 		log_err(LOG_ERR, "stopped", &e);
 		return EXIT_FAILURE;
 	}

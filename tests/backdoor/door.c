@@ -209,7 +209,7 @@ deed_foreign(struct err *e)
 static int
 deed_lie(struct err *e)
 {
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	buf_init(&b, WIRE_PAYLOAD);
 	for (int i = 0; i < 8; i++)
