@@ -265,6 +265,31 @@ folders_check(struct check *c)
 	}
 }
 
+/* The file itself is made anew each time: it is its directory that must let us. */
+static void
+metrics_check(struct check *c, const struct conf_where *where)
+{
+	struct stat st;
+	char dir[4096];
+
+	if (c->conf->metrics[0] == '\0')
+		return;
+	snprintf(dir, sizeof(dir), "%s", c->conf->metrics);
+	*strrchr(dir, '/') = '\0';
+	directory_check(c, where, "metrics", *dir != '\0' ? dir : "/", &st);
+}
+
+static void
+operators_check(struct check *c, const struct conf_where *where)
+{
+	const struct strings *names = &c->conf->operators;
+
+	for (size_t i = 0; i < names->n; i++)
+		if (names->v[i][0] == '@' ? getgrnam(names->v[i] + 1) == NULL : getpwnam(names->v[i]) == NULL)
+			say(c, MISTAKE, where, "operators: there is no %s on this host: make it, or take it out of the list",
+			    names->v[i]);
+}
+
 static void
 places_check(struct check *c)
 {
@@ -286,6 +311,8 @@ places_check(struct check *c)
 		ours_check(c, &where, "control", dir);
 	else if (*dir != '\0')
 		directory_check(c, &where, "control", dir, &st);
+	metrics_check(c, &where);
+	operators_check(c, &where);
 }
 
 /* --- files ------------------------------------------------------------------------------------- */

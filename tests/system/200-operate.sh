@@ -202,8 +202,11 @@ kill "$follower"
 room_stop
 
 # --- rights ----------------------------------------------------------------------------------------
-EXTRA='operators = [ "@no-such-group" ];'
+EXTRA='operators = [ "@no-such-group" ]; metrics = "/nowhere/sealroom.prom";'
 room_settings
+cmd check >"$W/out" 2>&1
+like "$(cat "$W/out")" 'operators: .*no-such-group' "check names an operator that does not exist"
+like "$(cat "$W/out")" "metrics: '/nowhere'" "and a directory that metrics can not be written to"
 room_once --wait 1
 is $? 78 "an operator that does not exist is a mistake in the settings"
 like "$(tail -n 3 "$LOG")" 'no-such-group' "and named"
