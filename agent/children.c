@@ -40,6 +40,7 @@ enum peer_state { PEER_DOWN, PEER_AWAITED, PEER_GREETING, PEER_SETTING, PEER_REA
 /* A question to a seal process: at most one of each kind at a time. */
 struct question {
 	bool open;
+	bool unasked;                   /* the process was gone before it could be sent */
 	uint32_t ticket;
 	uint64_t timer;
 	sign_cb *sign;
@@ -64,6 +65,7 @@ struct token_peer {
 	struct err why;
 	uint32_t restarts, seq, running;
 	bool reserved;
+	bool unasked;                   /* of the question that was answered last */
 	bool wants_pin;                 /* greeted; its SETTINGS wait for a person's PIN */
 	int pin;                        /* pipe of a PIN on its way; -1 */
 	login_cb *login;                /* who gave it waits */
@@ -262,6 +264,7 @@ answer_question(struct peer *p, const struct err *e, const uint8_t *cms, size_t 
 		return;
 	memset(&p->question, 0, sizeof(p->question));
 	p->reserved = false;
+	p->unasked = q.unasked;
 	loop_timer_del(p->c->loop, q.timer);
 	if (q.sign != NULL)
 		q.sign(q.ctx, e, cms, len, imprint);
@@ -1496,6 +1499,12 @@ children_token_name(const struct token_peer *p)
 	return p->name;
 }
 
+bool
+children_unasked(const struct token_peer *p)
+{
+	return p->unasked;
+}
+
 static void
 on_answer_late(void *ctx)
 {
@@ -1533,6 +1542,7 @@ ask(struct peer *p, enum msg_type type, const struct buf *b, struct question q)
 
 	p->question = q;
 	p->question.open = true;
+	p->question.unasked = !sent;
 	p->question.timer = loop_timer(p->c->loop, sent ? p->c->opts.answer_ms : 0, sent ? on_answer_late : on_ask_failed, p);
 }
 

@@ -122,6 +122,8 @@ void children_hurry(struct children *);
 /* The callback comes once, with an error when the process died or hung. Ends the reservation. */
 void children_sign(struct token_peer *, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN],
     sign_cb *, void *ctx);
+/* During its callback, with an error: the question never left us, so surely nothing was signed. */
+bool children_unasked(const struct token_peer *);
 
 /* NULL until the log's sealroom-seal is ready. */
 const struct ready_seal *children_log_facts(const struct children *);

@@ -85,6 +85,16 @@ attempt_put(struct job *j, uint32_t n, struct err *e)
 	return r;
 }
 
+/* Nobody was asked: there is no orphan to enter. */
+static int
+attempt_undo(struct job *j, struct err *e)
+{
+	if (j->attempt > 1)
+		return attempt_put(j, j->attempt - 1, e);
+	j->attempt = 0;
+	return io_unlink(j->dir, "attempt", e);
+}
+
 /* The token was asked and its answer is lost: its counter may be one ahead of ours. */
 static int
 entry_orphan(struct job *j, struct entry *x, struct err *e)
@@ -333,10 +343,13 @@ on_signed(void *ctx, const struct err *why, const uint8_t *cms, size_t len, cons
 {
 	struct job *j = ctx;
 	struct err e = { 0 };
+	bool unasked = why != NULL && children_unasked(j->token);
 
 	j->busy = false;
 	j->token = NULL; /* the answer ended the reservation */
 	if (why != NULL) {
+		if (unasked && attempt_undo(j, &e) < 0)
+			log_err(LOG_NOTICE, "record attempt", &e); /* then it counts as an orphan */
 		job_trouble(j, why);
 		return;
 	}
