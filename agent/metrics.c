@@ -148,11 +148,11 @@ static void
 value(struct buf *b, const char *name, const char *key1, const char *value1, const char *key2, const char *value2, double v)
 {
 	buf_printf(b, "sealroom_%s", name);
-	if (key1 != NULL) {
+	if (key1 != NULL && value1 != NULL) {
 		buf_printf(b, "{%s=\"", key1);
 		label(b, value1);
 		buf_printf(b, "\"");
-		if (key2 != NULL) {
+		if (key2 != NULL && value2 != NULL) {
 			buf_printf(b, ",%s=\"", key2);
 			label(b, value2);
 			buf_printf(b, "\"");
