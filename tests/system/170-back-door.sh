@@ -5,6 +5,8 @@
 . "$(dirname "$0")/../lib.sh"
 need python3 softhsm2-util nm strings
 need_program sealroomd tests/backdoor/sealroom-scan
+# ... and would be free to do it: with sanitizers there is no filter and no limit of memory.
+[ -z "${SEALROOM_ASAN-}" ] || skip_all "a build with sanitizers has no walls that would hold"
 SIGN='SEALROOM-BACK-DOOR'
 
 # --- the door is in the twin, and nowhere else ------------------------------------------------
@@ -22,8 +24,7 @@ LEVEL=B-B
 RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 SCAN_EXTRA='page_time = "4s"; page_memory = "700MiB";'
 EXTRA='max_jobs = 64;'
-[ -n "${SEALROOM_ASAN-}" ] || p11fault_settings
-room_settings
+p11fault_settings
 export SEALROOM_LIBEXEC=$BIN/tests/backdoor
 "$TOOLS/small-scan" "A GOOD LETTER" "$W/good.tif" || bail "a scan can be made"
 results() { find "$R/in/$DONE" -name 'good*.pdf' 2>/dev/null | wc -l; }
