@@ -23,7 +23,7 @@ main(void)
 {
 	escape_begin();
 	escape_works("the fetcher's zygote", as_zygote);
-	escape_role("the fetcher's zygote", as_zygote, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL);
+	escape_role("the fetcher's zygote", as_zygote, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL | MAY_PIDFD);
 	escape_works("the fetcher's child", as_child);
 	escape_tasks(&fetch_role, MAY_INET | MAY_FCNTL);
 	return escape_end();

@@ -56,6 +56,7 @@ enum {
 	MAY_STAT = 1u << 7,  /* a path's bare existence; Landlock does not govern stat(2) */
 	MAY_DUP = 1u << 8,
 	NOT_A_TASK = 1u << 9, /* has other descriptors than a task's child */
+	MAY_PIDFD = 1u << 10, /* ends its own children by descriptor; in production no other process has its uid */
 };
 
 static struct {
@@ -821,7 +822,7 @@ static const struct attempt {
 	{ "signal the core",                            a_kill_core,            0 },
 	{ "signal a thread of the core",                a_thread_signal,        0 },
 	{ "queue a signal to the core",                 a_queue_signal,         0 },
-	{ "signal the core by a descriptor",            a_pidfd_signal,         0 },
+	{ "signal the core by a descriptor",            a_pidfd_signal,         MAY_PIDFD },
 	{ "have the core signalled by a file",          a_async_signal,         MAY_FCNTL },
 	{ "ask to be traced",                           a_traced,               0 },
 	{ "make itself dumpable",                       a_dumpable,             0 },
