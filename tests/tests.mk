@@ -170,6 +170,11 @@ bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE) $O/tests/b_log $O/tests/b_core
 	@O=$O tests/unroot.sh -w $O/bench tests/bench/run.sh
 
+# What files cost that are made to cost much, and what letters beside them notice of it.
+bench-bombs: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@O=$O tests/unroot.sh tests/bench/bombs.sh
+
 # --- demo, install ---------------------------------------------------------------------------------
 demo: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all $O/tests/within
@@ -193,4 +198,4 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/catalog systemd/sealroom.catalog systemd/sealroom.de.catalog
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
-.PHONY: tests check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage coverage-build
+.PHONY: bench-bombs tests check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage coverage-build
