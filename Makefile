@@ -6,6 +6,7 @@
 #   make check    all tests        make asan   the same under ASan and UBSan
 #   make lint     static checks    make bench  figures
 #   make fuzz     hostile bytes, ten minutes a reader
+#   make torture  every fault at every call, for hours; goes on where it was stopped
 #   make install  DESTDIR, PREFIX  make clean
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:

@@ -896,9 +896,9 @@ watch_idle(const struct watch_set *w, uint32_t *ret_later)
 		const struct folder *f = &w->folders[i];
 		bool held = w->hold > clock_ms();
 
-		*ret_later += f->count[NAME_LATER] + (held ? f->count[NAME_WAITING] : 0) + f->locked;
+		*ret_later += f->count[NAME_LATER] + (held ? f->count[NAME_WAITING] : 0) + (f->dir < 0);
 		if (f->dir < 0)
-			continue; /* nothing can come from it */
+			continue; /* nothing can come from it now; what lies there is put off */
 		if (!f->clean || (f->more > 0 && !held) || (f->count[NAME_WAITING] > 0 && !held) ||
 		    f->count[NAME_OFFERED] + f->count[NAME_BUSY] > 0)
 			idle = false;

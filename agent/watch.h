@@ -88,7 +88,7 @@ void watch_rescan(struct watch_set *);
  * True when a whole scan that began after the last watch_rescan() found nothing
  * that could still be offered soon: nothing within its settle time, offered or
  * busy.  *ret_later: how many were put off, by watch_later() or watch_hold(), or lie in a
- * folder that another agent works with (that is one).
+ * folder that can not be used now - gone, full, another agent's (that is one).
  */
 bool watch_idle(const struct watch_set *, uint32_t *ret_later);
 /* The longest settle time of all folders. */

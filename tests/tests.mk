@@ -166,7 +166,7 @@ lint-run:
 	  --suppress=memleak --suppress=funcArgOrderDifferent \
 	  --suppress=unknownMacro -j $(JOBS) -I. $(wildcard agent/*.c agent/lib/*.c rules/*.c scan/*.c seal/*.c seal/*/*.c) \
 	  $(wildcard tests/*/*.c)
-	shellcheck -x -P SCRIPTDIR -S warning tests/*.sh tests/*/*.sh .ci/run
+	shellcheck -x -P SCRIPTDIR -S warning tests/*.sh tests/*/*.sh tests/fault/torture .ci/run
 	@for p in $(MAN); do mandoc -T lint -W warning $$p || exit 1; done
 	@echo "lint: nothing found"
 
@@ -179,6 +179,12 @@ bench: deps
 bench-bombs: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
 	@O=$O tests/unroot.sh tests/bench/bombs.sh
+
+# --- torture: hours; goes on where it was stopped -------------------------------------------------
+.PHONY: torture
+torture: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@O=$O tests/unroot.sh -w $O/torture tests/fault/torture $O/torture
 
 # --- demo, install ---------------------------------------------------------------------------------
 demo: deps

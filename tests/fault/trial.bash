@@ -93,7 +93,7 @@ short_of_memory() { # from|only n program
 	[ "$1" = only ] || shim+=(SEALROOM_OOM_FROM=1)
 	if [ "$3" = sealroomd ]; then
 		TRACE=("${shim[@]}")
-		room_once --wait 5
+		{ room_once --wait 5; } 2>>"$LOG" # the shell says so when it aborts
 	else
 		mkdir -p "$R/libexec"
 		ln -s "$BIN"/sealroom* "$R/libexec/"
