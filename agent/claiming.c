@@ -7,6 +7,7 @@
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
 
+#include "agent/admit.h"
 #include "agent/core.h"
 #include "agent/deliver.h"
 #include "agent/intake.h"
@@ -178,6 +179,15 @@ commit(struct claiming *k)
 	free(k);
 }
 
+/* Offered again when it changes, now and then, and when its time is up. */
+static void
+put_off_unfinished(struct claiming *k)
+{
+	uint64_t ms = k->folder->incomplete_ms / 8;
+
+	put_off(k, ms < INCOMPLETE_LEAST_MS ? INCOMPLETE_LEAST_MS : ms > INCOMPLETE_MOST_MS ? INCOMPLETE_MOST_MS : ms);
+}
+
 static void
 on_inspected(void *ctx, const struct task_outcome *o)
 {
@@ -190,10 +200,7 @@ on_inspected(void *ctx, const struct task_outcome *o)
 	}
 	incomplete = o->err != NULL && (o->err->code == ERR_DOC_INCOMPLETE || o->err->code == ERR_DOC_EMPTY);
 	if (incomplete && !k->overdue) {
-		/* offered again when it changes, now and then, and when its time is up */
-		uint64_t ms = k->folder->incomplete_ms / 8;
-
-		put_off(k, ms < INCOMPLETE_LEAST_MS ? INCOMPLETE_LEAST_MS : ms > INCOMPLETE_MOST_MS ? INCOMPLETE_MOST_MS : ms);
+		put_off_unfinished(k);
 		return;
 	}
 	if (o->err == NULL) {
@@ -205,6 +212,30 @@ on_inspected(void *ctx, const struct task_outcome *o)
 	commit(k);
 }
 
+/* 0: all that comes with it is in the job; 1: put off, -code. */
+static int
+take_ticket(struct claiming *k, struct err *e)
+{
+	char name[SPOOL_NAME_MAX + sizeof(TICKET_SUFFIX)];
+	bool unfinished = false;
+	struct ticket t;
+	AUTO_BUF b;
+	int r;
+
+	if (k->folder->ticket == TICKET_NONE || ticket_stem(k->name) > 0)
+		return 0;
+	buf_init(&b, TICKET_MAX + 1);
+	snprintf(name, sizeof(name), "%s" TICKET_SUFFIX, k->name);
+	if ((r = intake_ticket(k->in, name, &b, e)) < 0)
+		return r;
+	if (r == 1)
+		(void)ticket_parse(b.data, b.len, &t, &unfinished, e); /* whether it is right is the job's matter */
+	if (k->overdue || (r == 1 ? !unfinished : k->folder->ticket != TICKET_REQUIRED))
+		return 0;
+	put_off_unfinished(k);
+	return 1;
+}
+
 static void
 on_copied(void *ctx, struct intake *in, const struct err *why)
 {
@@ -214,6 +245,7 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 		.deadline_ms = 90000, .fsize = UINT64_MAX };
 	struct err e = { 0 };
 	char id[ID_MAX];
+	int r;
 
 	if (why != NULL) {
 		trouble(k, why);
@@ -225,6 +257,11 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 	}
 	if (seen_has(&c->spool, intake_claim(in), id)) {
 		if (remove_again(k, id, &e) < 0)
+			trouble(k, &e);
+		return;
+	}
+	if ((r = take_ticket(k, &e)) != 0) {
+		if (r < 0)
 			trouble(k, &e);
 		return;
 	}
@@ -274,6 +311,7 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 	struct core *c = ctx;
 	struct err e = { 0 };
 	struct claiming *k;
+	uint64_t wait;
 
 	if (pause_has(c, f->folder, NULL)) {
 		watch_later(c->watch, f->folder, f->name, LATER_MS);
@@ -281,6 +319,10 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 	}
 	if (!c->log_ready || c->stopping || c->next_conf != NULL || claiming_jobs(c) + c->claims_running >= c->conf->max_jobs) {
 		watch_hold(c->watch, f->folder, f->name, c->log_ready ? FULL_MS : STARTING_MS);
+		return;
+	}
+	if ((wait = admit_wait_ms(c, f)) > 0) {
+		watch_later(c->watch, f->folder, f->name, wait);
 		return;
 	}
 	if ((k = calloc(1, sizeof(*k))) == NULL) {

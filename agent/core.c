@@ -30,7 +30,7 @@ job_add(struct core *c, const struct claim *claim, enum spool_state state, int d
 	j->folder = conf_folder(c->conf, claim->folder);
 	j->state = state;
 	j->dir = dir;
-	j->out = j->side = -1;
+	j->out = j->side = j->earlier = -1;
 	j->log_from = claim->log_size;
 	j->backoff_ms = JOB_BACKOFF_MS;
 	j->moved_ms = clock_ms();
@@ -65,9 +65,11 @@ job_free(struct job *j)
 	render_forget(j);
 	io_close(&j->out);
 	io_close(&j->side);
+	io_close(&j->earlier);
 	io_close(&j->dir);
 	free(j->plan);
 	free(j->judged);
+	free(j->ticket);
 	free(j);
 }
 

@@ -31,6 +31,7 @@
 #include "agent/children.h"
 #include "agent/spool.h"
 
+struct ticket;
 struct watch_set;
 struct alarms;
 struct metrics;
@@ -98,6 +99,11 @@ struct job {
 	bool aside;                /* its copy is not what was claimed: nothing is done with it */
 	bool stalled;              /* in trouble since it last moved on: --once does not wait for it for ever */
 	bool withdrawn;            /* its record `withdrawn` is there: no seal any more */
+	bool admitted;             /* admit.c has looked at it, in this run */
+	char other[ID_MAX];        /* the earlier job that its refusal, question or repetition is about; "" */
+	int earlier;               /* that one's directory in the archive, to be handed out again; -1 */
+	char earlier_path[ARCHIVE_PATH_MAX];
+	struct ticket *ticket;     /* read by admit_ticket() */
 	bool was_held;             /* its receipt is gone with that */
 	enum { RECEIPT_UNSEEN, RECEIPT_SEEN, RECEIPT_GONE } receipt;
 	dev_t receipt_dev;         /* of the folder in which it was seen */
@@ -219,6 +225,8 @@ void outcome_hold(struct job *, const struct err *why, const struct compose_resu
 void outcome_refused_step(struct job *);
 /* Takes back what lies in held/, then refuses it as withdrawn. */
 void outcome_unhold_withdrawn(struct job *);
+/* The same document under the same reference again: hands out what job id got, and logs `repeat`. */
+void outcome_repeat(struct job *, const char *id);
 void outcome_held_step(struct job *);
 /* A person's decision on a held job. */
 struct decision {

@@ -17,16 +17,18 @@
 #include "agent/deliver.h"
 #include "agent/hot.h"
 #include "agent/messages.h"
+#include "agent/ticket.h"
 
 #define BLOCK (256u * 1024)
-#define FILES_MAX 3        /* original, note, picture */
+#define FILES_MAX 5        /* original, note, picture, ticket, result */
+#define RECORD_TEXT_MAX (512u * 1024)
 #define SAME_NAME_MAX 9999 /* "Brief (9999).pdf" */
 #define NOTE_MAX 16384
 #define FOLDED_MAX 1024
 
 struct file {
-	const char *from;          /* in the job's directory; NULL: the note */
-	const char *ending;        /* of the companion: "", ".txt", ".png" */
+	const char *from;          /* in the job's directory; NULL: the note, or the result */
+	const char *ending;        /* of the companion: "", ".txt", ".png", ".ticket", ".json" */
 	char name[SPOOL_NAME_MAX]; /* in the folder */
 };
 
@@ -48,6 +50,9 @@ struct deliver {
 	struct file file[FILES_MAX];
 	size_t nfiles, at_file;
 	char *note;                /* text of NAME.txt */
+	json_t *json;              /* the result, for its text */
+	char *result;              /* text of NAME.json; NULL: none */
+	int sealed;                /* directory of sealed.pdf */
 	bool chosen_now;           /* the names were chosen in this run: what stands there is not ours */
 	bool placing;              /* a temporary file of ours stands in the target */
 
@@ -203,16 +208,34 @@ record_json(const struct deliver *d)
 
 	for (size_t i = 0; i < d->nfiles; i++)
 		json_array_append_new(names, json_string(d->file[i].name));
-	return json_pack("{s:i, s:o, s:s}", "v", 1, "names", names, "note", d->note != NULL ? d->note : "");
+	return json_pack("{s:i, s:o, s:s, s:s*}", "v", 1, "names", names, "note", d->note != NULL ? d->note : "", "json",
+	    d->result);
+}
+
+/* The result names the document beside which it lies. */
+static int
+make_result(struct deliver *d, struct err *e)
+{
+	if (d->json == NULL)
+		return 0;
+	free(d->result);
+	d->result = json_object_set_new(d->json, "file", json_string(d->file[0].name)) < 0 ? NULL :
+	                                                                                     json_dumps(d->json, JSON_INDENT(1));
+	return d->result == NULL ? err_set(e, ERR_MEM, "result") : 0;
 }
 
 /* Replaced only when somebody took a name between our choice and our file. */
 static int
-record_write(const struct deliver *d, struct err *e)
+record_write(struct deliver *d, struct err *e)
 {
-	json_t *j = record_json(d);
-	AUTO_FREE char *text = j != NULL ? json_dumps(j, JSON_INDENT(1)) : NULL;
+	AUTO_FREE char *text = NULL;
+	json_t *j;
+	int r;
 
+	if ((r = make_result(d, e)) < 0)
+		return r;
+	j = record_json(d);
+	text = j != NULL ? json_dumps(j, JSON_INDENT(1)) : NULL;
 	json_decref(j);
 	if (text == NULL)
 		return err_set(e, ERR_MEM, "record of a delivery");
@@ -223,14 +246,18 @@ static int
 record_parse(struct deliver *d, const struct buf *b)
 {
 	json_t *j = json_loadb((const char *)b->data, b->len, 0, NULL), *names = NULL;
-	const char *note = NULL, *name;
+	const char *note = NULL, *name, *result = NULL;
 	int v = 0, r = -1;
 
-	if (j != NULL && json_unpack(j, "{s:i, s:o, s:s}", "v", &v, "names", &names, "note", &note) == 0 && v == 1 &&
+	if (j != NULL && json_unpack(j, "{s:i, s:o, s:s, s?s}", "v", &v, "names", &names, "note", &note, "json", &result) == 0 &&
+	    v == 1 &&
 	    json_array_size(names) > 0 && json_array_size(names) <= FILES_MAX) {
 		d->nfiles = json_array_size(names);
 		free(d->note);
-		r = (d->note = strdup(note)) != NULL ? 0 : -1;
+		free(d->result);
+		d->note = strdup(note);
+		d->result = result != NULL ? strdup(result) : NULL;
+		r = d->note != NULL && (result == NULL || d->result != NULL) ? 0 : -1;
 		for (size_t i = 0; i < d->nfiles; i++) {
 			name = json_string_value(json_array_get(names, i));
 			if (name == NULL || *name == '\0' || strchr(name, '/') != NULL ||
@@ -250,7 +277,7 @@ record_read(struct deliver *d, struct err *e)
 {
 	AUTO_BUF b;
 
-	buf_init(&b, 64 * 1024);
+	buf_init(&b, RECORD_TEXT_MAX);
 	if (!io_exists(d->job, record_name(d)))
 		return 0;
 	if (record_get(d->job, record_name(d), &b, e) < 0)
@@ -278,20 +305,33 @@ make_note(struct deliver *d, struct err *e)
 /* --- beginning --------------------------------------------------------------------------- */
 
 static void
+list_file(struct deliver *d, size_t *n, const char *from, const char *ending)
+{
+	d->file[*n].from = from;
+	d->file[(*n)++].ending = ending;
+}
+
+/* After the record was read, which knows whether there was a result. */
+static void
 list_files(struct deliver *d)
 {
 	size_t n = 0;
 
 	if (d->kind == DELIVER_RESULT) {
-		d->file[n++] = (struct file){ .from = "sealed.pdf", .ending = "" };
+		list_file(d, &n, "sealed.pdf", "");
 	} else {
-		d->file[n++] = (struct file){ .from = "source", .ending = "" };
-		d->file[n++] = (struct file){ .from = NULL, .ending = ".txt" };
-		d->file[n] = (struct file){ .from = "picture.png", .ending = ".png" };
-		if (d->kind == DELIVER_HELD && io_exists(d->job, "picture.png"))
-			n++;
+		list_file(d, &n, "source", "");
+		list_file(d, &n, NULL, ".txt");
+		if (d->kind != DELIVER_REFUSED && io_exists(d->job, "picture.png"))
+			list_file(d, &n, "picture.png", ".png");
+		/* one that was too long was left in the folder */
+		if (d->claim.ticket.has && d->claim.ticket.size <= TICKET_MAX)
+			list_file(d, &n, "ticket", TICKET_SUFFIX);
 	}
-	d->nfiles = n;
+	if (d->json != NULL || d->result != NULL)
+		list_file(d, &n, NULL, ".json");
+	if (d->nfiles == 0 || d->nfiles > n)
+		d->nfiles = n; /* a record of an earlier release has fewer */
 }
 
 static int
@@ -301,9 +341,9 @@ prepare(struct deliver *d, struct err *e)
 
 	if ((d->target = hot_open_sub(d->hot, sub_word(d), e)) < 0)
 		return d->target;
-	list_files(d);
 	if ((r = record_read(d, e)) < 0)
 		return r;
+	list_files(d);
 	if (r == 0) {
 		if (d->kind == DELIVER_UNHOLD)
 			return 1; /* nothing was put there, or all is back already */
@@ -326,10 +366,12 @@ temp_name(const struct deliver *d, char dst[64])
 static int
 open_ours(struct deliver *d, const struct file *f, struct err *e)
 {
+	const char *text = strcmp(f->ending, ".json") == 0 ? d->result : d->note;
+
 	io_close(&d->ours);
 	if (f->from == NULL)
-		d->ours = io_memfd("note", d->note, strlen(d->note), e);
-	else if ((d->ours = openat(d->job, f->from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) < 0)
+		d->ours = io_memfd("note", text, strlen(text), e);
+	else if ((d->ours = openat(d->kind == DELIVER_RESULT && d->sealed >= 0 ? d->sealed : d->job, f->from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) < 0)
 		return err_sys(e, ERR_IO, "job's %s", f->from);
 	if (d->ours < 0)
 		return d->ours;
@@ -619,8 +661,11 @@ deliver_free(struct deliver *d)
 	io_close(&d->ours);
 	io_close(&d->theirs);
 	io_close(&d->target);
+	io_close(&d->sealed);
 	io_close(&d->job);
 	io_close(&d->hot);
+	json_decref(d->json);
+	free(d->result);
 	free(d->note);
 	free(d);
 }
@@ -672,13 +717,15 @@ deliver_begin(struct deliver **ret, struct loop *loop, const struct deliver_req 
 	d->kind = req->kind;
 	d->folder = req->folder;
 	d->claim = *req->claim;
-	d->target = d->ours = d->theirs = d->job = -1;
+	d->target = d->ours = d->theirs = d->job = d->sealed = -1;
+	d->json = json_incref(req->json);
 	copy_text(d->wanted, sizeof(d->wanted), req->wanted);
 	copy_text(d->word, sizeof(d->word), req->word);
 	copy_text(d->say, sizeof(d->say), req->say);
 	if (req->why != NULL)
 		d->why = *req->why;
-	if ((d->hot = fcntl(req->hot, F_DUPFD_CLOEXEC, 3)) < 0 ||
+	if ((req->sealed_dir != NULL && (d->sealed = fcntl(*req->sealed_dir, F_DUPFD_CLOEXEC, 3)) < 0) ||
+	    (d->hot = fcntl(req->hot, F_DUPFD_CLOEXEC, 3)) < 0 ||
 	    (job && (d->job = fcntl(req->job_dir, F_DUPFD_CLOEXEC, 3)) < 0)) {
 		r = err_sys(e, ERR_IO, "folder %s", req->folder->name);
 		deliver_free(d);

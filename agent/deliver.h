@@ -7,6 +7,8 @@
  *	DELIVER_RESULT   sealed.pdf           -> done/  NAME.pdf, or the name the rule wants
  *	DELIVER_REFUSED  source               -> error/ NAME and NAME.txt
  *	DELIVER_HELD     source, picture.png  -> held/  NAME, NAME.txt and, if the job has one, NAME.png
+ *	                 and to each of these NAME.json, when a result is given, and to the
+ *	                 last two NAME.ticket, when the job has one
  *	DELIVER_UNHOLD   takes back from held/ what DELIVER_HELD put there and nobody changed
  *	DELIVER_RELEASE  removes the sender's copy: work/work_name or name, whichever still is the claim's
  *
@@ -28,6 +30,8 @@
 #ifndef SEALROOM_DELIVER_H
 #define SEALROOM_DELIVER_H
 
+#include <jansson.h>
+
 #include "agent/lib/err.h"
 #include "agent/lib/loop.h"
 #include "agent/spool.h"
@@ -46,6 +50,8 @@ struct deliver_req {
 	const char *wanted;               /* RESULT: name a rule wants; "" or NULL: NAME.pdf */
 	const struct err *why;            /* REFUSED, HELD: code, page, detail; copied */
 	const char *word;                 /* HELD: compose_result.hold_word; "" or NULL */
+	json_t *json;                     /* all but RELEASE: the result for programs; it gets "file", the name chosen; or NULL */
+	const int *sealed_dir;            /* RESULT: where sealed.pdf lies instead, duplicated; or NULL */
 	const char *say;                  /* HELD, REFUSED: own words of a rule or a person; "" or NULL */
 };
 

@@ -24,6 +24,8 @@ struct intake {
 	int hot, from;        /* the folder; the sender's file, with our lease on it */
 	int job, copy;        /* incoming/J; its `source` */
 	struct hot_stamp stamp;
+	char ticket[SPOOL_NAME_MAX + 8];
+	struct hot_stamp ticket_stamp;
 	bool made;            /* incoming/J is there */
 	bool leased, broken;
 	uint64_t at;          /* bytes copied */
@@ -153,7 +155,12 @@ check_unchanged(struct intake *in, struct err *e)
 	hot_stamp(&st, &named);
 	if (!hot_same(&held, &in->stamp) || !hot_same(&named, &in->stamp))
 		return err_set(e, ERR_IO, "changed while it was copied");
-	return 0;
+	if (!in->claim.ticket.has)
+		return 0;
+	if (fstatat(in->hot, in->ticket, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, ERR_IO, "looking at its ticket");
+	hot_stamp(&st, &named);
+	return hot_same(&named, &in->ticket_stamp) ? 0 : err_set(e, ERR_IO, "its ticket was changed in this moment");
 }
 
 /* --- copying, a step a turn -------------------------------------------------------------- */
@@ -316,6 +323,51 @@ intake_drop(struct intake **in)
 	intake_free(in);
 	if (made)
 		remove_job(spool, id);
+}
+
+/* --- the ticket -------------------------------------------------------------------------- */
+
+/* At most b->max bytes: one that is longer is refused, and how long it is does not matter. */
+static int
+ticket_read(int fd, struct buf *b, uint64_t size, struct err *e)
+{
+	size_t n = size < b->max ? (size_t)size : b->max;
+	AUTO_FREE char *text = malloc(n + 1);
+	int r;
+
+	if (text == NULL)
+		return err_set(e, ERR_MEM, "ticket");
+	if ((r = io_pread_full(fd, text, n, 0, e)) < 0)
+		return r;
+	buf_put(b, text, n);
+	return buf_ok(b) ? 0 : err_set(e, ERR_MEM, "ticket");
+}
+
+int
+intake_ticket(struct intake *in, const char *name, struct buf *ret, struct err *e)
+{
+	struct claim *c = &in->claim;
+	struct stat st;
+	AUTO_FD fd = hot_open_file(in->hot, name, &st, e);
+	int r;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : fd;
+	if (strlen(name) >= sizeof(in->ticket))
+		return err_set(e, ERR_IO, "name of its ticket is too long");
+	if (hot_lease(fd) == HOT_WRITER)
+		return err_set(e, ERR_IO, "its ticket is open for writing");
+	hot_stamp(&st, &in->ticket_stamp);
+	if ((r = ticket_read(fd, ret, in->ticket_stamp.size, e)) < 0 ||
+	    (r = record_put(in->job, "ticket", ret->data, ret->len, e)) < 0)
+		return r;
+	strcpy(in->ticket, name);
+	c->ticket.has = true;
+	c->ticket.size = in->ticket_stamp.size;
+	c->ticket.mtime_ns = in->ticket_stamp.mtime_ns;
+	c->ticket.owner = st.st_uid;
+	hash_bytes(ret->data, ret->len, c->ticket.hash);
+	return 1;
 }
 
 /* --- commit ------------------------------------------------------------------------------ */

@@ -60,6 +60,12 @@ int intake_begin_passed(struct intake **ret, struct loop *, const struct conf *,
 const struct claim *intake_claim(const struct intake *); /* log_size and work_name come with the commit */
 const struct conf_folder *intake_folder(const struct intake *);
 int intake_source(const struct intake *);                /* the copy, read only; the intake's */
+/*
+ * The ticket that came with it: 1 read into ret (its max says how much; what is
+ * longer is cut) and put into the job, 0 there is none.  It must be unchanged at
+ * the commit, like the document.
+ */
+int intake_ticket(struct intake *, const char *name, struct buf *ret, struct err *);
 /* The sender changed it, or wants to: drop it and ask again later. */
 bool intake_broken(struct intake *);
 

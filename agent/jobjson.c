@@ -5,6 +5,7 @@
 #include "agent/lib/clock.h"
 #include "agent/lib/path.h"
 
+#include "agent/admit.h"
 #include "agent/sealing.h"
 
 static json_t *
@@ -35,6 +36,23 @@ j_source(const struct job *j)
 	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:I}", "name", shown, "name_escaped", escaped, "type",
 	    doc_kind_name(j->inspect.kind), "size", (json_int_t)j->claim.size, "sha256", j_hash(j->claim.hash),
 	    "mtime", j_time(j->claim.mtime_ns / 1000), "owner_uid", (json_int_t)j->claim.owner);
+}
+
+/* The exact bytes, so that what was asked for is proven with the document; sha256 is that of the text. */
+static json_t *
+j_ticket(const struct job *j, struct err *e)
+{
+	json_t *o;
+	AUTO_BUF b;
+
+	buf_init(&b, TICKET_MAX + 1);
+	if (record_get(j->dir, "ticket", &b, e) < 0)
+		return NULL;
+	o = json_pack("{s:I, s:o, s:o}", "owner_uid", (json_int_t)j->claim.ticket.owner, "sha256",
+	    j_hash(j->claim.ticket.hash), "text", json_stringn((const char *)b.data, b.len));
+	if (o == NULL)
+		err_set(e, ERR_MEM, "job.json");
+	return o;
 }
 
 static double
@@ -85,7 +103,8 @@ int
 jobjson_build(struct job *j, char **ret_text, struct err *e)
 {
 	struct prep p;
-	json_t *o;
+	json_t *o, *ticket;
+	char same[ID_MAX];
 	int r;
 
 	if ((r = prep_get(j, "prep", &p, e)) < 0)
@@ -94,6 +113,15 @@ jobjson_build(struct job *j, char **ret_text, struct err *e)
 	    "folder", j->claim.folder, "source", j_source(j), "salt", j->claim.salt, "received",
 	    j_time(j->claim.received_us), "rule", j->plan->rule, "rule_sha256", j_hash(j->plan->rule_hash), "pages",
 	    (int)j->plan->pages, "values", j_values(j->plan), "place", j_place(j->plan), "seal", j_seal(j, &p));
+	if (o != NULL && admit_same_as(j, same))
+		json_object_set_new(o, "same_as", json_string(same));
+	if (o != NULL && j->claim.ticket.has) {
+		if ((ticket = j_ticket(j, e)) == NULL) {
+			json_decref(o);
+			return -(int)e->code;
+		}
+		json_object_set_new(o, "ticket", ticket);
+	}
 	if (o != NULL)
 		*ret_text = json_dumps(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
 	json_decref(o);

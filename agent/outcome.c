@@ -12,6 +12,7 @@
 #include "rules/pagefile.h"
 #include "seal/evidence/entry.h"
 
+#include "agent/admit.h"
 #include "agent/deliver.h"
 #include "agent/events.h"
 #include "agent/journal.h"
@@ -381,6 +382,7 @@ void
 outcome_log(struct job *j)
 {
 	struct entry x = { .type = ENTRY_JOB };
+	const struct ticket *t;
 	struct err e = { 0 };
 	int r;
 
@@ -390,7 +392,8 @@ outcome_log(struct job *j)
 	}
 	r = logbook_once(j, &x, NULL, entry_job, &e);
 
-	if (r == 1 && ((r = event_job(j, &e)) < 0 || (r = seen_put(&j->core->spool, &j->claim, &e)) < 0 ||
+	if (r == 1 && ((r = event_job(j, &e)) < 0 || (r = admit_ticket(j, &t, &e)) < 0 ||
+	        (r = seen_put(&j->core->spool, &j->claim, t != NULL ? t->reference : "", &e)) < 0 ||
 	        (r = job_move(j, SPOOL_LOGGED, &e)) < 0))
 		r = -(int)e.code;
 	if (r < 0)
@@ -400,6 +403,26 @@ outcome_log(struct job *j)
 }
 
 /* --- deliver, release, clean ----------------------------------------------------------- */
+
+/* Only a ticket has a program behind it that reads one. */
+static int
+deliver_json(struct job *j, enum deliver_kind kind, const struct question_record *q, json_t **ret, struct err *e)
+{
+	char path[ARCHIVE_PATH_MAX];
+
+	*ret = NULL;
+	if (!j->claim.ticket.has || kind == DELIVER_RELEASE || kind == DELIVER_UNHOLD)
+		return 0;
+	archive_path(j->claim.id, j->claim.received_us, path);
+	if (kind == DELIVER_RESULT && j->earlier >= 0)
+		*ret = resultjson_sealed(j, j->other, j->earlier, j->earlier_path, e);
+	else if (kind == DELIVER_RESULT)
+		*ret = resultjson_sealed(j, j->claim.id, j->dir, path, e);
+	else
+		*ret = resultjson_reason(j, kind == DELIVER_HELD ? "held" :
+		    q->why.code == ERR_DOC_WITHDRAWN ? "withdrawn" : "refused", q, e);
+	return *ret != NULL ? 0 : -(int)e->code;
+}
 
 static int
 deliver_start(struct job *j, enum deliver_kind kind, const struct question_record *q, deliver_cb *cb, struct err *e)
@@ -412,16 +435,23 @@ deliver_start(struct job *j, enum deliver_kind kind, const struct question_recor
 		return err_set(e, ERR_CONF, "folder %s is not in the settings any more", j->claim.folder);
 	if ((req.hot = watch_dir(j->core->watch, j->folder)) < 0)
 		return err_set(e, ERR_IO, "folder %s is not there", j->folder->path);
-	if (kind == DELIVER_RESULT)
+	if (j->earlier >= 0)
+		req.sealed_dir = &j->earlier;
+	if (kind == DELIVER_RESULT && j->earlier >= 0)
+		req.wanted = j->ticket != NULL ? j->ticket->name : "";
+	else if (kind == DELIVER_RESULT)
 		req.wanted = j->planned ? j->plan->name : "";
 	if (q != NULL) {
 		req.why = &q->why;
 		req.word = q->word;
 		req.say = q->say;
 	}
+	if ((r = deliver_json(j, kind, q, &req.json, e)) < 0)
+		return r;
 	j->busy = true;
 	if ((r = deliver_begin(&d, j->core->loop, &req, cb, j, e)) < 0)
 		j->busy = false;
+	json_decref(req.json);
 	return r;
 }
 
@@ -500,6 +530,7 @@ outcome_refuse(struct job *j, const struct err *why)
 	struct question_record q = { .n = 1, .why = *why };
 	struct err e = { 0 };
 
+	snprintf(q.word, sizeof(q.word), "%s", j->other);
 	if (why->code == ERR_DOC_REFUSED || why->code == ERR_DOC_WITHDRAWN)
 		snprintf(q.say, sizeof(q.say), "%s", why->text);
 	if (question_put(j, "reason", &q, NULL, &e) < 0 || job_move(j, SPOOL_REFUSED, &e) < 0) {
@@ -577,6 +608,8 @@ event_question(struct job *j, const char *type, const struct question_record *q,
 	    "page", (int)q->why.page, "question", (int)q->n), e);
 }
 
+static void repeat_step(struct job *);
+
 void
 outcome_refused_step(struct job *j)
 {
@@ -587,6 +620,10 @@ outcome_refused_step(struct job *j)
 	bool withdrawn;
 	int r;
 
+	if (io_exists(j->dir, "repeat")) {
+		repeat_step(j);
+		return;
+	}
 	if ((r = question_get(j->dir, "reason", &q, &e)) == 0) {
 		withdrawn = q.why.code == ERR_DOC_WITHDRAWN;
 		x.type = withdrawn ? ENTRY_WITHDRAW : ENTRY_REJECT;
@@ -598,6 +635,102 @@ outcome_refused_step(struct job *j)
 	if (r == 1 && (r = event_question(j, entry_type_word(x.type), &q, &e)) == 0)
 		r = w.quiet ? deliver_start(j, DELIVER_RELEASE, NULL, on_refused_released, &e) :
 		              deliver_start(j, DELIVER_REFUSED, &q, on_refused_there, &e);
+	if (r < 0)
+		job_trouble(j, &e);
+}
+
+/* --- the same once more ---------------------------------------------------------------- */
+
+void
+outcome_repeat(struct job *j, const char *id)
+{
+	struct err e = { 0 };
+
+	if (io_replace(j->dir, "repeat", id, ID_LEN, 0600, &e) < 0 || job_move(j, SPOOL_REFUSED, &e) < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	log_line(LOG_NOTICE, "job %s: the same document and reference as job %s; its result is handed out again",
+	    j->claim.id, id);
+	job_step_soon(j, 0);
+}
+
+/* Its id says when it came; around midnight its directory may be that of the day before. */
+static int
+earlier_open(struct job *j, struct err *e)
+{
+	char id[ID_MAX];
+	AUTO_BUF b;
+	int r;
+
+	if (j->earlier >= 0)
+		return 0;
+	buf_init(&b, ID_LEN);
+	if ((r = record_get(j->dir, "repeat", &b, e)) < 0)
+		return r;
+	memcpy(id, b.data, b.len);
+	id[b.len] = '\0';
+	if (!id_valid(id))
+		return err_set(e, ERR_IO, "record repeat is damaged");
+	memcpy(j->other, id, ID_MAX);
+	for (int64_t back = 0; j->earlier < 0 && back <= 60; back += 60) {
+		archive_path(id, id_time_us(id) - back * 1000000, j->earlier_path);
+		j->earlier = path_open(archive_dir(j->core->archive), j->earlier_path, O_RDONLY | O_DIRECTORY);
+	}
+	return j->earlier >= 0 ? 0 : err_sys(e, ERR_ARCHIVE, "job %s, which is to be handed out again, is not in the archive", id);
+}
+
+static int
+entry_repeat(struct job *j, struct entry *x, struct err *e)
+{
+	(void)e;
+	logbook_job(j->core, j, x);
+	snprintf(x->text, sizeof(x->text), "the result of job %s", j->other);
+	return 0;
+}
+
+static void
+on_repeat_released(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	if (why != NULL)
+		job_trouble(j, why);
+	else if (job_move(j, SPOOL_RELEASED, &e) < 0)
+		job_trouble(j, &e);
+	else
+		job_step(j);
+}
+
+static void
+on_repeat_there(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	if (why != NULL)
+		job_trouble(j, why);
+	else if (deliver_start(j, DELIVER_RELEASE, NULL, on_repeat_released, &e) < 0)
+		job_trouble(j, &e);
+}
+
+static void
+repeat_step(struct job *j)
+{
+	struct entry x = { .type = ENTRY_REPEAT };
+	const struct ticket *t;
+	struct err e = { 0 };
+	int r;
+
+	if ((r = earlier_open(j, &e)) == 0 && (r = admit_ticket(j, &t, &e)) == 0 &&
+	    (r = logbook_once(j, &x, NULL, entry_repeat, &e)) == 0)
+		return;
+	if (r == 1 && ((r = event(j, "repeat", json_pack("{s:s}", "repeats", j->other), &e)) < 0 ||
+	        (r = deliver_start(j, DELIVER_RESULT, NULL, on_repeat_there, &e)) < 0))
+		r = -(int)e.code;
 	if (r < 0)
 		job_trouble(j, &e);
 }
@@ -647,6 +780,9 @@ hold_with(struct job *j, const struct err *why)
 
 	memset(&q, 0, sizeof(q));
 	q.why = *why;
+	snprintf(q.word, sizeof(q.word), "%s", j->other);
+	if (why->code == ERR_TICKET_HOLD)
+		snprintf(q.say, sizeof(q.say), "%s", why->text);
 	if (plan != NULL) {
 		snprintf(q.word, sizeof(q.word), "%s", plan->hold_word);
 		snprintf(q.rule, sizeof(q.rule), "%s", plan->rule);

@@ -26,4 +26,12 @@ struct question_record {
 };
 int question_get(int job_dir, const char *record, struct question_record *, struct err *);
 
+/*
+ * resultjson.c: the result for the program that sent a ticket; a new reference
+ * or NULL.  id, dir (job.json and sealed.pdf) and path in the archive are those
+ * of the job that was sealed: this one, or an earlier.
+ */
+json_t *resultjson_sealed(struct job *, const char *id, int dir, const char *path, struct err *);
+json_t *resultjson_reason(struct job *, const char *status, const struct question_record *, struct err *);
+
 #endif

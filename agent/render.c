@@ -11,6 +11,7 @@
 #include "agent/lib/path.h"
 #include "rules/pagefile.h"
 
+#include "agent/admit.h"
 #include "agent/core.h"
 #include "agent/metrics.h"
 
@@ -502,7 +503,8 @@ read_back_start(struct job *j, struct err *e)
 
 /*
  * Composing happens in a child that has seen the document: the rule it names
- * must be one of this folder's, and the seal that rule's.
+ * must be one of this folder's, and the seal that rule's or the one that the
+ * ticket asks for and the folder allows.
  */
 static int
 check_plan(const struct job *j, struct err *e)
@@ -513,8 +515,10 @@ check_plan(const struct job *j, struct err *e)
 		return err_set(e, ERR_DOC_CRASH, "composing made %u pages of %u", p->pages, j->inspect.pages);
 	for (size_t i = 0; i < j->folder->nrules; i++) {
 		const struct conf_rule *r = j->folder->rules[i];
+		const char *seal = j->ticket != NULL && j->ticket->seal[0] != '\0' ? j->ticket->seal :
+		    r->seal != NULL ? r->seal->name : "";
 
-		if (strcmp(r->name, p->rule) == 0 && r->seal != NULL && strcmp(r->seal->name, p->seal) == 0 &&
+		if (strcmp(r->name, p->rule) == 0 && r->seal != NULL && strcmp(seal, p->seal) == 0 &&
 		    memcmp(r->hash, p->rule_hash, HASH_LEN) == 0)
 			return 0;
 	}
@@ -571,6 +575,22 @@ compose_out_max(const struct job *j)
 }
 
 static int
+compose_ticket(struct job *j, struct compose_params *p, struct err *e)
+{
+	const struct ticket *t;
+	int r;
+
+	if ((r = admit_ticket(j, &t, e)) < 0 || t == NULL)
+		return r;
+	memcpy(p->want_rule, t->rule, sizeof(p->want_rule));
+	memcpy(p->want_seal, t->seal, sizeof(p->want_seal));
+	snprintf(p->want_name, sizeof(p->want_name), "%s", t->name);
+	p->nfields = t->nfields;
+	memcpy(p->fields, t->fields, sizeof(p->fields));
+	return 0;
+}
+
+static int
 compose_start(struct job *j, struct err *e)
 {
 	struct job_task t = { .kind = TASK_COMPOSE, .out = &j->out, .as_mib = COMPOSE_MIB, .page = give_page,
@@ -600,6 +620,8 @@ compose_start(struct job *j, struct err *e)
 		p.force_x = d.x;
 		p.force_y = d.y;
 	}
+	if ((r = compose_ticket(j, &p, e)) < 0)
+		return r;
 	compose_params_put(&b, &p);
 	if ((source = open_source(j, e)) < 0)
 		return source;
@@ -620,6 +642,8 @@ render_step(struct job *j)
 		job_trouble(j, &e);
 		return;
 	}
+	if (!admit(j))
+		return;
 	if (eng == NULL) {
 		err_set(&j->why, ERR_CHILD, "sealroom-scan is not ready");
 		job_step_soon(j, READER_POLL_MS);

@@ -9,6 +9,7 @@
 #include "agent/lib/path.h"
 #include "rules/rules.h"
 
+#include "agent/admit.h"
 #include "agent/clockwatch.h"
 #include "agent/outcome.h"
 #include "agent/sealing.h"
@@ -133,7 +134,17 @@ struct line_ctx {
 	char text[MSG_TEXT_MAX];
 };
 
-/* {org} {time:...} {received:...} {id} {rule} {folder} {find.NAME} of a stamp's line. */
+/* A field that the ticket lacks is empty: the stamp is the same for all documents. */
+static const char *
+field_value(const struct job *j, const char *key)
+{
+	for (uint32_t i = 0; j->ticket != NULL && i < j->ticket->nfields; i++)
+		if (strcmp(j->ticket->fields[i].key, key) == 0)
+			return j->ticket->fields[i].value;
+	return "";
+}
+
+/* {org} {time:...} {received:...} {id} {rule} {folder} {find.NAME} {ticket.KEY} of a stamp's line. */
 static const char *
 line_value(void *ctx, const char *variable, const char *format)
 {
@@ -152,6 +163,8 @@ line_value(void *ctx, const char *variable, const char *format)
 		return name_time(j->seal_time_us, format, l->text, sizeof(l->text)) ? l->text : NULL;
 	if (strcmp(variable, "received") == 0)
 		return name_time(j->claim.received_us, format, l->text, sizeof(l->text)) ? l->text : NULL;
+	if (strncmp(variable, "ticket.", 7) == 0)
+		return field_value(j, variable + 7);
 	if (strncmp(variable, "find.", 5) == 0)
 		for (uint32_t i = 0; i < j->plan->nvalues; i++)
 			if (strcmp(j->plan->values[i].key, variable + 5) == 0)
@@ -382,6 +395,7 @@ field_start(struct job *j, const struct conf_seal *seal, struct err *e)
 {
 	struct job_task t = { .kind = TASK_FIELD, .out = &j->out, .as_mib = DOCUMENT_MIB, .cpu_s = 60,
 		.deadline_ms = 90000 };
+	const struct ticket *ticket;
 	struct field_params p;
 	AUTO_FD doc = openat(j->dir, "doc.pdf", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	AUTO_BUF b;
@@ -390,7 +404,7 @@ field_start(struct job *j, const struct conf_seal *seal, struct err *e)
 	buf_init(&b, WIRE_PAYLOAD);
 	if (doc < 0)
 		return err_sys(e, ERR_IO, "doc.pdf");
-	if ((r = field_params_make(j, seal, &p, e)) < 0)
+	if ((r = admit_ticket(j, &ticket, e)) < 0 || (r = field_params_make(j, seal, &p, e)) < 0)
 		return r;
 	field_params_put(&b, &p);
 	t.params = &b;

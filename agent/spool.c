@@ -245,6 +245,34 @@ record_get(int job_dir, const char *name, struct buf *b, struct err *e)
 
 /* --- claim ---------------------------------------------------------------------------- */
 
+static json_t *
+ticket_json(const struct claim *c)
+{
+	char hash[HASH_HEX];
+
+	hash_hex(c->ticket.hash, hash);
+	return json_pack("{s:I, s:I, s:s, s:I}", "size", (json_int_t)c->ticket.size, "mtime_ns",
+	    (json_int_t)c->ticket.mtime_ns, "sha256", hash, "owner", (json_int_t)c->ticket.owner);
+}
+
+static int
+ticket_from(const json_t *t, struct claim *c)
+{
+	json_int_t size, mtime, owner;
+	const char *hash;
+
+	if (t == NULL)
+		return 0;
+	if (json_unpack((json_t *)(uintptr_t)t, "{s:I, s:I, s:s, s:I}", "size", &size, "mtime_ns", &mtime, "sha256", &hash,
+	        "owner", &owner) < 0 || hash_from_hex(hash, c->ticket.hash) < 0)
+		return -1;
+	c->ticket.has = true;
+	c->ticket.size = (uint64_t)size;
+	c->ticket.mtime_ns = mtime;
+	c->ticket.owner = (uid_t)owner;
+	return 0;
+}
+
 int
 claim_put(int job_dir, const struct claim *c, struct err *e)
 {
@@ -260,6 +288,8 @@ claim_put(int job_dir, const struct claim *c, struct err *e)
 	    (json_int_t)c->mtime_ns, "sha256", hash, "owner", (json_int_t)c->owner, "received_us",
 	    (json_int_t)c->received_us, "log_size", (json_int_t)c->log_size, "salt", c->salt, "work_ino",
 	    (json_int_t)c->work_ino);
+	if (j != NULL && c->ticket.has)
+		json_object_set_new(j, "ticket", ticket_json(c));
 	if (j != NULL)
 		text = json_dumps(j, JSON_INDENT(1));
 	json_decref(j);
@@ -305,7 +335,8 @@ claim_parse(const char *text, size_t len, struct claim *c)
 	        &work_ino) == 0 &&
 	    v == 1 && id_valid(id) && strlen(folder) < sizeof(c->folder) && strlen(salt) == sizeof(c->salt) - 1 &&
 	    hash_from_hex(hash, c->hash) == 0 && unescape(name, c->name, sizeof(c->name)) == 0 &&
-	    unescape(work, c->work_name, sizeof(c->work_name)) == 0) {
+	    unescape(work, c->work_name, sizeof(c->work_name)) == 0 &&
+	    ticket_from(json_object_get(j, "ticket"), c) == 0) {
 		memcpy(c->id, id, ID_MAX);
 		strcpy(c->folder, folder);
 		strcpy(c->salt, salt);
@@ -373,32 +404,88 @@ seen_name(const struct claim *c, char out[HASH_HEX])
 	hash_hex(id, out);
 }
 
+#define SEEN_NAME_MAX (HASH_HEX + 2)
+
+static void
+seen_more(enum seen_kind kind, const struct claim *c, const char *reference, char out[SEEN_NAME_MAX])
+{
+	static const char letters[] = { [SEEN_BYTES] = 'd', [SEEN_REFERENCE] = 'r', [SEEN_BOTH] = 's' };
+	uint8_t hash[HASH_LEN];
+	char hex[HASH_HEX];
+	AUTO_BUF b;
+
+	buf_init(&b, 4096);
+	buf_put_str(&b, c->folder);
+	if (kind != SEEN_BYTES)
+		buf_put_str(&b, reference);
+	if (kind != SEEN_REFERENCE)
+		buf_put(&b, c->hash, HASH_LEN);
+	hash_bytes(b.data, b.len, hash);
+	hash_hex(hash, hex);
+	snprintf(out, SEEN_NAME_MAX, "%c-%s", letters[kind], hex);
+}
+
+/* Durable with the file's own name, which comes last; empty after a power cut, it counts for nothing. The first job stays. */
+static int
+seen_link(const struct spool *s, int fd, enum seen_kind kind, const struct claim *c, const char *reference, struct err *e)
+{
+	char name[SEEN_NAME_MAX];
+
+	seen_more(kind, c, reference, name);
+	return io_exists(s->seen, name) ? 0 : io_link_fd(s->seen, name, fd, e);
+}
+
 int
-seen_put(const struct spool *s, const struct claim *c, struct err *e)
+seen_put(const struct spool *s, const struct claim *c, const char *reference, struct err *e)
 {
 	char name[HASH_HEX];
+	AUTO_FD fd = -1;
 	int r;
 
 	seen_name(c, name);
-	r = io_put(s->seen, name, c->id, ID_LEN, 0600, e);
-	/* a crash after it was put: the same job comes by again */
-	return r < 0 && errno == EEXIST && io_exists(s->seen, name) ? 0 : r;
+	if (io_exists(s->seen, name)) /* a crash after it was put: the same job comes by again */
+		return io_sync(s->seen, e);
+	if ((fd = io_tmpfile(s->seen, e)) < 0)
+		return fd;
+	if ((r = io_write_full(fd, c->id, ID_LEN, e)) < 0 ||
+	    (r = seen_link(s, fd, SEEN_BYTES, c, NULL, e)) < 0)
+		return r;
+	if (*reference != '\0' && ((r = seen_link(s, fd, SEEN_REFERENCE, c, reference, e)) < 0 ||
+	                              (r = seen_link(s, fd, SEEN_BOTH, c, reference, e)) < 0))
+		return r;
+	return io_put_fd(s->seen, name, fd, e);
 }
 
-bool
-seen_has(const struct spool *s, const struct claim *c, char ret_id[ID_MAX])
+static bool
+seen_read(const struct spool *s, const char *name, char ret_id[ID_MAX])
 {
-	char name[HASH_HEX];
 	struct err e;
 	AUTO_BUF b;
 
-	seen_name(c, name);
 	buf_init(&b, ID_LEN);
 	if (io_read_file(s->seen, name, &b, &e) < 0 || b.len != ID_LEN)
 		return false;
 	memcpy(ret_id, b.data, ID_LEN);
 	ret_id[ID_LEN] = '\0';
 	return true;
+}
+
+bool
+seen_has(const struct spool *s, const struct claim *c, char ret_id[ID_MAX])
+{
+	char name[HASH_HEX];
+
+	seen_name(c, name);
+	return seen_read(s, name, ret_id);
+}
+
+bool
+seen_find(const struct spool *s, enum seen_kind kind, const struct claim *c, const char *reference, char ret_id[ID_MAX])
+{
+	char name[SEEN_NAME_MAX];
+
+	seen_more(kind, c, reference, name);
+	return seen_read(s, name, ret_id) && id_valid(ret_id);
 }
 
 int

@@ -80,6 +80,13 @@ struct claim {
 	uid_t owner;
 	int64_t received_us;
 	uint64_t log_size;              /* tree size when claimed: where a search for entries begins */
+	struct {                        /* NAME.ticket, in file `ticket` */
+		bool has;
+		uint64_t size;
+		int64_t mtime_ns;
+		uint8_t hash[HASH_LEN];
+		uid_t owner;
+	} ticket;
 	char salt[33];                  /* 32 hex digits, for hashed names in the log */
 };
 int claim_put(int job_dir, const struct claim *, struct err *);
@@ -89,8 +96,15 @@ void claim_salt(const struct claim *, uint8_t out[16]);
 /* SHA-256 over folder, name, size, mtime and hash: the delivery's identity. */
 void claim_identity(const struct claim *, uint8_t out[HASH_LEN]);
 
-/* state/seen: identities already logged, kept 90 days. */
-int seen_put(const struct spool *, const struct claim *, struct err *);
+/*
+ * state/seen: identities already logged, kept 90 days.  With each come more names
+ * of the same file, which holds the job's id: d-... for the bytes in this folder,
+ * and for a ticket's reference r-..., and s-... for the two together.
+ */
+int seen_put(const struct spool *, const struct claim *, const char *reference, struct err *);
+enum seen_kind { SEEN_BYTES, SEEN_REFERENCE, SEEN_BOTH };
+/* The first job that was sealed with these bytes, or this reference, in the claim's folder. */
+bool seen_find(const struct spool *, enum seen_kind, const struct claim *, const char *reference, char ret_id[ID_MAX]);
 bool seen_has(const struct spool *, const struct claim *, char ret_id[ID_MAX]);
 int seen_expire(const struct spool *, struct err *);
 

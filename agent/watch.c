@@ -906,6 +906,24 @@ watch_idle(const struct watch_set *w, uint32_t *ret_later)
 	return idle;
 }
 
+int
+watch_quiet(struct watch_set *w, const struct conf_folder *c, const char *text)
+{
+	struct folder *f = folder_of(w, c);
+	struct name *n;
+	struct stat st;
+
+	if (f == NULL || f->dir < 0)
+		return 0;
+	if (fstatat(f->dir, text, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? -1 : 0;
+	if ((n = look(f, text)) == NULL || n->state == NAME_BUSY)
+		return 0;
+	if (n->state == NAME_ODD)
+		return 1;
+	return clock_ms() - n->since >= f->settle_ms && (name_quiet(f, n, &st) || n->state == NAME_ODD);
+}
+
 uint64_t
 watch_settle_ms(const struct watch_set *w)
 {

@@ -91,6 +91,11 @@ void watch_rescan(struct watch_set *);
  * folder that can not be used now - gone, full, another agent's (that is one).
  */
 bool watch_idle(const struct watch_set *, uint32_t *ret_later);
+/*
+ * Another name of the folder: 1 quiet for its settle time, or nothing to wait for
+ * (a link, unreadable); 0 still changing or not known yet; -1 not there.
+ */
+int watch_quiet(struct watch_set *, const struct conf_folder *, const char *name);
 /* The longest settle time of all folders. */
 uint64_t watch_settle_ms(const struct watch_set *);
 

@@ -78,6 +78,9 @@ struct conf_seal {
 	struct conf_look look;
 };
 
+enum ticket_want { TICKET_NONE, TICKET_OPTIONAL, TICKET_REQUIRED };
+enum duplicates { DUPLICATES_SEAL, DUPLICATES_HOLD, DUPLICATES_REFUSE };
+
 enum place_side { SIDE_RIGHT, SIDE_LEFT, SIDE_ABOVE, SIDE_BELOW };
 enum place_nth { NTH_FIRST, NTH_LAST, NTH_ONLY, NTH_NUMBER };
 enum place_else { ELSE_HOLD, ELSE_CORNER, ELSE_INVISIBLE };
@@ -158,6 +161,9 @@ struct conf_folder {
 	bool claim_rename;      /* several hosts share the folder: the first to rename has it */
 	mode_t give_mode;
 	bool status_file;       /* Stand.txt, Status.txt */
+	struct strings allow;   /* users and @groups whose files are taken; none: all */
+	uint32_t ticket;        /* enum ticket_want */
+	uint32_t duplicates;    /* enum duplicates: the same bytes once more */
 	bool log_names_plain;   /* log_names = "plain": file names stand unhashed in the log */
 	/* names of the folders inside path, by language; with claim_rename work is WORD/HOST */
 	const char *word_work, *word_done, *word_held, *word_error;

@@ -196,6 +196,8 @@ variable_check(void *ctx, const char *variable, const char *format)
 		snprintf(u->why, sizeof(u->why), "rule %s has no find \"%s\"", u->rule->name, variable + 5);
 		return NULL;
 	}
+	if (strncmp(variable, "ticket.", 7) == 0 && variable[7] != '\0' && format == NULL)
+		return ""; /* whether a ticket has it is seen when it comes */
 	for (const char *const *k = u->known; *k != NULL; k++) {
 		if (strcmp(*k, variable) == 0) {
 			if (format == NULL || (time && name_time_valid(format)))

@@ -28,6 +28,22 @@ forced_place(const struct decision *d)
 	return d->force != NULL && d->force->force_at != 0;
 }
 
+/* A ticket names the rule: its words need not be on the pages, all else holds. */
+static bool
+wanted_rule(const struct decision *d)
+{
+	return d->force != NULL && d->force->want_rule[0] != '\0' && !forced_rule(d);
+}
+
+static const struct conf_seal *
+wanted_seal(const struct decision *d)
+{
+	for (size_t i = 0; d->force != NULL && i < d->folder->nseals; i++)
+		if (strcmp(d->folder->seals[i]->name, d->force->want_seal) == 0)
+			return d->folder->seals[i];
+	return NULL;
+}
+
 /* The first reason to hold is the one that is told. */
 static void hold(struct decision *, enum err_code, const char *word, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -111,10 +127,10 @@ rule_choose(struct decision *d, const struct conf_rule **ret, struct err *e)
 		const struct conf_rule *r = d->folder->rules[i];
 		int there;
 
-		if (forced_rule(d)) {
-			if (strcmp(r->name, d->force->force_rule) == 0) {
+		if (forced_rule(d) || wanted_rule(d)) {
+			if (strcmp(r->name, forced_rule(d) ? d->force->force_rule : d->force->want_rule) == 0) {
 				explain_rule(d->explain, r->name);
-				explain_matched(d->explain, true, "a person chose it");
+				explain_matched(d->explain, true, forced_rule(d) ? "a person chose it" : "the ticket names it");
 				*ret = r;
 				return 0;
 			}
@@ -296,6 +312,15 @@ place_run(struct decision *d, const struct conf_rule *r, struct err *e)
 	return 0;
 }
 
+static const char *
+field_get(const struct decision *d, const char *key)
+{
+	for (uint32_t i = 0; d->force != NULL && i < d->force->nfields; i++)
+		if (strcmp(d->force->fields[i].key, key) == 0)
+			return d->force->fields[i].value;
+	return NULL;
+}
+
 /* --- name --------------------------------------------------------------------------------- */
 
 static const char *
@@ -306,6 +331,8 @@ variable_value(void *ctx, const char *variable, const char *format)
 
 	if (strncmp(variable, "find.", 5) == 0)
 		value = value_get(d, variable + 5);
+	else if (strncmp(variable, "ticket.", 7) == 0)
+		value = field_get(d, variable + 7);
 	else if (strcmp(variable, "received") == 0)
 		value = name_time(d->tokens.doc->received_us, format == NULL ? "%Y-%m-%d" : format, d->time, sizeof(d->time))
 		    ? d->time
@@ -344,6 +371,11 @@ name_run(struct decision *d, const struct conf_rule *r)
 	char name[2 * MSG_TEXT_MAX];
 	struct err e = { 0 };
 
+	if (d->force != NULL && d->force->want_name[0] != '\0') {
+		name_legal(d->force->want_name, d->ret->name, sizeof(d->ret->name));
+		explain_text(d->explain, "name", d->ret->name);
+		return;
+	}
 	if (*r->result_name == '\0')
 		return;
 	snprintf(n.stem, sizeof(n.stem), "%.*s", (int)(stem < sizeof(n.stem) ? stem : sizeof(n.stem) - 1), source);
@@ -358,6 +390,7 @@ name_run(struct decision *d, const struct conf_rule *r)
 static int
 rule_apply(struct decision *d, const struct conf_rule *r, struct err *e)
 {
+	const struct conf_seal *seal = wanted_seal(d) != NULL ? wanted_seal(d) : r->seal;
 	int rc;
 
 	snprintf(d->ret->rule, sizeof(d->ret->rule), "%s", r->name);
@@ -368,8 +401,8 @@ rule_apply(struct decision *d, const struct conf_rule *r, struct err *e)
 		hold(d, ERR_RULE_HOLD, "", "%s%s", why, forced_place(d) ? " (a place alone is not enough: name a rule too)" : "");
 		return 0;
 	}
-	snprintf(d->ret->seal, sizeof(d->ret->seal), "%s", r->seal->name);
-	explain_text(d->explain, "seal", r->seal->name);
+	snprintf(d->ret->seal, sizeof(d->ret->seal), "%s", seal->name);
+	explain_text(d->explain, "seal", seal->name);
 	if ((rc = finds_run(d, r, e)) < 0 || (rc = place_run(d, r, e)) < 0)
 		return rc;
 	if (d->ret->hold == 0)
@@ -388,9 +421,10 @@ decide(struct decision *d, struct err *e)
 	if (rule != NULL)
 		return rule_apply(d, rule, e);
 	explain_rule_done(d->explain);
-	if (forced_rule(d))
-		hold(d, ERR_RULE_NONE, d->force->force_rule, "folder '%s' has no rule '%s'", d->folder->name,
-		    d->force->force_rule);
+	if (forced_rule(d) || wanted_rule(d))
+		hold(d, ERR_RULE_NONE, forced_rule(d) ? d->force->force_rule : d->force->want_rule,
+		    "folder '%s' has no rule '%s'", d->folder->name,
+		    forced_rule(d) ? d->force->force_rule : d->force->want_rule);
 	else
 		hold(d, ERR_RULE_NONE, "", "none of the %zu rules of folder '%s' applies", d->folder->nrules, d->folder->name);
 	return 0;

@@ -214,6 +214,8 @@ static const char *const levels[]    = { "B-B", "B-T", NULL };
 static const char *const sides[]     = { "right", "left", "above", "below", NULL };
 static const char *const claims[]    = { "copy", "rename", NULL };
 static const char *const starts[]    = { "spawn", "connect", NULL };
+static const char *const tickets[]   = { "none", "optional", "required", NULL };
+static const char *const duplicate[] = { "seal", "hold", "refuse", NULL };
 static const char *const log_names[] = { "hashed", "plain", NULL };
 
 /* --- the table ------------------------------------------------------------------------- */
@@ -240,6 +242,9 @@ static const struct conf_key folder_keys[] = {
 	{ "incomplete_max", KEY_TIME,   AT(incomplete_ms),   20, H(24 * 30),"24h",    "an unfinished file is given up after this time", NULL },
 	{ "poll",           KEY_OWN,    0,                   0, 0,          "",       "the folder is read anew this often; default: 30s, 10s on a network file system; \"always\": as on one, \"never\": as on a local one", &own_poll },
 	{ "claim",          KEY_SWITCH, AT(claim_rename),    0, 0,          "copy",   "\"copy\", or \"rename\" when several hosts take from this folder", claims },
+	{ "allow",          KEY_TEXTS,  AT(allow),           0, 100,        "",       "users and @groups whose files are taken, by the file's owner; default: everybody's", NULL },
+	{ "ticket",         KEY_WORD,   AT(ticket),          TICKET_NONE, 0, "none",  "NAME.ticket beside a document: \"none\" is taken, \"optional\" or \"required\"", tickets },
+	{ "duplicates",     KEY_WORD,   AT(duplicates),      DUPLICATES_SEAL, 0, "seal", "the same bytes once more, within 90 days: \"seal\" and say so, \"hold\" or \"refuse\"", duplicate },
 	{ "give",           KEY_GROUP,  0,                   0, 0,          "",       "how results are delivered", &give },
 	{ "status_file",    KEY_BOOL,   AT(status_file),     0, 0,          "true",   "Status.txt or Stand.txt in the folder says what waits, and why", NULL },
 	{ "log_names",      KEY_SWITCH, AT(log_names_plain), 0, 0,          "hashed", "how file names stand in the evidence log: \"hashed\" (salted) or \"plain\"", log_names },

@@ -271,7 +271,7 @@ textlayer_tounicode(struct pdf *p, uint32_t number, const struct tounicode *map,
 	AUTO_BUF b;
 	struct err e = { .code = ERR_OK };
 
-	buf_init(&b, 256 + n * 32);
+	buf_init(&b, 1024 + n * 32); /* what stands round a map of few letters is longer than the map */
 	buf_printf(&b, "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
 	    "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
 	    "/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n"

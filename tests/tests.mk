@@ -207,6 +207,7 @@ install: all
 	install -D -m 644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/sealroom.conf
 	install -D -m 644 systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sealroom.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/catalog systemd/sealroom.catalog systemd/sealroom.de.catalog
+	install -D -m 644 agent/ticket.schema.json $(DESTDIR)$(PREFIX)/share/sealroom/ticket.schema.json
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
 .PHONY: bench-bombs tests check-root check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage coverage-build

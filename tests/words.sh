@@ -6,7 +6,7 @@ need mandoc msgfmt
 
 pages=$(git ls-files '*.[1-8]' 2>/dev/null || find . -name '*.[1-8]' ! -path './build*')
 [ -n "$pages" ] || pages=$(find agent scan seal rules systemd -name '*.[1-8]')
-for p in sealroomd.8 sealroom-scan.8 sealroom-seal.8 sealroom-verify.8 sealroom-fetch.8 sealroom.1 sealroom.conf.5 sealroom-control.7; do
+for p in sealroomd.8 sealroom-scan.8 sealroom-seal.8 sealroom-verify.8 sealroom-fetch.8 sealroom.1 sealroom.conf.5 sealroom-control.7 sealroom-ticket.5; do
 	printf '%s\n' "$pages" | grep -q "/$p$"
 	ok $? "$p is there"
 done

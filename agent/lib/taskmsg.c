@@ -287,6 +287,14 @@ compose_params_put(struct buf *b, const struct compose_params *p)
 	buf_put_u32(b, p->force_page);
 	buf_put_i32(b, p->force_x);
 	buf_put_i32(b, p->force_y);
+	buf_put_str(b, p->want_rule);
+	buf_put_str(b, p->want_seal);
+	buf_put_str(b, p->want_name);
+	buf_put_u32(b, p->nfields);
+	for (uint32_t i = 0; i < p->nfields; i++) {
+		buf_put_str(b, p->fields[i].key);
+		buf_put_str(b, p->fields[i].value);
+	}
 }
 
 int
@@ -307,6 +315,15 @@ compose_params_get(struct buf *b, struct compose_params *ret, struct err *e)
 	p.force_page = buf_get_u32(b);
 	p.force_x = buf_get_i32(b);
 	p.force_y = buf_get_i32(b);
+	text_get(b, p.want_rule, sizeof(p.want_rule));
+	text_get(b, p.want_seal, sizeof(p.want_seal));
+	text_get(b, p.want_name, sizeof(p.want_name));
+	if ((p.nfields = buf_get_u32(b)) > MSG_FIELDS_MAX)
+		return err_set(e, ERR_PEER, "compose parameters: too many fields");
+	for (uint32_t i = 0; i < p.nfields; i++) {
+		text_get(b, p.fields[i].key, sizeof(p.fields[i].key));
+		text_get(b, p.fields[i].value, sizeof(p.fields[i].value));
+	}
 	if ((r = decoded(b, p.kind < DOC_KIND_COUNT && p.pages > 0, "compose parameters", e)) == 0)
 		*ret = p;
 	return r;

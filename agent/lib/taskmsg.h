@@ -26,6 +26,8 @@
 #define MSG_TEXT_MAX 512      /* a line of text: stamp, value, file name (escaped or UTF-8) */
 #define MSG_LINES_MAX 12
 #define MSG_VALUES_MAX 32
+#define MSG_FIELDS_MAX 16     /* of a ticket */
+#define MSG_FIELD_KEY_MAX 32
 #define MSG_CANDIDATES_MAX 32
 #define MSG_REASONS_MAX 24
 #define MSG_NOTE_MAX 1024     /* a signed checkpoint */
@@ -33,6 +35,11 @@
 
 struct box {
 	int32_t x0, y0, x1, y1; /* mpt, reader's view, x0 < x1, y0 < y1 */
+};
+
+struct msg_field {
+	char key[MSG_FIELD_KEY_MAX];
+	char value[MSG_TEXT_MAX];
 };
 
 /* SETTINGS flags */
@@ -138,6 +145,12 @@ struct compose_params {
 	uint32_t force_at;              /* release --at given */
 	uint32_t force_page;
 	int32_t force_x, force_y;       /* mpt, reader's view: the box's top left corner */
+	/* a ticket's words; the core has checked that the folder allows them */
+	char want_rule[MSG_NAME_MAX];   /* this rule, whatever the pages say; "" */
+	char want_seal[MSG_NAME_MAX];   /* instead of the rule's; "" */
+	char want_name[MSG_TEXT_MAX];   /* of the result; "" */
+	uint32_t nfields;
+	struct msg_field fields[MSG_FIELDS_MAX]; /* {ticket.KEY} */
 };
 enum place_mode { PLACE_NONE, PLACE_BOX, PLACE_INVISIBLE };
 struct compose_result {

@@ -202,9 +202,9 @@ test_seen(void)
 	if (spool_open(&s, &conf, &e) < 0)
 		return;
 	CHECK(!seen_has(&s, &a, id), "nothing is seen before it was");
-	CHECK(seen_put(&s, &a, &e) == 0 && seen_has(&s, &a, id) && strcmp(id, a.id) == 0 && !seen_has(&s, &b, id),
+	CHECK(seen_put(&s, &a, "", &e) == 0 && seen_has(&s, &a, id) && strcmp(id, a.id) == 0 && !seen_has(&s, &b, id),
 	    "a delivery that was logged is remembered with its job");
-	CHECK(seen_put(&s, &a, &e) == 0, "saying it again after a crash is fine");
+	CHECK(seen_put(&s, &a, "", &e) == 0, "saying it again after a crash is fine");
 	claim_identity(&a, h);
 	hash_hex(h, name);
 	old[0].tv_sec = old[1].tv_sec = clock_wall_us() / 1000000 - 89 * 86400;

@@ -1,0 +1,112 @@
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/rights.h"
+
+#define GROUPS_MAX 1024
+
+/* A name of digits only is a number; names of users begin otherwise. */
+static bool
+number_of(const char *name, unsigned *ret)
+{
+	char *end;
+	unsigned long n;
+
+	if (!isdigit((unsigned char)*name))
+		return false;
+	errno = 0;
+	n = strtoul(name, &end, 10);
+	*ret = (unsigned)n;
+	return *end == '\0' && errno == 0 && n < UINT32_MAX;
+}
+
+/* 1 found, 0 there is none, -1 errno says why not. */
+static int
+user_id(const char *name, uid_t *ret)
+{
+	const struct passwd *p;
+
+	if (number_of(name, ret))
+		return 1;
+	errno = 0;
+	if ((p = getpwnam(name)) == NULL)
+		return errno == 0 || errno == ENOENT || errno == ESRCH ? 0 : -1;
+	*ret = p->pw_uid;
+	return 1;
+}
+
+static int
+group_id(const char *name, gid_t *ret)
+{
+	const struct group *g;
+
+	if (number_of(name, ret))
+		return 1;
+	errno = 0;
+	if ((g = getgrnam(name)) == NULL)
+		return errno == 0 || errno == ENOENT || errno == ESRCH ? 0 : -1;
+	*ret = g->gr_gid;
+	return 1;
+}
+
+/* Groups of a uid; none for one without a name. */
+static int
+groups_of(uid_t uid, gid_t groups[GROUPS_MAX], int *ret_n)
+{
+	const struct passwd *p;
+
+	*ret_n = 0;
+	errno = 0;
+	if ((p = getpwuid(uid)) == NULL)
+		return errno == 0 || errno == ENOENT || errno == ESRCH ? 0 : -1;
+	*ret_n = GROUPS_MAX;
+	if (getgrouplist(p->pw_name, p->pw_gid, groups, ret_n) < 0)
+		*ret_n = GROUPS_MAX; /* more than that: the first ones */
+	return 0;
+}
+
+static bool
+has_group(const gid_t *groups, int n, gid_t gid)
+{
+	for (int i = 0; i < n; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+int
+rights_allowed(const struct strings *allow, uid_t uid, struct err *e)
+{
+	gid_t groups[GROUPS_MAX], gid;
+	int ngroups = -1, r;
+	uid_t user;
+
+	for (size_t i = 0; i < allow->n; i++) {
+		const char *name = allow->v[i];
+
+		if (*name != '@') {
+			if ((r = user_id(name, &user)) < 0)
+				return err_sys(e, ERR_IO, "looking up user %s", name);
+			if (r > 0 && user == uid)
+				return 1;
+			continue;
+		}
+		if ((r = group_id(name + 1, &gid)) < 0 || (ngroups < 0 && groups_of(uid, groups, &ngroups) < 0))
+			return err_sys(e, ERR_IO, "looking up group %s and its members", name + 1);
+		if (r > 0 && has_group(groups, ngroups, gid))
+			return 1;
+	}
+	return allow->n == 0;
+}
+
+bool
+rights_known(const char *entry)
+{
+	unsigned id;
+
+	return (*entry == '@' ? group_id(entry + 1, &id) : user_id(entry, &id)) != 0;
+}
