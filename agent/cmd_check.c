@@ -27,6 +27,7 @@
 
 #include "agent/children.h"
 #include "agent/cmd.h"
+#include "agent/rights.h"
 #include "agent/hot.h"
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
@@ -247,6 +248,34 @@ folder_writers_check(struct check *c, const struct conf_folder *f)
 		    "structure alone", f->name);
 }
 
+/* allow goes by the owners of files: does this file system know them? */
+static void
+folder_allow_check(struct check *c, const struct conf_folder *f)
+{
+	AUTO_FD dir = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD probe = dir < 0 ? -1 : openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const char *remote = dir < 0 ? NULL : hot_remote(f, dir);
+	struct stat st;
+
+	if (f->allow.n == 0)
+		return;
+	for (size_t i = 0; i < f->allow.n; i++)
+		if (!rights_known(f->allow.v[i]))
+			say(c, MISTAKE, &f->where, "folder %s: allow: there is no %s '%s' on this host", f->name,
+			    f->allow.v[i][0] == '@' ? "group" : "user", f->allow.v[i] + (f->allow.v[i][0] == '@'));
+	if (remote != NULL)
+		say(c, WARNING, &f->where,
+		    "folder %s lies on %s: allow goes by the owner that the mount shows; with uid= or squashing that is one for all",
+		    f->name, remote);
+	else if (probe >= 0 && fstat(probe, &st) == 0 && st.st_uid != geteuid())
+		say(c, WARNING, &f->where, "folder %s: its file system gives every file to user %u: allow tells nobody apart", f->name,
+		    st.st_uid);
+	else
+		say(c, GOOD, &f->where,
+		    "folder %s: allow goes by the owner of files; people who share one account (Samba: force user, guest ok) are one",
+		    f->name);
+}
+
 static void
 folders_check(struct check *c)
 {
@@ -261,6 +290,7 @@ folders_check(struct check *c)
 		folder_group_check(c, f, &st);
 		folder_real_check(c, f);
 		folder_writers_check(c, f);
+		folder_allow_check(c, f);
 		say(c, GOOD, &f->where, "folder %s: %s, %zu rules", f->name, f->path, f->nrules);
 	}
 }

@@ -110,6 +110,14 @@ room_stop
 is $? 0 "the daemon ends when told to"
 
 # None, and not everybody.
+FOLDER_EXTRA='allow = [ "@no-such-group", "no-such-user", "4242" ];'
+settings
+cmd check >"$W/out" 2>&1
+[ $? != 0 ]
+ok $? "check refuses people who are not there" || note "$(cat "$W/out")"
+is "$(grep -c "there is no group 'no-such-group'" "$W/out") $(grep -c "there is no user 'no-such-user'" "$W/out") $(grep -c "'4242'" "$W/out")" "1 1 0" \
+    "and names them"
+like "$(cat "$W/out")" 'people who share one account .* are one' "and says where owners tell nobody apart"
 FOLDER_EXTRA='allow = [ "@4242", "4242" ];'
 settings
 paper mine.tif && drop "$W/mine.tif"
