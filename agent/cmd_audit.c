@@ -88,6 +88,20 @@ result_json(const struct audit_result *res, const struct report *report)
 	    (json_int_t)res->bytes, "voids", (json_int_t)res->voids, "breaks", report->breaks, "findings", report->findings);
 }
 
+/* The tree that was named, or that of the settings. Returns EX_OK or an exit status, the fault told. */
+static int
+open_archive(struct cmd_args *a, int *ret)
+{
+	struct conf *conf = NULL;
+	struct err e = { 0 };
+	int status = a->argc == 2 ? EX_OK : cmd_conf(a, &conf);
+
+	if (status == EX_OK && (*ret = io_open_dir(AT_FDCWD, a->argc == 2 ? a->argv[1] : conf->archive.path, &e)) < 0)
+		status = cmd_fail(a, &e);
+	conf_free(conf);
+	return status;
+}
+
 int
 cmd_audit(struct cmd_args *a)
 {
@@ -99,10 +113,14 @@ cmd_audit(struct cmd_args *a)
 	AUTO_FD dir = -1;
 	int r;
 
-	if (cmd_option(a, "--vkey", &vkey_path) < 0 || cmd_option(a, "--since", &since_path) < 0 || a->argc != 2)
+	if (cmd_option(a, "--vkey", &vkey_path) < 0 || cmd_option(a, "--since", &since_path) < 0 || a->argc > 2)
 		return cmd_usage(a);
+	if ((r = open_archive(a, &dir)) != EX_OK) {
+		json_decref(report.findings);
+		json_decref(report.breaks);
+		return r;
+	}
 	if (read_text(vkey_path, &vkey, &e) < 0 || read_text(since_path, &since, &e) < 0 ||
-	    (dir = r = io_open_dir(AT_FDCWD, a->argv[1], &e)) < 0 ||
 	    audit_run(dir, &(struct audit_options){ vkey, since }, found, &report, &res, &e) < 0) {
 		json_decref(report.findings);
 		json_decref(report.breaks);

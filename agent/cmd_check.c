@@ -32,6 +32,8 @@
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
+#include "agent/peers.h"
+#include "agent/unitcheck.h"
 
 #define WAIT_MS 90000
 #define PROBE_MIB 256
@@ -54,6 +56,7 @@ struct check {
 	const struct conf *conf;
 	struct item *items;
 	size_t n, cap;
+	json_t *dropins; /* [{"unit", "path", "text"}]: files to write for the units */
 	bool started;   /* the processes' own part */
 	struct loop *loop;
 	struct children *children;
@@ -320,6 +323,16 @@ operators_check(struct check *c, const struct conf_where *where)
 			    names->v[i]);
 }
 
+/* Only the keys' user can look there; its unit makes the directory. */
+static bool
+anchor_elsewhere(const struct conf *conf)
+{
+	uid_t uid;
+	struct err e;
+
+	return conf->peers.connect && peers_user(conf->peers.seal_user, &uid, &e) == 0 && uid != geteuid();
+}
+
 static void
 places_check(struct check *c)
 {
@@ -334,7 +347,8 @@ places_check(struct check *c)
 	}
 	ours_check(c, &where, "state", conf->state);
 	space_check(c, &where, "state", conf->state);
-	ours_check(c, &where, "evidence.anchor", conf->evidence.anchor);
+	if (!anchor_elsewhere(conf))
+		ours_check(c, &where, "evidence.anchor", conf->evidence.anchor);
 	snprintf(dir, sizeof(dir), "%s", conf->control);
 	*strrchr(dir, '/') = '\0';
 	if (*dir != '\0' && stat(dir, &st) < 0 && errno == ENOENT)
@@ -634,6 +648,38 @@ processes_check(struct check *c)
 	return r;
 }
 
+/* --- units ------------------------------------------------------------------------------------------- */
+
+static void
+unit_say(void *ctx, const char *unit, const char *text, const char *dropin)
+{
+	struct check *c = ctx;
+	char path[512];
+
+	if (dropin == NULL) {
+		say(c, MISTAKE, &(struct conf_where){ c->conf->path, 0 }, "unit %s: %s", unit, text);
+		return;
+	}
+	snprintf(path, sizeof(path), "/etc/systemd/system/%s.d/sealroom.conf", unit);
+	json_array_append_new(c->dropins, json_pack("{s:s, s:s, s:s}", "unit", unit, "path", path, "text", dropin));
+}
+
+static void
+units_check(struct check *c)
+{
+	const struct conf_where where = { c->conf->path, 0 };
+	uid_t uid;
+	int r;
+
+	if (c->conf->peers.connect && (peers_user(c->conf->peers.seal_user, &uid, &c->err) < 0 ||
+	        peers_user(c->conf->peers.fetch_user, &uid, &c->err) < 0))
+		say(c, MISTAKE, &where, "%s", c->err.text);
+	if ((r = unitcheck(c->conf, &(struct unitcheck_say){ c, unit_say }, &c->err)) < 0)
+		say(c, WARNING, &where, "the units can not be compared: %s", c->err.text);
+	else if (r == 1)
+		say(c, GOOD, &where, "units: compared with these settings");
+}
+
 /* --- as whom ---------------------------------------------------------------------------------------- */
 
 /* false: the processes would run as root, which none of them ever does. */
@@ -665,6 +711,17 @@ become_daemon(struct check *c)
 
 /* --- telling ----------------------------------------------------------------------------------------- */
 
+static void
+dropins_print(const struct check *c)
+{
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(c->dropins, i, d)
+		printf("\nwrite %s (then: systemctl daemon-reload):\n%s\n", json_string_value(json_object_get(d, "path")),
+		    json_string_value(json_object_get(d, "text")));
+}
+
 static int
 report(const struct cmd_args *a, struct check *c)
 {
@@ -688,10 +745,12 @@ report(const struct cmd_args *a, struct check *c)
 			printf("%s: %s: %s\n", x->file, grades[x->grade], shown);
 	}
 	if (a->json) {
-		r = cmd_json(json_pack("{s:i, s:i, s:o}", "mistakes", (int)mistakes, "warnings", (int)warnings, "findings", list));
+		r = cmd_json(json_pack("{s:i, s:i, s:o, s:O}", "mistakes", (int)mistakes, "warnings", (int)warnings, "findings", list,
+		    "dropins", c->dropins));
 		return r == EX_OK ? status : r;
 	}
 	json_decref(list);
+	dropins_print(c);
 	printf("%zu mistake%s, %zu warning%s\n", mistakes, mistakes == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 	return cmd_done(status);
 }
@@ -704,6 +763,7 @@ check_done(struct check *c)
 		free(c->items[i].text);
 	}
 	free(c->items);
+	json_decref(c->dropins);
 }
 
 static int
@@ -722,7 +782,7 @@ show(const struct cmd_args *a, const struct conf *conf)
 int
 cmd_check(struct cmd_args *a)
 {
-	struct check c = { 0 };
+	struct check c = { .dropins = json_array() };
 	struct conf *conf = NULL;
 	struct err e = { 0 };
 	bool only_show = cmd_flag(a, "--show");
@@ -743,6 +803,7 @@ cmd_check(struct cmd_args *a)
 			folders_check(&c);
 			places_check(&c);
 			files_check(&c);
+			units_check(&c);
 			if (processes_check(&c) < 0)
 				say(&c, MISTAKE, NULL, "the programs: %s: %s", err_word(c.err.code), c.err.text);
 		}

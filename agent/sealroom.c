@@ -38,7 +38,7 @@ static const struct cmd cmds[] = {
 	  "declare void what is sealed", cmd_void },
 	{ "verify",   "FILE",
 	  "what the signatures of a PDF prove", cmd_verify },
-	{ "audit",    "DIR [--vkey FILE] [--since CHECKPOINT]",
+	{ "audit",    "[DIR] [--vkey FILE] [--since CHECKPOINT]",
 	  "is an archive what its log says? needs nothing but the tree", cmd_audit },
 	{ "evidence", "list [ID] | head | prove ID [--out DIR] [--archive DIR] | resume --after-restore --reason TEXT",
 	  "the entries of the log, its head, the proof of one job; resume: go on after a restore", cmd_evidence },

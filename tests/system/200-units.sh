@@ -14,6 +14,7 @@ room_settings
 sed -i "s#$R/control#$R/run/control.sock#" "$R/sealroom.conf"
 mkdir "$R/run"
 tsa_start
+"$TOOLS/small-scan" "A LETTER" "$W/letter.tif" || bail "a scan can be made"
 
 # --- the service manager ------------------------------------------------------------------
 # The same commands; where the paths of an installation lie here is all that differs.
@@ -68,7 +69,7 @@ for n in sealroom-seal@soft sealroom-seal@log sealroom-fetch; do
 	told "$n" '^READY=1$'
 	ok $? "$n counts as started meanwhile"
 done
-drop "$SCANS/de-schief.tif" first.tif
+drop "$W/letter.tif" first.tif
 unit_start sealroomd.service
 wait_for 90 test -s "$R/in/$DONE/first.pdf"
 ok $? "with the core there a letter is sealed and time-stamped" || said
@@ -90,7 +91,7 @@ done
 # The key's process is killed; as long as its unit is stopped, letters wait.
 unit_stop sealroom-seal@soft
 is "$ENDED" "exit -15" "the key's unit can be stopped"
-drop "$SCANS/de-schief.tif" second.tif
+drop "$W/letter.tif" second.tif
 wait_for 60 status_has 'any(j["state"] == "rendered" and j.get("why") for j in s["jobs"])'
 ok $? "without its key a letter waits, and status says for what" || note "$(cmd status 2>&1)"
 wait_for 30 status_has 'any(not t["ready"] and "sealroom-seal@soft.service has not come" in t.get("text", "") for t in s["tokens"])'
@@ -108,7 +109,7 @@ wait_for 60 status_has 'all(p["ready"] and p["restarts"] > 0 for p in s["peers"]
 ok $? "killed, network and log key are started anew and come back" || said
 before=$(main_pid sealroom-seal@soft)
 kill -9 "$(main_pid sealroomd)"
-drop "$SCANS/de-schief.tif" third.tif
+drop "$W/letter.tif" third.tif
 wait_for 90 test -s "$R/in/$DONE/third.pdf"
 ok $? "the core is killed: the next one is found by all" || said
 [ "$(main_pid sealroom-seal@soft)" != "$before" ]
@@ -128,7 +129,7 @@ wait_for 30 status_has 'any(t["stopped"] for t in s["tokens"])'
 ok $? "status says that a person must act"
 chmod 600 "$PIN_FILE"; echo "$good" >"$PIN_FILE"; chmod 400 "$PIN_FILE"
 cmd token clear soft >/dev/null
-drop "$SCANS/de-schief.tif" fourth.tif
+drop "$W/letter.tif" fourth.tif
 wait_for 90 test -s "$R/in/$DONE/fourth.pdf"
 ok $? "the right PIN and a person's word: it goes on" || said
 
@@ -166,6 +167,15 @@ for n in sealroom-seal@soft sealroom-seal@log sealroom-fetch; do
 done
 cmd audit "$R/archive" >"$W/audit" 2>&1
 is "$?" 0 "the archive proves it all" || note "$(cat "$W/audit")"
+# The command of sealroom-fixity.service, and that it can fail.
+fixity=$(sed -n 's/^ExecStart=//p' "$UNITS/sealroom-fixity.service" | sed "s#/usr/bin/sealroom#$BIN/sealroom --conf $R/sealroom.conf#")
+$fixity >"$W/fixity" 2>&1
+is "$? $(tail -n 1 "$W/fixity")" "0 proven" "the regular audit finds the archive by the settings" || note "$(cat "$W/fixity")"
+one=$(find "$R/archive" -name sealed.pdf | head -n 1)
+cp -p "$one" "$W/one.pdf" && chmod u+w "$one" && printf x >>"$one"
+$fixity >"$W/fixity" 2>&1
+is "$?" 1 "and says with its exit status that a byte is too many"
+cp -p "$W/one.pdf" "$one"
 is "$(find "$R/archive" -name sealed.pdf | wc -l)" 4 "four letters, each sealed once"
 grep -q 'entries at the end are not under a signed checkpoint' "$W/audit"
 is $? 1 "the last checkpoint was signed before the log's key went"
