@@ -29,7 +29,7 @@ jobs_are() { [ "$(types | grep -c '^job$')" = "$1" ]; }
 waits() { cmd status | grep -q "$1"; }
 
 # --- something in every state
-letter done "LETTER ONE"
+letter ready "LETTER ONE"
 letter held "PLEASE HOLD ON"
 printf 'II*\0nothing that could be read' >"$W/bad.tif" && drop "$W/bad.tif"
 room_once
