@@ -16,7 +16,7 @@ as() { # USER COMMAND...
 	shift
 	setpriv --reuid "$user" --regid "$PEOPLE" --clear-groups --no-new-privs "$@"
 }
-as_daemon=(setpriv --reuid "$DAEMON" --regid "$PEOPLE" --clear-groups --inh-caps +lease --ambient-caps +lease --bounding-set -all,+lease)
+as_daemon=(setpriv --reuid "$DAEMON" --regid "$PEOPLE" --clear-groups --inh-caps +lease --ambient-caps +lease --bounding-set "-all,+lease")
 "${as_daemon[@]}" test -x "$BIN/sealroomd" 2>"$W/why" || skip_all "no CAP_LEASE here, or no way to the programs: $(cat "$W/why")"
 room_new
 RULES='all : { when = "always"; hold = { en = "A person looks at it."; }; };'

@@ -56,7 +56,7 @@ umount -l "$R/in"
 timeout 60 unshare -U --map-user=1000 --map-group=1000 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once --wait 1 >>"$LOG" 2>&1
 is "$(ls -A "$R/in")" under.tif "nor is it after a start without the mount"
 rm "$R/state/folders/post"
-timeout 60 unshare -U --map-user=1000 --map-group=1000 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once --wait 1 >>"$LOG" 2>&1
+timeout 100 unshare -U --map-user=1000 --map-group=1000 "$BIN/sealroomd" --conf "$R/sealroom.conf" --once --wait 40 >>"$LOG" 2>&1
 held under
 ok $? "until a person says that it is to be a plain directory" || daemon_said
 mount --bind "$R/disk" "$R/in" || bail "a bind mount"
