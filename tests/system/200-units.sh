@@ -10,7 +10,9 @@ ME=$(id -u)
 EXTRA="peers : { start = \"connect\"; socket = \"$R/run/peers.sock\"; seal_user = \"$ME\"; fetch_user = \"$ME\"; };"
 LEVEL=B-T SCAN_LANGUAGES='"deu"'
 export WATCHDOG=15 # told every 5 s
+RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 room_settings
+"$TOOLS/small-scan" "A LETTER" "$W/letter.tif" || bail "a scan can be made"
 sed -i "s#$R/control#$R/run/control.sock#" "$R/sealroom.conf"
 mkdir "$R/run"
 tsa_start
@@ -68,7 +70,7 @@ for n in sealroom-seal@soft sealroom-seal@log sealroom-fetch; do
 	told "$n" '^READY=1$'
 	ok $? "$n counts as started meanwhile"
 done
-drop "$SCANS/de-schief.tif" first.tif
+drop "$W/letter.tif" first.tif
 unit_start sealroomd.service
 wait_for 90 test -s "$R/in/$DONE/first.pdf"
 ok $? "with the core there a letter is sealed and time-stamped" || said
@@ -90,7 +92,7 @@ done
 # The key's process is killed; as long as its unit is stopped, letters wait.
 unit_stop sealroom-seal@soft
 is "$ENDED" "exit -15" "the key's unit can be stopped"
-drop "$SCANS/de-schief.tif" second.tif
+drop "$W/letter.tif" second.tif
 wait_for 60 status_has 'any(j["state"] == "rendered" and j.get("why") for j in s["jobs"])'
 ok $? "without its key a letter waits, and status says for what" || note "$(cmd status 2>&1)"
 wait_for 30 status_has 'any(not t["ready"] and "sealroom-seal@soft.service has not come" in t.get("text", "") for t in s["tokens"])'
@@ -108,7 +110,7 @@ wait_for 60 status_has 'all(p["ready"] and p["restarts"] > 0 for p in s["peers"]
 ok $? "killed, network and log key are started anew and come back" || said
 before=$(main_pid sealroom-seal@soft)
 kill -9 "$(main_pid sealroomd)"
-drop "$SCANS/de-schief.tif" third.tif
+drop "$W/letter.tif" third.tif
 wait_for 90 test -s "$R/in/$DONE/third.pdf"
 ok $? "the core is killed: the next one is found by all" || said
 [ "$(main_pid sealroom-seal@soft)" != "$before" ]
@@ -128,7 +130,7 @@ wait_for 30 status_has 'any(t["stopped"] for t in s["tokens"])'
 ok $? "status says that a person must act"
 chmod 600 "$PIN_FILE"; echo "$good" >"$PIN_FILE"; chmod 400 "$PIN_FILE"
 cmd token clear soft >/dev/null
-drop "$SCANS/de-schief.tif" fourth.tif
+drop "$W/letter.tif" fourth.tif
 wait_for 90 test -s "$R/in/$DONE/fourth.pdf"
 ok $? "the right PIN and a person's word: it goes on" || said
 

@@ -6,10 +6,12 @@ need python3 softhsm2-util
 need_program sealroomd
 room_new
 LEVEL=B-B SCAN_LANGUAGES='"deu"'
+RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 room_settings
+"$TOOLS/small-scan" "A LETTER" "$W/letter.tif" || bail "a scan can be made"
 mkdir "$R/second"
 room_start
-drop "$SCANS/de-schief.tif" one.tif
+drop "$W/letter.tif" one.tif
 wait_for 60 test -s "$R/in/$DONE/one.pdf"
 ok $? "a letter is sealed with the first settings" || daemon_said
 
@@ -39,7 +41,7 @@ reload_with_none() { from=$(log_lines); kill -HUP "$ROOM_PID"; wait_for 30 said_
 reload_with_none
 ok $? "settings that are gone change nothing" || daemon_said
 cp "$W/good.conf" "$R/sealroom.conf"
-drop "$SCANS/de-schief.tif" two.tif
+drop "$W/letter.tif" two.tif
 wait_for 60 test -s "$R/in/$DONE/two.pdf"
 ok $? "after all that it seals as before" || daemon_said
 is "$(entries)" "$before" "the log has no entry of settings that never were in force"
@@ -49,23 +51,23 @@ token=$(pgrep -P "$ROOM_PID" -f 'sealroom-seal.*--token' | head -n 1)
 reload_with "s#folders : \{ post : #folders : { more : { path = \"$R/second\"; rules = [ \"all\" ]; seals = [ \"stamp\" ]; settle = \"$SETTLE\"; }; post : #;
     s#seal = \"stamp\"; \};#seal = \"stamp\"; name = \"new-{name}.pdf\"; };#" \
     'new settings are in force: 2 folders' "a folder more, and another rule: they come into force"
-cp "$SCANS/de-schief.tif" "$R/second/.x.part" && mv "$R/second/.x.part" "$R/second/three.tif"
+cp "$W/letter.tif" "$R/second/.x.part" && mv "$R/second/.x.part" "$R/second/three.tif"
 wait_for 60 test -s "$R/second/$DONE/new-three.pdf"
 ok $? "the new folder is served, by the new rule" || daemon_said
-drop "$SCANS/de-schief.tif" four.tif
+drop "$W/letter.tif" four.tif
 wait_for 60 test -s "$R/in/$DONE/new-four.pdf"
 ok $? "so is the old one" || daemon_said
 is "$(pgrep -P "$ROOM_PID" -f 'sealroom-seal.*--token' | head -n 1)" "$token" "the key, which is not concerned, keeps its login"
 is "$(entries)" "$((before + 1))" "the log has the new settings, once"
 
 # Jobs that are under way while the settings change.
-for i in 1 2 3 4; do drop "$SCANS/de-schief.tif" "way-$i.tif"; done
+for i in 1 2 3 4; do drop "$W/letter.tif" "way-$i.tif"; done
 wait_for 30 test -n "$(find "$R/in" -name 'way-*')"
 reload_with 's/key_label = "seal-p256"/key_label = "seal-rsa3072"/' 'new settings are in force' "another key, while letters are under way"
 ways() { [ "$(find "$R/in/$DONE" -name 'new-way-*.pdf' | wc -l)" = 4 ]; }
 wait_for 120 ways
 ok $? "all of them are sealed" || daemon_said
-drop "$SCANS/de-schief.tif" five.tif
+drop "$W/letter.tif" five.tif
 wait_for 60 test -s "$R/in/$DONE/new-five.pdf"
 ok $? "and one after them" || daemon_said
 judge_cms "$R/in/$DONE/new-five.pdf" && openssl cms -cmsout -print -inform DER -in "$W/sig.cms" 2>/dev/null | grep -q rsaEncryption
@@ -79,8 +81,8 @@ ok $? "the new token is looked for" || daemon_said
 reload_with 's#spare : \{[^}]*\}; ##' 'new settings are in force' "and less again"
 wait_for 30 sh -c "! '$BIN/sealroom' --conf '$R/sealroom.conf' --json status | grep -q spare"
 ok $? "it is gone from the status"
-cp "$SCANS/de-schief.tif" "$R/second/six.tif"
-drop "$SCANS/de-schief.tif" seven.tif
+cp "$W/letter.tif" "$R/second/six.tif"
+drop "$W/letter.tif" seven.tif
 wait_for 60 test -s "$R/in/$DONE/new-seven.pdf"
 ok $? "it goes on" || daemon_said
 [ -e "$R/second/six.tif" ]
