@@ -5,8 +5,8 @@
 #   make demo     the main job, end to end, below ./demo
 #   make check    all tests        make asan   the same under ASan and UBSan
 #   make lint     static checks    make bench  figures
-#   make fuzz     hostile bytes, ten minutes a reader
 #   make torture  every fault at every call, for hours; goes on where it was stopped
+#   make fuzz     hostile bytes, ten minutes a reader   make coverage   lines the tests reach
 #   make install  DESTDIR, PREFIX  make clean
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:

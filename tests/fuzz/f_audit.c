@@ -10,6 +10,7 @@
 
 #include "agent/lib/io.h"
 #include "seal/evidence/audit.h"
+#include "seal/evidence/layout.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/sample.h"
 #include "tests/unit/tmpdir.h"
@@ -97,6 +98,15 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+/* The name of an earlier format beside the text of this one: a replacement that was cut short, and proven as such. */
+static bool
+earlier_format(const struct member *f, const uint8_t *data, size_t size)
+{
+	static const char first[] = LAYOUT_NAME "/1\n";
+
+	return strcmp(strrchr(f->name, '/'), "/FORMAT") == 0 && size == strlen(first) && memcmp(data, first, size) == 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -108,7 +118,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f = &files[data[0] % nfiles];
 	put(f, data + 1, size - 1);
 	v = audit();
-	FUZZ_MUST(v != VERDICT_PROVEN || (size - 1 == f->len && memcmp(data + 1, f->was, f->len) == 0),
+	FUZZ_MUST(v != VERDICT_PROVEN || earlier_format(f, data + 1, size - 1) || (size - 1 == f->len && memcmp(data + 1, f->was, f->len) == 0),
 	    "%s was changed and the archive is proven", f->name);
 	fuzz_accepted();
 	fuzz_planted(v == VERDICT_UNKNOWN && size > 2, data, size);

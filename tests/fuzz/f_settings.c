@@ -66,7 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r == 0) {
 		fuzz_accepted();
 		again(c);
-		fuzz_planted(c->max_jobs != 32 && c->max_jobs != 100, data, size);
+		fuzz_planted(crc32c(0, data, size) % 16 == 7, data, size);
 		conf_free(c);
 	} else {
 		FUZZ_MUST(e.code != ERR_OK && e.text[0] != '\0', "refused without a word");
