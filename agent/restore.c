@@ -281,9 +281,11 @@ forget_seen(struct restore *w, int dir, const char *where, const char *name, str
 	id[ID_LEN] = '\0';
 	if (final_of(w, id) != NULL || has_job(w->core, id))
 		return 0;
-	w->entry->lost++;
-	buf_printf(&w->list, "lost %s\n", id);
-	log_line(LOG_ALERT, "job %s was sealed and is in neither log nor spool any more", id);
+	if (strchr(name, '-') == NULL) { /* its identity; the other names stand for bytes and reference */
+		w->entry->lost++;
+		buf_printf(&w->list, "lost %s\n", id);
+		log_line(LOG_ALERT, "job %s was sealed and is in neither log nor spool any more", id);
+	}
 	return io_unlink(dir, name, e);
 }
 
