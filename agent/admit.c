@@ -77,7 +77,7 @@ int
 admit_ticket(struct job *j, const struct ticket **ret, struct err *e)
 {
 	bool unfinished;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	*ret = j->ticket;

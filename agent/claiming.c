@@ -219,7 +219,7 @@ take_ticket(struct claiming *k, struct err *e)
 	char name[SPOOL_NAME_MAX + sizeof(TICKET_SUFFIX)];
 	bool unfinished = false;
 	struct ticket t;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if (k->folder->ticket == TICKET_NONE || ticket_stem(k->name) > 0)

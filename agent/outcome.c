@@ -660,7 +660,7 @@ static int
 earlier_open(struct job *j, struct err *e)
 {
 	char id[ID_MAX];
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 	int r;
 
 	if (j->earlier >= 0)
