@@ -125,7 +125,7 @@ job_on(const struct spool *s, int hot, int dir, const struct claim *c, struct er
 		r = record_put(dir, "sealed.pdf", "%PDF sealed", 11, e);
 	if (r >= 0 && (r = record_get(dir, "sealed.pdf", &b, e)) == 0 && (b.len != 11 || memcmp(b.data, "%PDF sealed", 11) != 0))
 		r = err_set(e, ERR_ARCHIVE, "half a record");
-	if (r == 0 && (r = deliver(DELIVER_RESULT, hot, dir, c, e)) == 0 && (r = seen_put(s, c, e)) == 0 &&
+	if (r == 0 && (r = deliver(DELIVER_RESULT, hot, dir, c, e)) == 0 && (r = seen_put(s, c, "", e)) == 0 &&
 	    (r = events_put(s, 7, "job", c->id, body, e)) == 0)
 		r = deliver(DELIVER_RELEASE, hot, dir, c, e);
 	json_decref(body);
