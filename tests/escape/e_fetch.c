@@ -13,6 +13,12 @@ as_zygote(struct err *e)
 }
 
 static int
+as_unit(struct err *e)
+{
+	return confine_apply(&fetch_unit, e);
+}
+
+static int
 as_child(struct err *e)
 {
 	return as_zygote(e) < 0 ? -1 : confine_apply(&fetch_child, e);
@@ -23,7 +29,8 @@ main(void)
 {
 	escape_begin();
 	escape_works("the fetcher's zygote", as_zygote);
-	escape_role("the fetcher's zygote", as_zygote, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL | MAY_PIDFD);
+	escape_role("the fetcher's zygote", as_zygote, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL);
+	escape_role("the fetcher as a unit", as_unit, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL | MAY_PIDFD);
 	escape_works("the fetcher's child", as_child);
 	escape_tasks(&fetch_role, MAY_INET | MAY_FCNTL);
 	return escape_end();
