@@ -21,6 +21,7 @@ for n in eins zwei drei; do cp "$SCANS/de-zweimal.tif" "$R/in/.$n" && printf '%s
 for n in eins zwei drei; do
 	wait_for 60 test -s "$R/in/$HELD/$n.tif.txt"
 	ok $? "$n.tif is held" || daemon_said
+	wait_for 30 test -s "$R/in/$HELD/$n.tif.png" # given after the text
 	[ -s "$R/in/$HELD/$n.tif" ] && [ "$(tail -c +2 "$R/in/$HELD/$n.tif.png" | head -c 3)" = PNG ]
 	ok $? "$n.tif: the original and a picture lie beside the reason"
 done
