@@ -142,7 +142,7 @@ value_time(const char *s, uint64_t *ret)
 		p = skip_blanks(p);
 	}
 	value_time_text(sum, out);
-	if (!readable(out))
+	if (!readable(out) || sum > INT64_MAX / 1000000) /* a sum of spans that no single one can say again */
 		return -1;
 	*ret = sum;
 	return 0;

@@ -150,6 +150,7 @@ struct reading {
 	const struct source *s;
 	uint64_t pos;
 	struct tiff_said said;
+	struct err io; /* reading failed: no fault of the document's */
 };
 
 static tmsize_t
@@ -157,14 +158,14 @@ on_read(thandle_t h, void *buf, tmsize_t len)
 {
 	struct reading *rd = h;
 	uint64_t left = rd->pos < rd->s->size ? rd->s->size - rd->pos : 0;
-	struct err e = { 0 };
 
-	if (len <= 0)
+	if (len <= 0 || left == 0)
 		return 0;
 	if ((uint64_t)len > left)
 		len = (tmsize_t)left;
-	if (source_read(rd->s, buf, (size_t)len, rd->pos, &e) < 0)
-		return -1;
+	/* never -1: libtiff 4.5 takes it for a length and clears memory that is not its own */
+	if (source_read(rd->s, buf, (size_t)len, rd->pos, &rd->io) < 0)
+		return 0;
 	rd->pos += (uint64_t)len;
 	return len;
 }
@@ -399,6 +400,15 @@ find_page(const struct tiff_file *f, uint32_t page, uint64_t *ret, struct err *e
 }
 
 static int
+reading_failed(const struct reading *rd, uint32_t page, struct err *e)
+{
+	if (rd->io.code == ERR_OK)
+		return bad_page(&rd->said, page, e);
+	*e = rd->io;
+	return on_page(e, page, -(int)e->code);
+}
+
+static int
 decode_page(struct image *im, const struct source *s, const struct tiff_dir *d, uint32_t page, struct err *e)
 {
 	struct reading rd = { .s = s };
@@ -417,7 +427,7 @@ decode_page(struct image *im, const struct source *s, const struct tiff_dir *d, 
 	if (t == NULL || !TIFFSetSubDirectory(t, d->at)) {
 		if (t != NULL)
 			TIFFClose(t);
-		return bad_page(&rd.said, page, e);
+		return reading_failed(&rd, page, e);
 	}
 	rd.said = (struct tiff_said){ 0 }; /* odd tags are no damage */
 	im->r.w = d->w;
@@ -425,7 +435,7 @@ decode_page(struct image *im, const struct source *s, const struct tiff_dir *d, 
 	r = read_pixels(t, d, &im->r, e);
 	TIFFClose(t);
 	if (r == -ERR_DOC_BAD || (r == 0 && rd.said.damaged))
-		return bad_page(&rd.said, page, e);
+		return reading_failed(&rd, page, e);
 	return on_page(e, page, r);
 }
 

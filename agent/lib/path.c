@@ -92,7 +92,7 @@ utf8_put(uint32_t cp, char out[4])
 bool
 utf8_valid(const char *s, size_t n)
 {
-	const char *end = s + n;
+	const char *end = n == 0 ? s : s + n; /* what is empty may have no address */
 
 	while (s < end) {
 		const char *at = s;

@@ -6,12 +6,17 @@
 #
 #	FUZZ_SECONDS=600 FUZZ_ONLY="image pdf" tests/fuzz/fuzz.sh
 #
+# Without FUZZ_SECONDS each run makes the same inputs (FUZZ_SEED=1): a test says the same
+# of the same tree.  With it, and no FUZZ_SEED, every run makes others: that is the search.
+#
 # What a target finds stays in $FUZZ_FOUND (log/fuzz beside the programs) and belongs,
 # once its cause is removed, into tests/fuzz/corpus/NAME.  A target that finds nothing
 # has proven little: each has a bug of our own behind a switch, which it must find.
 . "$(dirname "$0")/../lib.sh"
 cd "$TOP" || exit 70
 need python3 clang-14
+seed=${FUZZ_SEED:-${FUZZ_SECONDS:+0}} # 0: of the moment
+seed=${seed:-1}
 seconds=${FUZZ_SECONDS:-30}
 found=${FUZZ_FOUND:-${OUT:-$BIN}/log/fuzz}
 planted_seconds=90 # mostly it takes one or two
@@ -25,7 +30,7 @@ run() { # NAME SECONDS LOG DIRECTORY...: status of libFuzzer
 	local name=$1 most=$2 log=$3
 	shift 3
 	[ -e "$W/corpus/$name.dict" ] && set -- -dict="$W/corpus/$name.dict" "$@"
-	LSAN_OPTIONS=suppressions=$TOP/tests/fuzz/leaks ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 nice "$BIN/fuzz/tests/f_$name" -max_total_time="$most" \
+	LSAN_OPTIONS=suppressions=$TOP/tests/fuzz/leaks ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 nice "$BIN/fuzz/tests/f_$name" -seed="$seed" -max_total_time="$most" \
 	    -timeout=25 -rss_limit_mb=1536 -max_len=16384 -print_final_stats=1 -artifact_prefix="$found/$name-" "$@" >"$log" 2>&1
 }
 stat_of() { # KEY LOG
