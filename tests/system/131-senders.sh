@@ -69,8 +69,12 @@ wait_for 60 flooded
 ok $? "documents among 20,000 files that were only begun come back, or are refused" || daemon_said
 grep -q 'too many events at once' "$LOG"
 ok $? "although events were lost"
-[ "$(core VmHWM)" -le 30720 ]
-ok $? "the core never needed more than 30 MiB: $(core VmHWM) kB"
+if [ -n "${SEALROOM_ASAN-}" ]; then
+	skip "the core never needed more than 30 MiB" "a build with sanitizers needs more for itself"
+else
+	[ "$(core VmHWM)" -le 30720 ]
+	ok $? "the core never needed more than 30 MiB: $(core VmHWM) kB"
+fi
 counted() { cmd status --json | python3 -c 'import json, sys; f = json.load(sys.stdin)["folders"][0]; sys.exit(f["later"] + f["odd"] != 20000 or f["later"] > 16384)'; }
 wait_for 20 counted
 ok $? "all of them are counted, and half of the table of names is kept free of them" || note "$(cmd status)"
