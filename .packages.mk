@@ -5,4 +5,4 @@ BUILD_PACKAGES = gcc make pkg-config libssl-dev libtesseract-dev libleptonica-de
   tesseract-ocr tesseract-ocr-deu tesseract-ocr-eng tesseract-ocr-osd
 TEST_PACKAGES = clang-14 libclang-rt-14-dev softhsm2 opensc poppler-utils mupdf-tools qpdf openssl python3-minimal python3 \
   libpdfbox2-java libactivation-java libjaxb-api-java libbcpkix-java libbcprov-java openjdk-17-jdk-headless mandoc strace shellcheck \
-  cppcheck bindfs samba smbclient libtiff-tools binutils time python3-prometheus-client systemd python3-jsonschema
+  cppcheck bindfs samba smbclient libtiff-tools binutils time xz-utils procps python3-prometheus-client systemd python3-jsonschema
