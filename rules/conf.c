@@ -41,6 +41,13 @@ conf_dup(struct conf_reader *r, const char *s)
 	return copy == NULL ? NULL : memcpy(copy, s, n);
 }
 
+static void
+ere_free(struct conf_ere *x)
+{
+	if (x->text != NULL)
+		regfree(&x->re);
+}
+
 void
 conf_free(struct conf *c)
 {
@@ -48,10 +55,18 @@ conf_free(struct conf *c)
 
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < c->nrules; i++)
-		for (size_t j = 0; j < c->rules[i].nfinds; j++)
-			if (c->rules[i].finds[j].take != NULL)
-				regfree(&c->rules[i].finds[j].re);
+	for (size_t i = 0; i < c->nrules; i++) {
+		ere_free(&c->rules[i].match);
+		ere_free(&c->rules[i].signed_by);
+		ere_free(&c->rules[i].barcode);
+		ere_free(&c->rules[i].place.barcode);
+		for (size_t j = 0; j < c->rules[i].nfinds; j++) {
+			ere_free(&c->rules[i].finds[j].take);
+			ere_free(&c->rules[i].finds[j].barcode);
+		}
+	}
+	for (size_t i = 0; i < c->nfolders; i++)
+		ere_free(&c->folders[i].separator);
 	for (a = c->arena; a != NULL; a = next) {
 		next = a->next;
 		free(a);
@@ -129,8 +144,10 @@ settle(struct conf_reader *r, struct conf **own, struct conf **ret, struct err *
 		follow(r);
 	if (!r->oom)
 		conf_resolve(r);
-	if (read && !r->oom)
+	if (read && !r->oom) {
 		conf_check(r->c);
+		conf_doubt(r->c);
+	}
 	if (r->oom)
 		return err_set(e, ERR_MEM, "settings");
 	problems_sort(r->c->path);
@@ -143,6 +160,16 @@ settle(struct conf_reader *r, struct conf **own, struct conf **ret, struct err *
 	return 0;
 }
 
+static unsigned
+lines_of(const char *text)
+{
+	unsigned n = 1;
+
+	for (; *text != '\0'; text++)
+		n += text[0] == '\n' && text[1] != '\0';
+	return n;
+}
+
 static void
 read_file(struct conf_reader *r, int dir, const char *name, bool main_file)
 {
@@ -150,6 +177,8 @@ read_file(struct conf_reader *r, int dir, const char *name, bool main_file)
 	AUTO_TREE tree;
 
 	config_init(&tree);
+	if (text != NULL && main_file)
+		r->c->lines = lines_of(text);
 	if (text == NULL || !conf_file_parse(&tree, text, r->file))
 		return;
 	if (main_file)
@@ -223,7 +252,7 @@ conf_load(struct conf **ret, const char *path, struct err *e)
 	char dir[PATH_MAX];
 	const char *name;
 
-	problems_clear();
+	problems_clear(c);
 	if (c == NULL)
 		return err_set(e, ERR_MEM, "settings");
 	c->path = path;
@@ -250,7 +279,7 @@ conf_parse(struct conf **ret, const char *text, struct err *e)
 	AUTO_TREE tree;
 
 	config_init(&tree);
-	problems_clear();
+	problems_clear(c);
 	if (c == NULL)
 		return err_set(e, ERR_MEM, "settings");
 	c->path = "";

@@ -3,10 +3,13 @@
 #include <string.h>
 
 #include "rules/confint.h"
+#include "rules/ere.h"
 #include "rules/fold.h"
 #include "rules/rules.h"
+#include "rules/typed.h"
 #include "rules/words.h"
 
+#define KEEP_LEAST_MS (3600u * 1000)
 #define MM(n) ((int32_t)((n) * 720000LL / 254))
 
 /* --- names to pointers ------------------------------------------------------------------- */
@@ -25,67 +28,98 @@ named_find(const void *v, size_t n, size_t size, const char *name, struct near *
 	return NULL;
 }
 
+/* Who names it: "rules.invoice.seal". */
+struct user {
+	const char *group;
+	const struct conf_named *named;
+	const char *key;
+	const char *what; /* it names: the group it would stand in */
+};
+
 static void
-missing(const struct conf_named *user, const char *what, const char *name, const struct near *near)
+missing(const struct user *u, const char *name, const struct near *near)
 {
 	if (near->best != NULL)
-		problem_add(&user->where, false, "%s: there is no %s \"%s\"; did you mean \"%s\"?", user->name, what, name,
-		    near->best);
+		problem_add(&u->named->where, false, "%s.%s.%s: there is no \"%s\" in %s; did you mean \"%s\"?", u->group, u->named->name, u->key, name,
+		    u->what, near->best);
 	else
-		problem_add(&user->where, false, "%s: there is no %s \"%s\"", user->name, what, name);
+		problem_add(&u->named->where, false, "%s.%s.%s: there is no \"%s\" in %s; add it there, or take the name out here", u->group,
+		    u->named->name, u->key, name, u->what);
 }
 
 /* Pointers for a list of names; the same name twice is a mistake. */
 static const void **
-list_resolve(struct conf_reader *r, const struct conf_named *user, const char *what, const struct strings *names,
-    const void *v, size_t n, size_t size)
+list_resolve(struct conf_reader *r, const struct user *u, const struct strings *names, const void *v, size_t n, size_t size)
 {
 	const void **list = conf_alloc(r, (names->n + 1) * sizeof(*list));
 	struct near near;
 
 	for (size_t i = 0; list != NULL && i < names->n; i++) {
 		if ((list[i] = named_find(v, n, size, names->v[i], &near)) == NULL)
-			missing(user, what, names->v[i], &near);
+			missing(u, names->v[i], &near);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(names->v[i], names->v[j]) == 0)
-				problem_add(&user->where, false, "%s: %s \"%s\" stands twice in the list", user->name, what,
-				    names->v[i]);
+				problem_add(&u->named->where, false, "%s.%s.%s: \"%s\" stands twice in the list; take one out", u->group,
+				    u->named->name, u->key, names->v[i]);
 	}
 	return list;
 }
 
 #define USER(thing) ((const struct conf_named *)(const void *)(thing))
 
+/* What a find takes that says only its type. */
+static void
+take_default(struct conf_reader *r, struct conf_find *f)
+{
+	const char *text = typed_take((enum find_type)f->type);
+
+	if (f->take.text != NULL || *text == '\0')
+		return;
+	if (!ere_compile(&f->take.re, text, r->why, sizeof(r->why)))
+		problem_add(&f->where, false, "%s: %s", f->name, r->why);
+	else if ((f->take.text = conf_dup(r, text)) == NULL)
+		regfree(&f->take.re);
+}
+
 void
 conf_resolve(struct conf_reader *r)
 {
 	struct conf *c = r->c;
+	const struct conf_where end = { c->path, c->lines };
 	struct near near;
 
 	for (size_t i = 0; i < c->nseals; i++) {
 		struct conf_seal *s = &c->seals[i];
 
-		s->tokens = (const struct conf_token **)list_resolve(r, USER(s), "token", &s->token_names, c->tokens,
+		s->tokens = (const struct conf_token **)list_resolve(r, &(struct user){ "seals", USER(s), "tokens", "tokens" }, &s->token_names, c->tokens,
 		    c->ntokens, sizeof(*c->tokens));
 		s->ntokens = s->token_names.n;
 		s->tsa = named_find(c->tsas, c->ntsas, sizeof(*c->tsas), s->tsa_name, &near);
 		if (s->tsa == NULL && *s->tsa_name != '\0')
-			missing(USER(s), "tsa", s->tsa_name, &near);
+			missing(&(struct user){ "seals", USER(s), "tsa", "tsa" }, s->tsa_name, &near);
 	}
+	if (c->evidence.tsa != NULL && *c->evidence.tsa != '\0' &&
+	    named_find(c->tsas, c->ntsas, sizeof(*c->tsas), c->evidence.tsa, &near) == NULL)
+		problem_add(&end, false, "evidence.tsa: there is no \"%s\" in tsa%s%s%s", c->evidence.tsa,
+		    near.best != NULL ? problem_words("; did you mean \"") : problem_words("; add it there"),
+		    near.best != NULL ? near.best : "", near.best != NULL ? "\"?" : "");
 	for (size_t i = 0; i < c->nrules; i++) {
 		struct conf_rule *u = &c->rules[i];
 
 		u->seal = named_find(c->seals, c->nseals, sizeof(*c->seals), u->seal_name, &near);
 		if (u->seal == NULL && *u->seal_name != '\0')
-			missing(USER(u), "seal", u->seal_name, &near);
+			missing(&(struct user){ "rules", USER(u), "seal", "seals" }, u->seal_name, &near);
+		for (size_t j = 0; j < u->nfinds; j++)
+			take_default(r, &u->finds[j]);
+		(void)list_resolve(r, &(struct user){ "rules", USER(u), "when.folder", "folders" }, &u->folder, c->folders, c->nfolders, sizeof(*c->folders));
 	}
 	for (size_t i = 0; i < c->nfolders; i++) {
 		struct conf_folder *f = &c->folders[i];
 
-		f->rules = (const struct conf_rule **)list_resolve(r, USER(f), "rule", &f->rule_names, c->rules,
+		f->rules = (const struct conf_rule **)list_resolve(r, &(struct user){ "folders", USER(f), "rules", "rules" }, &f->rule_names, c->rules,
 		    c->nrules, sizeof(*c->rules));
 		f->nrules = f->rule_names.n;
-		f->seals = (const struct conf_seal **)list_resolve(r, USER(f), "seal", &f->seal_names, c->seals,
+		f->seals = (const struct conf_seal **)list_resolve(r, &(struct user){ "folders", USER(f), "seals", "seals" }, &f->seal_names, c->seals,
 		    c->nseals, sizeof(*c->seals));
 		f->nseals = f->seal_names.n;
 	}
@@ -100,20 +134,46 @@ phrases_check(const struct conf_rule *r, const char *key, char *const *v, size_t
 		const char *said = phrase_check(v[i]);
 
 		if (said != NULL)
-			problem_add(&r->where, false, "rules.%s.%s: \"%s\": %s", r->name, key, v[i], said);
+			problem_add(&r->where, false, "rules.%s.%s: \"%s\": %s", r->name, key, v[i], problem_words(said));
 	}
+}
+
+static void
+find_check(const struct conf_rule *r, const struct conf_find *f)
+{
+	phrases_check(r, "find.after", f->after.v, f->after.n);
+	if ((f->after.n > 0) == (f->barcode.text != NULL))
+		problem_add(&f->where, false,
+		    f->after.n > 0 ? N_("rules.%s.find.%s: after and barcode exclude each other; take one out")
+		                   : N_("rules.%s.find.%s: after or barcode must be given"),
+		    r->name, f->name);
+	if (f->after.n > 0 && f->take.text == NULL)
+		problem_add(&f->where, false, "rules.%s.find.%s.take: must be given, or type = \"number\", \"date\" or \"amount\"",
+		    r->name, f->name);
 }
 
 static void
 when_check(const struct conf_rule *r)
 {
-	if (!r->always && r->any.n == 0 && r->all.n == 0)
+	if (!r->always && r->any.n + r->all.n + r->none.n + r->file.n + r->folder.n + r->ticket.n == 0 && r->match.text == NULL &&
+	    r->barcode.text == NULL && r->barcode_kind.n == 0 && r->signed_by.text == NULL && r->min_pages == 0)
 		problem_add(&r->where, false,
 		    "rules.%s.when: must be given: { any = [ \"word\" ]; } or { all = [ ... ]; } or \"always\"", r->name);
 	phrases_check(r, "when.any", r->any.v, r->any.n);
 	phrases_check(r, "when.all", r->all.v, r->all.n);
+	phrases_check(r, "when.none", r->none.v, r->none.n);
+	for (size_t i = 0; i < r->ticket.n; i++) {
+		size_t n = strcspn(r->ticket.v[i], "=");
+
+		if (n == 0 || n >= MSG_FIELD_KEY_MAX || r->ticket.v[i][n] == '\0')
+			problem_add(&r->where, false, "rules.%s.when.ticket: \"%s\": write \"field=value\"", r->name, r->ticket.v[i]);
+	}
+	for (size_t i = 0; i < r->barcode_kind.n; i++)
+		if (code_by_name(r->barcode_kind.v[i]) == CODE_NONE)
+			problem_add(&r->where, false, "rules.%s.when.barcode_kind: there is no \"%s\"; write \"qr\", \"code128\", "
+			    "\"code39\", \"code93\", \"ean13\", \"ean8\" or \"patch\"", r->name, r->barcode_kind.v[i]);
 	for (size_t i = 0; i < r->nfinds; i++)
-		phrases_check(r, "find.after", r->finds[i].after.v, r->finds[i].after.n);
+		find_check(r, &r->finds[i]);
 }
 
 /* Larger than 5 mm, and on an A4 page, upright or not. */
@@ -129,16 +189,22 @@ static void
 place_check(const struct conf_rule *r)
 {
 	const struct conf_place *p = &r->place;
-	bool near = *p->near != '\0';
+	bool near = *p->near != '\0', code = p->barcode.text != NULL, field = *p->field != '\0';
+	bool own_size = field && p->otherwise != ELSE_CORNER && p->otherwise != ELSE_FREE; /* the field has one */
 
 	if (p->invisible)
 		return;
-	if (near == p->fixed)
-		problem_add(&r->where, false, near ? "rules.%s.place: near and at exclude each other"
-						   : "rules.%s.place: near or at must be given, or place = \"invisible\"",
+	if (near + code + field + p->fixed != 1)
+		problem_add(&r->where, false,
+		    near || code || field ? N_("rules.%s.place: near, barcode, field and at exclude each other; leave one of them")
+		                          : N_("rules.%s.place: near, barcode, field or at must be given, or place = \"invisible\""),
 		    r->name);
 	if (near)
 		phrases_check(r, "place.near", (char *const *)&p->near, 1);
+	if ((near || code) && p->side == SIDE_OVER && !p->ignore_ink)
+		problem_add(&r->where, false, "rules.%s.place.side: over the phrase there is writing: it takes ink = \"ignore\"", r->name);
+	if (p->width == 0 && p->height == 0 && own_size)
+		return;
 	if (p->width == 0 && p->height == 0)
 		problem_add(&r->where, false, "rules.%s.place.size: must be given, as [ \"62mm\", \"24mm\" ]", r->name);
 	else if (!size_sane(p, p->fixed || p->otherwise == ELSE_CORNER))
@@ -152,13 +218,13 @@ outcome_check(const struct conf_rule *r)
 	bool seal = *r->seal_name != '\0';
 
 	if (seal == r->hold) {
-		problem_add(&r->where, false, seal ? "rules.%s: seal and hold exclude each other"
-						   : "rules.%s: seal must be given, or hold = { en = \"why\"; }",
+		problem_add(&r->where, false, seal ? N_("rules.%s.hold: seal and hold exclude each other; take one out")
+						   : N_("rules.%s: seal must be given, or hold = { en = \"why\"; }"),
 		    r->name);
 		return;
 	}
 	if (r->hold && (r->place.given || *r->result_name != '\0'))
-		problem_add(&r->where, false, "rules.%s: a rule that holds has neither place nor name", r->name);
+		problem_add(&r->where, false, "rules.%s.hold: a rule that holds has neither place nor name; take them out", r->name);
 	if (r->hold && *r->hold_de == '\0' && *r->hold_en == '\0')
 		problem_add(&r->where, false, "rules.%s.hold: give the reason, as { en = \"why\"; }", r->name);
 	if (seal && !r->place.given)
@@ -193,7 +259,7 @@ variable_check(void *ctx, const char *variable, const char *format)
 	if (strncmp(variable, "find.", 5) == 0) {
 		if (u->rule == NULL || find_of(u->rule, variable) != NULL)
 			return "";
-		snprintf(u->why, sizeof(u->why), "rule %s has no find \"%s\"", u->rule->name, variable + 5);
+		snprintf(u->why, sizeof(u->why), problem_words("rule %s has no find \"%s\"; add it there"), u->rule->name, variable + 5);
 		return NULL;
 	}
 	if (strncmp(variable, "ticket.", 7) == 0 && variable[7] != '\0' && format == NULL)
@@ -202,27 +268,31 @@ variable_check(void *ctx, const char *variable, const char *format)
 		if (strcmp(*k, variable) == 0) {
 			if (format == NULL || (time && name_time_valid(format)))
 				return "";
-			snprintf(u->why, sizeof(u->why), time ? "{%s:...}: only the signs %%Y %%m %%d %%H %%M %%S %%y %%j %%F %%R %%T"
-							      : "{%s} takes no format",
-			    variable);
+			if (time)
+				snprintf(u->why, sizeof(u->why),
+				    problem_words("{%s:...}: only \"long\" or the signs %%Y %%m %%d %%H %%M %%S %%y %%j %%F %%R %%T"), variable);
+			else
+				snprintf(u->why, sizeof(u->why), problem_words("{%s} takes no format; write it without \":\""), variable);
 			return NULL;
 		}
 		near_try(&near, *k);
 	}
-	snprintf(u->why, sizeof(u->why), "there is no variable {%s}%s%s%s", variable, near.best ? "; did you mean {" : "",
-	    near.best ? near.best : "", near.best ? "}?" : "");
+	if (near.best != NULL)
+		snprintf(u->why, sizeof(u->why), problem_words("there is no variable {%s}; did you mean {%s}?"), variable, near.best);
+	else
+		snprintf(u->why, sizeof(u->why), problem_words("there is no variable {%s}; see sealroom.conf(5)"), variable);
 	return NULL;
 }
 
 static void
-template_check(const struct conf_named *owner, const char *key, const char *tmpl, struct template_user *u)
+template_check(const char *group, const struct conf_named *owner, const char *key, const char *tmpl, struct template_user *u)
 {
 	char dst[MSG_TEXT_MAX];
 	struct err e = { 0 };
 
 	u->why[0] = '\0';
 	if (name_expand(tmpl, variable_check, u, dst, sizeof(dst), &e) < 0)
-		problem_add(&owner->where, false, "%s.%s: \"%s\": %s", owner->name, key, tmpl, u->why[0] ? u->why : e.text);
+		problem_add(&owner->where, false, "%s.%s.%s: \"%s\": %s", group, owner->name, key, tmpl, u->why[0] ? u->why : problem_words(e.text));
 }
 
 static void
@@ -234,9 +304,9 @@ name_check(const struct conf_rule *r)
 
 	if (n == 0)
 		return;
-	template_check(USER(r), "name", r->result_name, &u);
+	template_check("rules", USER(r), "name", r->result_name, &u);
 	if (strpbrk(r->result_name, "/\\") != NULL)
-		problem_add(&r->where, false, "rules.%s.name: a name has no \"/\" and no \"\\\"", r->name);
+		problem_add(&r->where, false, "rules.%s.name: a name has no \"/\" and no \"\\\": results lie in the folder; write \"-\" or \"_\"", r->name);
 	if (n < 5 || strcmp(r->result_name + n - 4, ".pdf") != 0)
 		problem_add(&r->where, false, "rules.%s.name: must end in .pdf", r->name);
 }
@@ -244,22 +314,35 @@ name_check(const struct conf_rule *r)
 /* --- seals, tokens, authorities ----------------------------------------------------------- */
 
 static void
-lines_check(const struct conf *c, const struct conf_seal *s)
+line_check(const struct conf *c, const struct conf_seal *s, const char *key, const char *line)
 {
-	static const char *const known[] = { "org", "time", "received", "id", "rule", "folder", NULL };
+	static const char *const known[] = { "org", "time", "received", "id", "rule", "folder", "operator", "log", NULL };
+	struct template_user u = { .known = known };
 
-	for (size_t i = 0; i < s->look.lines.n; i++) {
-		struct template_user u = { .known = known };
-		const char *line = s->look.lines.v[i];
+	template_check("seals", USER(s), key, line, &u);
+	for (size_t j = 0; u.why[0] == '\0' && j < c->nrules; j++) {
+		struct template_user by = { .rule = &c->rules[j], .known = known };
 
-		template_check(USER(s), "look.lines", line, &u);
-		for (size_t j = 0; u.why[0] == '\0' && j < c->nrules; j++) {
-			struct template_user by = { .rule = &c->rules[j], .known = known };
-
-			if (c->rules[j].seal == s)
-				template_check(USER(s), "look.lines", line, &by);
-		}
+		if (c->rules[j].seal == s)
+			template_check("seals", USER(s), key, line, &by);
 	}
+}
+
+/* A code reader wants the modules clearly darker than paper. */
+#define QR_LUMA_MAX 128
+
+static void
+look_check(const struct conf *c, const struct conf_seal *s)
+{
+	const struct conf_look *l = &s->look;
+
+	for (size_t i = 0; i < l->lines.n; i++)
+		line_check(c, s, "look.lines", l->lines.v[i]);
+	if (*l->qr == '\0')
+		return;
+	line_check(c, s, "look.qr", l->qr);
+	if ((l->color[0] * 299 + l->color[1] * 587 + l->color[2] * 114) / 1000 > QR_LUMA_MAX)
+		problem_add(&s->where, false, "seals.%s.look.color: too bright for a QR code to be read; take a darker one", s->name);
 }
 
 static void
@@ -271,7 +354,7 @@ seal_check(const struct conf *c, const struct conf_seal *s)
 	if (s->level == LEVEL_B_B && *s->tsa_name != '\0')
 		problem_add(&s->where, true, "seals.%s.tsa: not asked at level B-B; write level = \"B-T\" for a time-stamp",
 		    s->name);
-	lines_check(c, s);
+	look_check(c, s);
 }
 
 static bool
@@ -333,11 +416,11 @@ folder_rules_check(const struct conf_folder *f)
 		if (r == NULL)
 			continue;
 		if (r->seal != NULL && !seal_allowed(f, r->seal))
-			problem_add(&f->where, false, "folders.%s.seals: rule \"%s\" uses seal \"%s\", which is not in this list",
+			problem_add(&f->where, false, "folders.%s.seals: rule \"%s\" uses seal \"%s\", which is not in this list; add it, or give the rule another",
 			    f->name, r->name, r->seal->name);
 		if (always != NULL)
 			problem_add(&f->where, true,
-			    "folders.%s.rules: rule \"%s\" is never reached: \"%s\" before it always applies", f->name, r->name,
+			    "folders.%s.rules: rule \"%s\" is never reached: \"%s\" before it always applies; put that one last", f->name, r->name,
 			    always->name);
 		if (r->always && always == NULL)
 			always = r;
@@ -357,14 +440,14 @@ folder_paths_check(const struct conf *c, const struct conf_folder *f)
 
 	for (const struct conf_folder *g = c->folders; g < f; g++) {
 		if (strcmp(f->path, g->path) == 0)
-			problem_add(&f->where, false, "folders.%s.path: is also the path of folder \"%s\"", f->name, g->name);
+			problem_add(&f->where, false, "folders.%s.path: is also the path of folder \"%s\"; give each its own", f->name, g->name);
 		else if (below(f->path, g->path) || below(g->path, f->path))
-			problem_add(&f->where, false, "folders.%s.path: one of this folder and folder \"%s\" lies inside the other",
+			problem_add(&f->where, false, "folders.%s.path: one of this folder and folder \"%s\" lies inside the other; put them side by side",
 			    f->name, g->name);
 	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (below(f->path, others[i].path) || below(others[i].path, f->path))
-			problem_add(&f->where, false, "folders.%s.path: one of this folder and %s (%s) lies inside the other",
+			problem_add(&f->where, false, "folders.%s.path: one of this folder and %s (%s) lies inside the other; put them side by side",
 			    f->name, others[i].key, others[i].path);
 }
 
@@ -385,14 +468,16 @@ host_check(const struct conf *c, const struct conf_folder *f)
 static void
 root_check(const struct conf *c)
 {
-	const struct conf_where where = { *c->path == '\0' ? "settings" : c->path, 0 };
+	const struct conf_where where = { *c->path == '\0' ? "settings" : c->path, c->lines };
 
 	if (c->nfolders == 0)
 		problem_add(&where, false, "folders: there is none; add one here or in folders.d");
 	if (below(c->state, c->archive.path))
-		problem_add(&where, false, "state: must not lie inside archive.path, which is given away as a whole");
-	if (below(c->evidence.anchor, c->archive.path) || below(c->evidence.key, c->archive.path))
-		problem_add(&where, false, "evidence: anchor and key must not lie inside archive.path");
+		problem_add(&where, false, "state: must not lie inside archive.path, which is given away as a whole; put it elsewhere");
+	if (below(c->evidence.anchor, c->archive.path))
+		problem_add(&where, false, "evidence.anchor: must not lie inside archive.path, which it is to bear witness against; put it elsewhere");
+	if (below(c->evidence.key, c->archive.path))
+		problem_add(&where, false, "evidence.key: must not lie inside archive.path, which is given away as a whole; put it elsewhere");
 	/* C2SP signed-note and tlog-checkpoint: the origin stands in lines of text and in key names */
 	for (const char *p = c->evidence.origin; *p != '\0'; p++)
 		if (*p <= ' ' || *p > '~' || *p == '+') {
@@ -401,19 +486,23 @@ root_check(const struct conf *c)
 		}
 	for (size_t i = 0; i < c->scan.languages.n; i++)
 		if (!all_of(c->scan.languages.v[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"))
-			problem_add(&where, false, "scan.languages: \"%s\" is not a language of Tesseract", c->scan.languages.v[i]);
+			problem_add(&where, false, "scan.languages: \"%s\" is not a language of Tesseract; write \"deu\", \"eng\" ...", c->scan.languages.v[i]);
 }
 
-/* --- entries that nothing names ------------------------------------------------------------ */
-
-static bool
-rule_used(const struct conf *c, const struct conf_rule *r)
+static void
+separator_check(const struct conf_folder *f)
 {
-	for (size_t i = 0; i < c->nfolders; i++)
-		for (size_t j = 0; j < c->folders[i].nrules; j++)
-			if (c->folders[i].rules[j] == r)
-				return true;
-	return false;
+	for (size_t i = 0; i < f->separator_patch.n; i++)
+		if (strlen(f->separator_patch.v[i]) != 1 || strchr("12346T", f->separator_patch.v[i][0]) == NULL)
+			problem_add(&f->where, false, "folders.%s.separator.patch: there is no patch code \"%s\"; write \"1\", \"2\", \"3\", "
+			    "\"4\", \"6\" or \"T\"", f->name, f->separator_patch.v[i]);
+}
+
+static void
+give_check(const struct conf_folder *f)
+{
+	if (f->give_keep_ms != 0 && f->give_keep_ms < KEEP_LEAST_MS)
+		problem_add(&f->where, true, "folders.%s.give.keep: results are gone within an hour; write days, as \"30d\"", f->name);
 }
 
 void
@@ -424,6 +513,8 @@ conf_check(const struct conf *c)
 		folder_rules_check(&c->folders[i]);
 		folder_paths_check(c, &c->folders[i]);
 		host_check(c, &c->folders[i]);
+		give_check(&c->folders[i]);
+		separator_check(&c->folders[i]);
 	}
 	for (size_t i = 0; i < c->nrules; i++) {
 		const struct conf_rule *r = &c->rules[i];
@@ -431,8 +522,6 @@ conf_check(const struct conf *c)
 		when_check(r);
 		outcome_check(r);
 		name_check(r);
-		if (!rule_used(c, r))
-			problem_add(&r->where, true, "rules.%s: no folder uses this rule", r->name);
 	}
 	for (size_t i = 0; i < c->nseals; i++)
 		seal_check(c, &c->seals[i]);

@@ -23,7 +23,7 @@ ours_alone(int fd, const char *shown, const char *what, mode_t kind)
 	if (fstat(fd, &st) < 0)
 		problem_add(&where, false, "cannot be looked at: %s", strerror(errno));
 	else if ((st.st_mode & S_IFMT) != kind)
-		problem_add(&where, false, "is not a %s", what);
+		problem_add(&where, false, "is not a %s; name one", problem_words(what));
 	else if (st.st_uid != 0 && st.st_uid != geteuid())
 		problem_add(&where, false, "belongs to uid %u; run: chown root '%s'", st.st_uid, shown);
 	else if (st.st_mode & (S_IWGRP | S_IWOTH))
@@ -39,7 +39,7 @@ open_failed(const char *shown, const char *what)
 	const struct conf_where where = { shown, 0 };
 
 	if (errno == ELOOP || errno == ENOTDIR)
-		problem_add(&where, false, "is not a %s itself; symlinks are not followed here", what);
+		problem_add(&where, false, "is not a %s itself; symlinks are not followed here", problem_words(what));
 	else
 		problem_add(&where, false, "cannot be opened: %s", strerror(errno));
 }
@@ -50,10 +50,10 @@ conf_dir_open(int at, const char *path, const char *shown)
 	AUTO_FD fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0) {
-		open_failed(shown, "directory");
+		open_failed(shown, N_("directory"));
 		return -1;
 	}
-	return ours_alone(fd, shown, "directory", S_IFDIR) ? take_fd(&fd) : -1;
+	return ours_alone(fd, shown, N_("directory"), S_IFDIR) ? take_fd(&fd) : -1;
 }
 
 char *
@@ -67,14 +67,14 @@ conf_file_read(int dir, const char *name, const char *shown)
 	char *ret;
 
 	if (fd < 0) {
-		open_failed(shown, "file");
+		open_failed(shown, N_("file"));
 		return NULL;
 	}
-	if (!ours_alone(fd, shown, "plain file", S_IFREG))
+	if (!ours_alone(fd, shown, N_("plain file"), S_IFREG))
 		return NULL;
 	if (io_size(fd, &size, &e) < 0 || size > CONF_FILE_MAX || (text = malloc(size + 1)) == NULL ||
 	    io_pread_full(fd, text, size, 0, &e) < 0) {
-		problem_add(&where, false, "cannot be read: %s", e.code != 0 ? e.text : "longer than 1 MiB");
+		problem_add(&where, false, "cannot be read: %s", e.code != 0 ? e.text : problem_words("longer than 1 MiB"));
 		return NULL;
 	}
 	text[size] = '\0';
@@ -94,10 +94,10 @@ trap(const char *p, bool line_start)
 	size_t n;
 
 	if (line_start && strncmp(p + strspn(p, " \t"), "@include", 8) == 0)
-		return "@include is not allowed; put folders and rules into folders.d/*.conf";
+		return N_("@include is not allowed; put folders and rules into folders.d/*.conf");
 	n = strspn(p, "0123456789");
 	if (n > 9 && p[n] != 'L')
-		return "a number this long must end in L";
+		return N_("a number this long must end in L");
 	return NULL;
 }
 
@@ -133,7 +133,7 @@ traps_checked(const char *text, const char *shown)
 		const char *said = trap(p, line_start);
 
 		if (said != NULL) {
-			problem_add(&where, false, "%s", said);
+			problem_add(&where, false, "%s", problem_words(said));
 			good = false;
 		}
 		line_start = false;

@@ -29,9 +29,9 @@ wrong(struct conf_reader *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(said, sizeof(said), fmt, ap);
+	vsnprintf(said, sizeof(said), problem_words(fmt), ap);
 	va_end(ap);
-	problem_add(&where, false, "%s: %s", r->key, said);
+	problem_here(&where, "%s: %s", r->key, said);
 }
 
 /* --- one value -------------------------------------------------------------------------- */
@@ -43,7 +43,7 @@ conf_path(struct conf_reader *r, const char *text)
 	char *path, *out;
 
 	if (dir == NULL || strlen(text) + strlen(dir) > 4000) {
-		snprintf(r->why, sizeof(r->why), "%s", dir == NULL ? "the path must be absolute" : "the path is too long");
+		snprintf(r->why, sizeof(r->why), "%s", problem_words(dir == NULL ? N_("the path must be absolute") : N_("the path is too long")));
 		return NULL;
 	}
 	if ((path = conf_alloc(r, strlen(dir) + strlen(text) + 2)) == NULL)
@@ -80,16 +80,16 @@ text_check(const struct conf_key *k, struct conf_reader *r, const char *text)
 	size_t most = k->type == KEY_TEXTS || k->max == 0 ? TEXT_MAX : (size_t)k->max;
 
 	if (strlen(text) > most) {
-		snprintf(r->why, sizeof(r->why), "longer than %zu bytes", most);
+		snprintf(r->why, sizeof(r->why), problem_words("longer than %zu bytes"), most);
 		return r->why;
 	}
 	if (*text == '\0' && (k->type == KEY_TEXTS || k->min > 0))
-		return "must not be empty";
+		return N_("must not be empty");
 	if (!utf8_valid(text, strlen(text)))
-		return "is not UTF-8";
+		return N_("is not UTF-8");
 	for (const char *p = text; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return "has a control character in it";
+			return N_("has a control character in it");
 	return NULL;
 }
 
@@ -111,13 +111,13 @@ text_set(struct conf_reader *r, const struct conf_key *k, const char **at, const
 static int
 word_find(struct conf_reader *r, const char *const *words, const char *text)
 {
-	size_t n = (size_t)snprintf(r->why, sizeof(r->why), "write");
+	size_t n = (size_t)snprintf(r->why, sizeof(r->why), "%s", problem_words("write"));
 
 	for (int i = 0; words[i] != NULL; i++) {
 		if (strcmp(words[i], text) == 0)
 			return i;
 		if (n < sizeof(r->why))
-			n += (size_t)snprintf(r->why + n, sizeof(r->why) - n, "%s \"%s\"", i > 0 ? " or" : "", words[i]);
+			n += (size_t)snprintf(r->why + n, sizeof(r->why) - n, "%s \"%s\"", i > 0 ? problem_words(" or") : "", words[i]);
 	}
 	return -1;
 }
@@ -144,7 +144,7 @@ static const char *
 bool_set(void *at, const char *text)
 {
 	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-		return "write true or false, without quotes";
+		return N_("write true or false, without quotes");
 	*(bool *)at = *text == 't';
 	return NULL;
 }
@@ -155,9 +155,9 @@ number_set(struct conf_reader *r, const struct conf_key *k, void *at, const char
 	uint64_t n;
 
 	if (value_number(text, &n) < 0)
-		return "write a whole number, without quotes";
+		return N_("write a whole number, without quotes");
 	if (n < (uint64_t)k->min || n > (uint64_t)k->max) {
-		snprintf(r->why, sizeof(r->why), "must be from %" PRId64 " to %" PRId64, k->min, k->max);
+		snprintf(r->why, sizeof(r->why), problem_words("must be from %lld to %lld"), (long long)k->min, (long long)k->max);
 		return r->why;
 	}
 	if (k->type == KEY_NUMBER64)
@@ -174,7 +174,7 @@ length_set(struct conf_reader *r, const struct conf_key *k, int32_t *at, const c
 	char bound[VALUE_MAX];
 
 	if (value_length(text, &mpt) < 0)
-		return "write a length with its unit and a point, as \"4mm\" (mm, cm, pt, in)";
+		return N_("write a length with its unit and a point, as \"4mm\" (mm, cm, pt, in)");
 	snprintf(bound, sizeof(bound), "%" PRId64 "mm", k->min);
 	if (value_length(bound, &least) < 0)
 		least = INT32_MIN;
@@ -182,7 +182,7 @@ length_set(struct conf_reader *r, const struct conf_key *k, int32_t *at, const c
 	if (value_length(bound, &most) < 0)
 		most = INT32_MAX;
 	if (mpt < least || mpt > most) {
-		snprintf(r->why, sizeof(r->why), "must be from %" PRId64 "mm to %" PRId64 "mm", k->min, k->max);
+		snprintf(r->why, sizeof(r->why), problem_words("must be from %lldmm to %lldmm"), (long long)k->min, (long long)k->max);
 		return r->why;
 	}
 	*at = mpt;
@@ -196,12 +196,12 @@ span_set(struct conf_reader *r, const struct conf_key *k, uint64_t *at, const ch
 	uint64_t n;
 
 	if (k->type == KEY_TIME ? value_time(text, &n) < 0 : value_size(text, &n) < 0)
-		return k->type == KEY_TIME ? "write a time with its unit, as \"10s\" (ms, s, min, h, d)"
-					   : "write a size with its unit, as \"256MiB\" (KiB, MiB, GiB)";
+		return k->type == KEY_TIME ? N_("write a time with its unit, as \"10s\" (ms, s, min, h, d)")
+					   : N_("write a size with its unit, as \"256MiB\" (KiB, MiB, GiB)");
 	if (n < (uint64_t)k->min || n > (uint64_t)k->max) {
 		(k->type == KEY_TIME ? value_time_text : value_size_text)((uint64_t)k->min, least);
 		(k->type == KEY_TIME ? value_time_text : value_size_text)((uint64_t)k->max, most);
-		snprintf(r->why, sizeof(r->why), "must be from %s to %s", least, most);
+		snprintf(r->why, sizeof(r->why), problem_words("must be from %s to %s"), least, most);
 		return r->why;
 	}
 	*at = n;
@@ -214,7 +214,7 @@ mode_set(const struct conf_key *k, mode_t *at, const char *text)
 	mode_t m;
 
 	if (value_mode(text, &m) < 0 || (m & ~(mode_t)k->max) != 0 || (m & (mode_t)k->min) == 0)
-		return "write a mode as \"0660\"; the owner must be able to read";
+		return N_("write a mode as \"0660\"; the owner must be able to read");
 	*at = m;
 	return NULL;
 }
@@ -243,11 +243,11 @@ value_set(struct conf_reader *r, const struct conf_key *k, void *at, const char 
 	case KEY_MODE:
 		return mode_set(k, at, text);
 	case KEY_PAGES:
-		return value_pages(text, at) < 0 ? "write \"1\", \"last\", \"2-3\" or \"all\"" : NULL;
+		return value_pages(text, at) < 0 ? N_("write \"1\", \"last\", \"2-3\" or \"all\"") : NULL;
 	case KEY_OWN:
 		return ((const struct key_own *)k->more)->set(r, at, text);
 	default:
-		return "is a group: write { ... }";
+		return N_("is a group: write { ... }");
 	}
 }
 
@@ -257,7 +257,7 @@ list_set(struct conf_reader *r, const struct conf_key *k, struct strings *at, co
 	char **v;
 
 	if (t->n < (size_t)k->min || t->n > (size_t)k->max) {
-		snprintf(r->why, sizeof(r->why), "takes %" PRId64 " to %" PRId64 " entries, has %zu", k->min, k->max, t->n);
+		snprintf(r->why, sizeof(r->why), problem_words("takes %lld to %lld entries, has %zu"), (long long)k->min, (long long)k->max, t->n);
 		return r->why;
 	}
 	if ((v = conf_alloc(r, (t->n + 1) * sizeof(*v))) == NULL)
@@ -284,16 +284,16 @@ key_set(struct conf_reader *r, const struct conf_key *k, void *base, const struc
 		said = list_set(r, k, (struct strings *)(void *)at, t);
 	} else if (k->type == KEY_PAIR) {
 		if (t->n != 2)
-			said = "takes two lengths, as [ \"62mm\", \"24mm\" ]";
+			said = N_("takes two lengths, as [ \"62mm\", \"24mm\" ]");
 		for (size_t i = 0; i < 2 && said == NULL; i++)
 			said = length_set(r, k, (int32_t *)(void *)at + i, t->v[i]);
 	} else if (t->n != 1) {
-		said = "takes one value, not a list";
+		said = N_("takes one value, not a list");
 	} else {
 		said = value_set(r, k, at, t->v[0]);
 	}
 	if (said != NULL)
-		wrong(r, "%s%s%s%s", t->n == 1 ? "\"" : "", t->n == 1 ? t->v[0] : "", t->n == 1 ? "\": " : "", said);
+		wrong(r, "%s%s%s%s", t->n == 1 ? "\"" : "", t->n == 1 ? t->v[0] : "", t->n == 1 ? "\": " : "", problem_words(said));
 }
 
 /* --- from libconfig --------------------------------------------------------------------- */
@@ -324,26 +324,26 @@ wanted(const struct conf_key *k)
 {
 	switch (k->type) {
 	case KEY_BOOL:
-		return "wants true or false";
+		return N_("wants true or false");
 	case KEY_NUMBER:
 	case KEY_NUMBER64:
-		return "wants a whole number";
+		return N_("wants a whole number");
 	case KEY_TEXTS:
-		return "wants a list of texts, as [ \"one\", \"two\" ]";
+		return N_("wants a list of texts, as [ \"one\", \"two\" ]");
 	case KEY_PAIR:
-		return "wants two lengths as text, as [ \"62mm\", \"24mm\" ]";
+		return N_("wants two lengths as text, as [ \"62mm\", \"24mm\" ]");
 	case KEY_TIME:
-		return "wants a time as text, as \"10s\"";
+		return N_("wants a time as text, as \"10s\"");
 	case KEY_SIZE:
-		return "wants a size as text, as \"256MiB\"";
+		return N_("wants a size as text, as \"256MiB\"");
 	case KEY_LENGTH:
-		return "wants a length as text, as \"4mm\"";
+		return N_("wants a length as text, as \"4mm\"");
 	case KEY_MODE:
-		return "wants a mode as text, as \"0660\"";
+		return N_("wants a mode as text, as \"0660\"");
 	case KEY_OWN:
 		return ((const struct key_own *)k->more)->wants;
 	default:
-		return "wants text in quotes";
+		return N_("wants text in quotes");
 	}
 }
 
@@ -355,14 +355,14 @@ read_value(struct conf_reader *r, const config_setting_t *s, const struct conf_k
 	int n = config_setting_is_aggregate(s) ? config_setting_length(s) : 1;
 
 	if (config_setting_is_group(s) || n > LIST_MAX) {
-		wrong(r, "%s", config_setting_is_group(s) ? wanted(k) : "has too many entries");
+		wrong(r, "%s", problem_words(config_setting_is_group(s) ? wanted(k) : N_("has too many entries")));
 		return;
 	}
 	for (int i = 0; i < n; i++) {
 		const config_setting_t *one = config_setting_is_aggregate(s) ? config_setting_get_elem(s, (unsigned)i) : s;
 
 		if ((v[t.n++] = scalar_text(one, k, &t)) == NULL) {
-			wrong(r, "%s", wanted(k));
+			wrong(r, "%s", problem_words(wanted(k)));
 			return;
 		}
 	}
@@ -373,15 +373,36 @@ static void read_group(struct conf_reader *, const config_setting_t *, const str
     bool required);
 static void read_named(struct conf_reader *, const config_setting_t *, const struct conf_key *, void *base);
 
-/* Runs f below "key.name" and at the setting's line. */
+/* Remembers where the key being read stands. */
+static void
+spot_add(struct conf_reader *r)
+{
+	struct conf *c = r->c;
+
+	if ((c->nspots & (c->nspots - 1)) == 0) { /* full: 0, 1, 2, 4 ... */
+		struct conf_spot *more = conf_alloc(r, (c->nspots == 0 ? 1 : c->nspots * 2) * sizeof(*more));
+
+		if (more == NULL)
+			return;
+		if (c->nspots > 0)
+			memcpy(more, c->spots, c->nspots * sizeof(*more));
+		c->spots = more;
+	}
+	if ((c->spots[c->nspots].key = conf_dup(r, r->key)) != NULL)
+		c->spots[c->nspots++].where = (struct conf_where){ r->file, r->line };
+}
+
+/* Goes on below "key.name", at the setting's line. */
 static size_t
 key_enter(struct conf_reader *r, const char *name, const config_setting_t *s)
 {
 	size_t n = strlen(r->key);
 
 	snprintf(r->key + n, sizeof(r->key) - n, "%s%s", n > 0 ? "." : "", name);
-	if (s != NULL)
+	if (s != NULL) {
 		r->line = config_setting_source_line(s);
+		spot_add(r);
+	}
 	return n;
 }
 
@@ -393,7 +414,7 @@ group_key(struct conf_reader *r, const config_setting_t *s, const struct conf_ke
 	    strcmp(config_setting_get_string(s), g->word) == 0;
 
 	if (s != NULL && !word && !config_setting_is_group(s)) {
-		wrong(r, "wants a group { ... }%s%s%s", g->word != NULL ? " or \"" : "", g->word != NULL ? g->word : "",
+		wrong(r, "wants a group { ... }%s%s%s", g->word != NULL ? problem_words(" or \"") : "", g->word != NULL ? g->word : "",
 		    g->word != NULL ? "\"" : "");
 		return;
 	}
@@ -420,7 +441,7 @@ read_key(struct conf_reader *r, const config_setting_t *s, const struct conf_key
 		read_value(r, s, k, base);
 	} else if (k->fallback == NULL) {
 		if (required)
-			wrong(r, "must be given (%s)", k->help);
+			wrong(r, "must be given (%s)", problem_words(k->help));
 	}
 	r->key[n] = '\0';
 	r->line = line;
@@ -517,7 +538,7 @@ read_named(struct conf_reader *r, const config_setting_t *s, const struct conf_k
 	char *all;
 
 	if (n < 0 || *count + (size_t)n > named->most) {
-		wrong(r, n < 0 ? "wants groups by name: { NAME : { ... }; }" : "has too many entries");
+		wrong(r, n < 0 ? N_("wants groups by name: { NAME : { ... }; }") : N_("has too many entries"));
 		return;
 	}
 	if ((all = conf_alloc(r, (*count + (size_t)n + 1) * named->size)) == NULL)
@@ -560,7 +581,7 @@ void
 conf_read_main(struct conf_reader *r, const config_setting_t *root)
 {
 	r->key[0] = '\0';
-	r->line = 0;
+	r->line = r->c->lines; /* of what is not there */
 	read_group(r, root, conf_keys, r->c, true);
 }
 

@@ -1,6 +1,6 @@
 /*
  * confint.h - what the files of the settings share: reader state, problems,
- * memory.  Private to rules/conf*.c and rules/keys.c.
+ * memory.  Private to rules/conf*.c, rules/keys.c and rules/ere.c.
  */
 #ifndef SEALROOM_CONFINT_H
 #define SEALROOM_CONFINT_H
@@ -28,10 +28,18 @@ void *conf_alloc(struct conf_reader *, size_t);
 char *conf_dup(struct conf_reader *, const char *);
 
 /* conf_problem.c */
-void problems_clear(void);
+void problems_clear(const struct conf *); /* it gives the language, and places of keys, while it is read */
+/*
+ * A text that begins with a key ("rules.x.name: ...") is said of that key's own line, where it is given,
+ * else of 'where'.
+ */
 void problem_add(const struct conf_where *, bool warning, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void problems_sort(const char *main_file);
+/* A mistake just where the reader is. */
+void problem_here(const struct conf_where *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same words in the language of the settings; N_() marks them elsewhere. */
+const char *problem_words(const char *english) __attribute__((format_arg(1)));
 size_t problems_errors(const struct conf_problem **first);
 
 /* conf_file.c */
@@ -50,6 +58,8 @@ const char *conf_path(struct conf_reader *, const char *text);
 /* conf_check.c: resolves names to pointers and looks for contradictions. */
 void conf_resolve(struct conf_reader *);
 void conf_check(const struct conf *);
+/* conf_doubt.c: what works, but hardly as meant. */
+void conf_doubt(const struct conf *);
 
 /* conf_text.c */
 int conf_hashes(struct conf *, struct err *);

@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "agent/lib/path.h"
+#include "rules/confint.h"
 #include "rules/ere.h"
 #include "rules/fold.h"
 
-#define COPIES_MAX 1000 /* all counts {m,n} multiplied */
+#define SIGNS_MAX 500 /* repetitions written out */
 
 static bool
 alnum(char c)
@@ -18,15 +19,15 @@ remedy(char c)
 {
 	switch (c) {
 	case 'd':
-		return "write [0-9]";
+		return N_("write [0-9]");
 	case 'D':
-		return "write [^0-9]";
+		return N_("write [^0-9]");
 	case 't':
 	case 'n':
 	case 'r':
-		return "write [[:space:]]; the text is one line";
+		return N_("write [[:space:]]; the text is one line");
 	default:
-		return c >= '0' && c <= '9' ? "back-references are not allowed" : "leave the backslash out";
+		return c >= '0' && c <= '9' ? N_("back-references are not allowed") : N_("leave the backslash out");
 	}
 }
 
@@ -51,62 +52,189 @@ bracket_end(const char *p)
 	return p;
 }
 
-/* glibc copies what a count repeats, and counts in counts multiply. */
-static bool
-count_check(const char *p, unsigned *copies)
+/*
+ * What is read of an expression: how many signs the groups that are open, and what stands
+ * last, have with repetitions written out as glibc does, and whether they match nothing too.
+ */
+struct reading {
+	unsigned depth;
+	struct group {
+		unsigned signs;    /* without what stands last */
+		bool empty;        /* by one of the branches before */
+		bool branch_empty; /* without what stands last */
+	} group[ERE_MAX + 1];
+	struct last {
+		enum { NOTHING, ONE_SIGN, GROUP, REPETITION } kind;
+		unsigned signs;
+		bool empty;
+	} last;
+};
+
+static void
+take(struct reading *r, struct last last)
+{
+	struct group *g = &r->group[r->depth];
+
+	g->signs += r->last.signs;
+	g->branch_empty &= r->last.empty;
+	r->last = last;
+}
+
+static void
+branch_start(struct reading *r)
+{
+	r->group[r->depth].branch_empty = true;
+	r->last = (struct last){ NOTHING, 0, true };
+}
+
+static void
+branch_end(struct reading *r)
+{
+	struct group *g = &r->group[r->depth];
+
+	take(r, (struct last){ NOTHING, 0, true });
+	g->empty |= g->branch_empty;
+}
+
+/* One of "()|".  A ')' that closes nothing is itself. */
+static void
+take_group(struct reading *r, char sign)
+{
+	struct group *g = &r->group[r->depth];
+
+	if (sign == '(') {
+		take(r, (struct last){ NOTHING, 0, true });
+		r->group[++r->depth] = (struct group){ 1, false, true };
+	} else if (sign == '|') {
+		branch_end(r);
+		branch_start(r);
+	} else if (r->depth > 0) {
+		branch_end(r);
+		r->depth--;
+		r->last = (struct last){ GROUP, g->signs, g->empty };
+	} else {
+		take(r, (struct last){ ONE_SIGN, 1, false });
+	}
+}
+
+/* How often glibc writes out what the repetition at p repeats. */
+static unsigned
+copies(const char *p)
 {
 	unsigned n = 0, most = 1;
 
-	for (; *p != '\0' && *p != '}'; p++) {
+	if (*p == '+')
+		return 2;
+	if (*p != '{')
+		return 1;
+	for (p++; *p != '\0' && *p != '}' && most <= SIGNS_MAX; p++) {
 		n = *p >= '0' && *p <= '9' ? n * 10 + (unsigned)(*p - '0') : 0;
-		if (n > COPIES_MAX)
-			return false;
 		most = n > most ? n : most;
 	}
-	*copies *= most;
-	return *copies <= COPIES_MAX;
+	return most;
 }
 
-/* So does "+", which stands for "{1,}": behind a group or another repetition each doubles what is there. */
-static bool
-plus_check(char before, unsigned *copies)
+/*
+ * The repetition that starts with *p; NULL when it is accepted.  What repetitions directly
+ * behind each other mean POSIX leaves open (XBD 9.4.6); these, and what matches nothing
+ * in a loop, glibc compiles in exponential time.
+ */
+static const char *
+take_repetition(struct reading *r, const char *p)
 {
-	if (before != '\0' && strchr(")+*?}", before) != NULL)
-		*copies *= 2;
-	return *copies <= COPIES_MAX;
+	struct last *l = &r->last;
+
+	if (l->kind == REPETITION)
+		return N_("a repetition directly behind another one: leave one out");
+	if (*p != '?' && l->empty)
+		return N_("what is repeated here can be nothing at all: leave a * or ? in it out");
+	if (copies(p) > SIGNS_MAX / (l->signs + 1))
+		return N_("the counts, multiplied, make the expression too long: make them smaller, or write * for {m,n} and +");
+	l->signs *= copies(p);
+	l->empty |= *p == '*' || *p == '?' || strncmp(p, "{0", 2) == 0 || strncmp(p, "{,", 2) == 0;
+	l->kind = REPETITION;
+	return NULL;
+}
+
+/* Where the repetition that starts with *p ends. */
+static const char *
+repetition_end(const char *p)
+{
+	const char *end = strchr(p, '}');
+
+	if (*p != '{')
+		return p;
+	return end != NULL ? end : p + strlen(p) - 1;
+}
+
+static bool
+escape_known(char c)
+{
+	return !alnum(c) || strchr("wWsSbB", c) != NULL;
+}
+
+/* Takes one piece at *p and moves *p to its last byte; NULL or what is wrong. */
+static const char *
+take_piece(struct reading *r, const char **p)
+{
+	const char *why = NULL;
+
+	switch (**p) {
+	case '[':
+		*p = bracket_end(*p + 1);
+		take(r, (struct last){ ONE_SIGN, 1, false });
+		break;
+	case '\\':
+		*p += (*p)[1] != '\0';
+		take(r, (struct last){ ONE_SIGN, 1, **p == 'b' || **p == 'B' });
+		break;
+	case '^':
+	case '$':
+		take(r, (struct last){ ONE_SIGN, 1, true });
+		break;
+	case '(':
+	case ')':
+	case '|':
+		take_group(r, **p);
+		break;
+	case '*':
+	case '+':
+	case '?':
+	case '{':
+		why = take_repetition(r, *p);
+		*p = repetition_end(*p);
+		break;
+	default:
+		take(r, (struct last){ ONE_SIGN, 1, false });
+	}
+	return why;
 }
 
 bool
 ere_check(const char *text, char *why, size_t size)
 {
-	unsigned copies = 1;
-	char before = '\0'; /* the sign before *p, an escaped one too: that only refuses sooner */
+	struct reading r = { 0 };
 
 	if (*text == '\0' || strlen(text) > ERE_MAX) {
-		snprintf(why, size, "an expression has 1 to %d bytes", ERE_MAX);
+		snprintf(why, size, problem_words("an expression has 1 to %d bytes"), ERE_MAX);
 		return false;
 	}
-	for (const char *p = text; *p != '\0'; before = *p, p++) {
-		if (*p == '[') {
-			p = bracket_end(p + 1);
-			if (*p == '\0')
-				break; /* regcomp words it */
-		} else if (*p == '\\' && p[1] != '\0') {
-			if (alnum(p[1]) && strchr("wWsSbB", p[1]) == NULL) {
-				snprintf(why, size, "character %td: \"\\%c\" is not known here (only \\w \\W \\s \\S \\b \\B): %s",
-				    p - text + 1, p[1], remedy(p[1]));
-				return false;
-			}
-			p++;
-		} else if (*p == '{' && !count_check(p + 1, &copies)) {
-			snprintf(why, size, "character %td: the counts {m,n} multiply to more than %d: make them smaller",
-			    p - text + 1, COPIES_MAX);
-			return false;
-		} else if (*p == '+' && !plus_check(before, &copies)) {
-			snprintf(why, size, "character %td: too many groups repeated with + in one expression: use * or leave some out",
-			    p - text + 1);
+	branch_start(&r);
+	for (const char *p = text, *refused; *p != '\0'; p++) {
+		ptrdiff_t at = p - text + 1;
+
+		if (*p == '\\' && p[1] != '\0' && !escape_known(p[1])) {
+			snprintf(why, size, problem_words("character %td: \"\\%c\" is not known here (only \\w \\W \\s \\S \\b \\B): %s"),
+			    at, p[1], problem_words(remedy(p[1])));
 			return false;
 		}
+		refused = take_piece(&r, &p);
+		if (refused != NULL) {
+			snprintf(why, size, problem_words("character %td: %s"), at, problem_words(refused));
+			return false;
+		}
+		if (*p == '\0')
+			break; /* a bracket that does not end: regcomp words it */
 	}
 	return true;
 }
@@ -120,7 +248,7 @@ ere_compile(regex_t *re, const char *text, char *why, size_t size)
 	if (r == 0)
 		return true;
 	regerror(r, re, said, sizeof(said));
-	snprintf(why, size, "not a regular expression (POSIX extended): %s", said);
+	snprintf(why, size, problem_words("not a regular expression (POSIX extended): %s"), said);
 	return false;
 }
 

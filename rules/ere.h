@@ -1,9 +1,9 @@
 /*
  * ere.h - a POSIX extended regular expression from the settings.
  *
- * glibc takes "\d" for a literal d, "\1" makes matching take exponential time,
- * and big counts make it take gigabytes; all of these are refused with the
- * place and the remedy.
+ * glibc takes "\d" for a literal d, "\1" makes matching take exponential time, loops of
+ * what can be nothing do so to compiling, and big counts make it take gigabytes; all of
+ * these are refused with the place and the remedy.
  */
 #ifndef SEALROOM_ERE_H
 #define SEALROOM_ERE_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #define ERE_MAX 200    /* bytes of an expression */
-#define ERE_TEXT 4096  /* bytes it is tried on */
+#define ERE_TEXT 2048  /* bytes of a line it is tried on */
 
 /* false: why says what is wrong. */
 bool ere_check(const char *text, char *why, size_t size);

@@ -4,6 +4,7 @@
 #include "rules/explain.h"
 
 #define COVERS_MAX 200
+#define MARKS_SAID 32
 
 static void
 put(struct explain *x, json_t *to, const char *key, json_t *value)
@@ -63,15 +64,16 @@ box_json(struct explain *x, const struct box *b)
 }
 
 static json_t *
-match_json(struct explain *x, const struct doc_words *doc, const struct match *m)
+match_json(struct explain *x, struct doc_tokens *d, const struct match *m)
 {
 	char text[MSG_TEXT_MAX];
+	struct err e;
 	json_t *o;
 
 	if (m == NULL)
 		return json_null();
 	o = json_object();
-	match_text(doc, m, text, sizeof(text));
+	x->lost = match_text(d, m, text, sizeof(text), &e) < 0 || x->lost;
 	put(x, o, "page", json_integer((json_int_t)m->page + 1));
 	put(x, o, "box", box_json(x, &m->box));
 	put(x, o, "text", text_json(text));
@@ -133,7 +135,7 @@ explain_matched(struct explain *x, bool matched, const char *why)
 }
 
 void
-explain_when(struct explain *x, const struct doc_words *doc, const char *list, const char *phrase, const struct match *m)
+explain_when(struct explain *x, struct doc_tokens *d, const char *list, const char *phrase, const struct match *m)
 {
 	json_t *o;
 
@@ -142,12 +144,27 @@ explain_when(struct explain *x, const struct doc_words *doc, const char *list, c
 	o = json_object();
 	put(x, o, "phrase", json_string(phrase));
 	put(x, o, "list", json_string(list));
-	put(x, o, "found", match_json(x, doc, m));
+	put(x, o, "found", match_json(x, d, m));
 	list_put(x, "when", o);
 }
 
 void
-explain_find(struct explain *x, const struct doc_words *doc, const char *name, const struct found *f)
+explain_condition(struct explain *x, const char *list, const char *wanted, bool holds, const char *there)
+{
+	json_t *o;
+
+	if (x == NULL)
+		return;
+	o = json_object();
+	put(x, o, "phrase", text_json(wanted));
+	put(x, o, "list", json_string(list));
+	put(x, o, "holds", json_boolean(holds));
+	put(x, o, "text", text_json(there));
+	list_put(x, "when", o);
+}
+
+void
+explain_find(struct explain *x, struct doc_tokens *d, const char *name, const struct found *f)
 {
 	json_t *o;
 
@@ -160,18 +177,18 @@ explain_find(struct explain *x, const struct doc_words *doc, const char *name, c
 		put(x, o, "after", json_string(f->after));
 		put(x, o, "text", text_json(f->text));
 	}
-	put(x, o, "found", match_json(x, doc, f->after != NULL ? &f->match : NULL));
+	put(x, o, "found", match_json(x, d, f->after != NULL ? &f->match : NULL));
 	list_put(x, "finds", o);
 }
 
 void
-explain_anchor(struct explain *x, const struct doc_words *doc, const struct match *m, bool chosen)
+explain_anchor(struct explain *x, struct doc_tokens *d, const struct match *m, bool chosen)
 {
 	json_t *o;
 
 	if (x == NULL)
 		return;
-	o = match_json(x, doc, m);
+	o = match_json(x, d, m);
 	put(x, o, "chosen", json_boolean(chosen));
 	list_put(x, "anchors", o);
 }
@@ -198,9 +215,12 @@ covers(struct explain *x, const struct page_words *p, const struct box *b, json_
 }
 
 void
-explain_place(struct explain *x, const struct doc_words *doc, const struct compose_result *r, const char *why)
+explain_place(struct explain *x, struct doc_tokens *d, const struct compose_result *r, const struct box *ideal,
+    const char *why)
 {
 	static const char *const modes[] = { "none", "box", "invisible" };
+	const struct page_tokens *t;
+	struct err e;
 	json_t *o;
 
 	if (x == NULL)
@@ -210,8 +230,26 @@ explain_place(struct explain *x, const struct doc_words *doc, const struct compo
 	if (r->place == PLACE_BOX) {
 		put(x, o, "page", json_integer((json_int_t)r->place_page + 1));
 		put(x, o, "box", box_json(x, &r->place_box));
-		covers(x, &doc->pages[r->place_page], &r->place_box, o);
+		if ((t = tokens_page(d, r->place_page, &e)) != NULL)
+			covers(x, &t->page, &r->place_box, o);
+		else
+			x->lost = true;
 	}
+	if (ideal != NULL)
+		put(x, o, "ideal", box_json(x, ideal));
 	put(x, o, "why", json_string(why));
 	put(x, x->rule, "place", o);
+}
+
+void
+explain_mark(struct explain *x, uint32_t page, const struct box *b)
+{
+	json_t *o;
+
+	if (x == NULL || json_array_size(json_object_get(x->rule, "marks")) == MARKS_SAID)
+		return;
+	o = json_object();
+	put(x, o, "page", json_integer((json_int_t)page + 1));
+	put(x, o, "box", box_json(x, b));
+	list_put(x, "marks", o);
 }

@@ -1,42 +1,12 @@
 #include <string.h>
 
-#include "rules/ere.h"
+#include "rules/codes.h"
 #include "rules/find.h"
+#include "rules/line.h"
+#include "rules/typed.h"
 
-#define LINE_WORDS 200
 #define TRIES_MAX 200 /* occurrences of a phrase whose text is tried */
 #define BELOW_LINES 2 /* a value below its label is at most this many line heights away */
-
-struct line {
-	char text[ERE_TEXT + 1];
-	size_t len;
-	bool letters; /* there is more than dots and colons */
-};
-
-static void
-line_add(struct line *l, const char *text)
-{
-	char plain[FOLD_OUT * PAGEFILE_WORD_BYTES + 1];
-	const char *p = plain, *end;
-
-	fold_plain(text, plain, sizeof(plain));
-	if (strlen(plain) + 1 > ERE_TEXT - l->len)
-		return;
-	if (l->len > 0)
-		l->text[l->len++] = ' ';
-	for (char *c = plain; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7F)
-			*c = ' ';
-	for (end = plain + strlen(plain); p < end && !l->letters;) {
-		uint32_t out[FOLD_OUT];
-		size_t n = fold_next(&p, end, out);
-
-		l->letters = n > 0 && fold_alnum(out[0]);
-	}
-	memcpy(l->text + l->len, plain, (size_t)(end - plain));
-	l->len += (size_t)(end - plain);
-	l->text[l->len] = '\0';
-}
 
 /* What follows on the match's last line. */
 static void
@@ -49,19 +19,6 @@ line_rest(const struct page_words *p, const struct match *m, struct line *l)
 		if (p->words[i].line != last->line || p->words[i].block != last->block)
 			break;
 		line_add(l, p->words[i].text);
-	}
-}
-
-/* Adds the line of word i, from it on. */
-static void
-line_from(const struct page_words *p, uint32_t i, struct line *l)
-{
-	const struct word *first = &p->words[i];
-
-	for (uint32_t j = i; j < p->nwords && j - i < LINE_WORDS; j++) {
-		if (p->words[j].line != first->line || p->words[j].block != first->block)
-			break;
-		line_add(l, p->words[j].text);
 	}
 }
 
@@ -127,9 +84,7 @@ text_behind(const struct page_words *p, const struct match *m, struct line *l)
 	};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		l->len = 0;
-		l->text[0] = '\0';
-		l->letters = false;
+		line_start(l);
 		places[i](p, m, l);
 		if (l->letters)
 			return;
@@ -152,20 +107,56 @@ cut(char *dst, size_t size, const char *text, size_t n)
 	dst[n] = '\0';
 }
 
-static bool
-value_at(const struct doc_words *doc, const struct conf_find *f, const struct match *m, struct found *ret)
+/* Sets ret->value_found. */
+static int
+value_at(struct doc_tokens *d, const struct conf_find *f, const struct match *m, struct found *ret, struct err *e)
 {
-	const struct page_words *p = &doc->pages[m->page];
-	struct line l = { .len = 0 };
+	const struct page_tokens *t = tokens_page(d, m->page, e);
+	struct line l;
+	char value[MSG_TEXT_MAX];
 	size_t from, to;
 
-	text_behind(p, m, &l);
+	if (t == NULL)
+		return -(int)e->code;
+	text_behind(&t->page, m, &l);
 	ret->match = *m;
 	cut(ret->text, sizeof(ret->text), l.text, l.len);
-	if (!l.letters || !ere_find(&f->re, l.text, &from, &to))
-		return false;
-	cut(ret->value, sizeof(ret->value), l.text + from, to - from);
-	return ret->value[0] != '\0';
+	if (!l.letters || !ere_find(&f->take.re, l.text, &from, &to))
+		return 0;
+	cut(value, sizeof(value), l.text + from, to - from);
+	ret->value_found = value[0] != '\0' && typed_value(f->type, value, ret->value, sizeof(ret->value));
+	return 0;
+}
+
+/* The one value that codes have. */
+static int
+value_of_codes(struct doc_tokens *d, const struct conf_find *f, const struct conf_pages *pages, struct matches *seen,
+    struct found *ret, struct err *e)
+{
+	size_t had = seen->n;
+	int r = codes_find(d, pages, &f->barcode, NULL, false, seen, e);
+
+	for (size_t i = had; r == 0 && i < seen->n && !ret->many; i++) {
+		char taken[MSG_TEXT_MAX], value[MSG_TEXT_MAX];
+		bool there;
+
+		if ((r = codes_value(d, &seen->v[i], &f->barcode, taken, sizeof(taken), &there, e)) < 0)
+			return r;
+		if (ret->after == NULL)
+			ret->match = seen->v[i];
+		ret->after = f->barcode.text;
+		if (!there || !typed_value(f->type, taken, value, sizeof(value)))
+			continue;
+		ret->many = ret->value_found && strcmp(ret->value, value) != 0;
+		if (ret->value_found)
+			continue;
+		ret->value_found = true;
+		ret->match = seen->v[i];
+		strcpy(ret->text, taken);
+		strcpy(ret->value, value);
+	}
+	ret->value_found = ret->value_found && !ret->many;
+	return r;
 }
 
 int
@@ -175,6 +166,8 @@ find_value(struct doc_tokens *d, const struct conf_find *f, uint32_t typos, stru
 	static const struct conf_pages all = { .kind = PAGES_ALL };
 
 	*ret = (struct found){ 0 };
+	if (f->barcode.text != NULL)
+		return value_of_codes(d, f, &all, seen, ret, e);
 	for (size_t a = 0; a < f->after.n; a++) {
 		size_t had = seen->n;
 		int r = match_find(d, &all, f->after.v[a], typos, false, seen, e);
@@ -186,8 +179,8 @@ find_value(struct doc_tokens *d, const struct conf_find *f, uint32_t typos, stru
 				if ((seen->v[i].distance == 0) != (exact == 1))
 					continue;
 				ret->after = f->after.v[a];
-				if ((ret->value_found = value_at(d->doc, f, &seen->v[i], ret)))
-					return 0;
+				if ((r = value_at(d, f, &seen->v[i], ret, e)) < 0 || ret->value_found)
+					return r;
 			}
 	}
 	return 0;

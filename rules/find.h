@@ -7,6 +7,8 @@
  * stands below.  Text that is there and does not fit is not passed over:
  * the next occurrence is asked.  Exact occurrences come before misread ones,
  * earlier phrases before later ones.  Only the first 200 of each are asked.
+ *
+ * Of a code's text the expression takes the value; no code counts more than another.
  */
 #ifndef SEALROOM_FIND_H
 #define SEALROOM_FIND_H
@@ -15,9 +17,10 @@
 
 struct found {
 	bool value_found;
+	bool many;               /* codes on the pages have different values: none is taken */
 	char value[MSG_TEXT_MAX];
 	char text[MSG_TEXT_MAX]; /* the text it was taken from, or the last that did not fit */
-	const char *after;       /* the phrase */
+	const char *after;       /* the phrase, or the expression of a code's text */
 	struct match match;      /* its occurrence; valid if 'after' is set */
 };
 

@@ -157,12 +157,29 @@ plain(uint32_t cp, uint32_t out[FOLD_OUT])
 	return 1;
 }
 
+/* ASCII before ASCII, as most text is: nothing is composed, and only capitals change. */
+static inline bool
+fold_ascii(const char *s, const char *end, uint32_t *out)
+{
+	const uint8_t cp = (uint8_t)s[0];
+
+	if (cp >= 0x80 || (end - s > 1 && (uint8_t)s[1] >= 0x80))
+		return false;
+	*out = cp >= 'A' && cp <= 'Z' ? cp + 32u : cp;
+	return true;
+}
+
 size_t
 fold_next(const char **s, const char *end, uint32_t out[FOLD_OUT])
 {
-	uint32_t cp = composed_next(s, end);
+	uint32_t cp;
 	size_t n;
 
+	if (fold_ascii(*s, end, out)) {
+		(*s)++;
+		return 1;
+	}
+	cp = composed_next(s, end);
 	if (cp == 0x00DF || cp == 0x1E9E) { /* ß */
 		out[0] = out[1] = 's';
 		return 2;

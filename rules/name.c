@@ -9,12 +9,15 @@
 #define NAME_BYTES 200  /* leaves room for " (2)" and for companions' suffixes below 255 */
 #define SUFFIX_BYTES 8
 #define VARIABLE_MAX 80
+#define NAME_TIME_LONG "long"
 
 /* --- templates --------------------------------------------------------------------------- */
 
 bool
 name_time_valid(const char *format)
 {
+	if (strcmp(format, NAME_TIME_LONG) == 0)
+		return true;
 	if (*format == '\0' || strlen(format) > 60)
 		return false;
 	for (const char *p = format; *p != '\0'; p++)
@@ -23,8 +26,22 @@ name_time_valid(const char *format)
 	return true;
 }
 
+/* No locale need be installed for it: "29. November 2026", "29 November 2026". */
+static bool
+long_date(const struct tm *tm, const char *language, char *dst, size_t size)
+{
+	static const char *const months[2][12] = {
+		{ "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" },
+		{ "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember" },
+	};
+	bool de = strcmp(language, "de") == 0;
+	int n = snprintf(dst, size, "%d%s %s %d", tm->tm_mday, de ? "." : "", months[de][tm->tm_mon], 1900 + tm->tm_year);
+
+	return n > 0 && (size_t)n < size;
+}
+
 bool
-name_time(int64_t us, const char *format, char *dst, size_t size)
+name_time(int64_t us, const char *format, const char *language, char *dst, size_t size)
 {
 	const char *f = format == NULL ? "%Y-%m-%d %H:%M" : format;
 	time_t t = (time_t)(us / 1000000);
@@ -32,6 +49,8 @@ name_time(int64_t us, const char *format, char *dst, size_t size)
 
 	if (!name_time_valid(f) || localtime_r(&t, &tm) == NULL)
 		return false;
+	if (strcmp(f, NAME_TIME_LONG) == 0)
+		return long_date(&tm, language, dst, size);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* name_time_valid() looked at it */
 	return strftime(dst, size, f, &tm) > 0;
@@ -68,7 +87,7 @@ variable_expand(const char *p, name_lookup *lookup, void *ctx, struct output *o,
 	const char *value;
 
 	if (p[whole] == '\0' || n == 0 || n >= sizeof(name) || whole - n >= sizeof(format)) {
-		err_set(e, ERR_CONF, "a variable is written {name} or {name:format}; \"{{\" stands for a bracket");
+		err_set(e, ERR_CONF, N_("a variable is written {name} or {name:format}; \"{{\" stands for a bracket"));
 		return NULL;
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)n, p);
@@ -101,6 +120,47 @@ name_expand(const char *tmpl, name_lookup *lookup, void *ctx, char *dst, size_t 
 		}
 	}
 	return 0;
+}
+
+/* --- patterns ---------------------------------------------------------------------------- */
+
+/* The next character's length in bytes. */
+static size_t
+char_len(const char *s)
+{
+	const char *p = s;
+
+	utf8_next(&p, s + strlen(s));
+	return (size_t)(p - s);
+}
+
+/* Only the last * is ever tried again: what an earlier one could take, it can take as well. */
+bool
+name_fits(const char *pattern, const char *name)
+{
+	const char *star = NULL, *again = NULL;
+
+	while (*name != '\0') {
+		size_t n = char_len(name);
+
+		if (*pattern == '*') {
+			star = ++pattern;
+			again = name;
+		} else if (*pattern == '?') {
+			pattern++;
+			name += n;
+		} else if (strncmp(pattern, name, n) == 0) {
+			pattern += n;
+			name += n;
+		} else if (star != NULL) {
+			again += char_len(again);
+			pattern = star;
+			name = again;
+		} else {
+			return false;
+		}
+	}
+	return pattern[strspn(pattern, "*")] == '\0';
 }
 
 /* --- names of files ----------------------------------------------------------------------- */

@@ -10,9 +10,9 @@
 #define CRC_AT 8 /* behind the magic */
 #define DICT_MAX (64 * 1024)
 #define WORD_FIXED 28
-#define WORDS_MAX ((uint64_t)PAGEFILE_WORDS_MAX * (WORD_FIXED + PAGEFILE_WORD_BYTES))
+#define WORDS_MAX ((uint64_t)PAGEFILE_WORDS_MAX * (WORD_FIXED + PAGEFILE_WORD_BYTES) + \
+	(uint64_t)PAGEFILE_CODES_MAX * (WORD_FIXED + PAGEFILE_CODE_BYTES))
 #define OBJECTS_MAX ((uint64_t)PAGEFILE_OBJECTS_MAX * (DICT_MAX + 32))
-#define MEDIA_MAX 14400000 /* ISO 32000-1, Annex C: 14400 units */
 
 struct pagefile_out {
 	int fd;
@@ -24,8 +24,31 @@ struct pagefile_out {
 /* What the header says about the rest of the file. */
 struct lengths {
 	uint32_t crc;
-	uint64_t words, objects, total;
+	uint64_t words, objects, ink, total;
 };
+
+static const char *const code_names[CODE_KIND_COUNT] = { "", "qr", "code128", "code39", "code93", "ean13", "ean8", "patch" };
+
+const char *
+code_name(uint32_t kind)
+{
+	return kind < CODE_KIND_COUNT ? code_names[kind] : "";
+}
+
+uint32_t
+code_by_name(const char *name)
+{
+	for (uint32_t i = 1; i < CODE_KIND_COUNT; i++)
+		if (strcmp(code_names[i], name) == 0)
+			return i;
+	return CODE_NONE;
+}
+
+static size_t
+text_max(bool code)
+{
+	return code ? PAGEFILE_CODE_BYTES : PAGEFILE_WORD_BYTES;
+}
 
 static void
 header_put(struct buf *b, const struct pagefile *p, const struct lengths *l)
@@ -50,13 +73,19 @@ header_put(struct buf *b, const struct pagefile *p, const struct lengths *l)
 	buf_put_u64(b, l->words);
 	buf_put_u64(b, l->objects);
 	buf_put_u64(b, l->total);
+	buf_put_u32(b, p->blank);
+	buf_put_i32(b, p->ink.square);
+	buf_put_u32(b, p->text);
+	buf_put_u32(b, p->turn);
+	buf_put_u32(b, p->estimated);
+	buf_put_u32(b, p->ncodes);
 	buf_put(b, zeros, PAGEFILE_HEADER - b->len);
 }
 
 static void
 words_put(struct buf *b, const struct pagefile *p)
 {
-	for (uint32_t i = 0; i < p->nwords; i++) {
+	for (uint32_t i = 0; i < p->nwords + p->ncodes; i++) {
 		const struct word *w = &p->words[i];
 		size_t n = strlen(w->text);
 
@@ -68,10 +97,10 @@ words_put(struct buf *b, const struct pagefile *p)
 		buf_put_u16(b, w->line);
 		buf_put_u16(b, w->block);
 		buf_put_u8(b, w->conf);
-		buf_put_u8(b, 0);
+		buf_put_u8(b, w->code);
 		buf_put_u16(b, (uint16_t)n);
 		buf_put(b, w->text, n);
-		b->bad |= n > PAGEFILE_WORD_BYTES;
+		b->bad |= n > text_max(i >= p->nwords);
 	}
 }
 
@@ -124,12 +153,15 @@ head_put(struct buf *b, const struct pagefile *p, struct lengths *l)
 	words_put(&words, p);
 	l->words = words.len;
 	l->objects = objects_size(p);
-	objects_put(&objects, p, PAGEFILE_HEADER + l->words + l->objects);
-	l->total = PAGEFILE_HEADER + l->words + l->objects + streams_size(p);
+	l->ink = ink_bytes(&p->ink);
+	objects_put(&objects, p, PAGEFILE_HEADER + l->words + l->objects + l->ink);
+	l->total = PAGEFILE_HEADER + l->words + l->objects + l->ink + streams_size(p);
 	header_put(b, p, l);
 	buf_put(b, words.data, words.len);
 	buf_put(b, objects.data, objects.len);
+	buf_put(b, p->ink.bits, l->ink);
 	b->bad |= !buf_ok(&words) || !buf_ok(&objects);
+	b->starved |= words.starved || objects.starved;
 }
 
 int
@@ -140,10 +172,12 @@ pagefile_begin(int fd, const struct pagefile *p, struct pagefile_out **ret, stru
 	struct pagefile_out *o;
 	int r;
 
-	buf_init(&b, PAGEFILE_HEADER + WORDS_MAX + OBJECTS_MAX);
-	if (p->nwords > PAGEFILE_WORDS_MAX || p->nobjects > PAGEFILE_OBJECTS_MAX)
-		return err_set(e, ERR_DOC_SIZE, "page result: %u words, %u objects", p->nwords, p->nobjects);
+	buf_init(&b, PAGEFILE_HEADER + WORDS_MAX + OBJECTS_MAX + INK_BYTES_MAX);
+	if (p->nwords > PAGEFILE_WORDS_MAX || p->ncodes > PAGEFILE_CODES_MAX || p->nobjects > PAGEFILE_OBJECTS_MAX)
+		return err_set(e, ERR_DOC_SIZE, "page result: %u words, %u codes, %u objects", p->nwords, p->ncodes, p->nobjects);
 	head_put(&b, p, &l);
+	if (b.starved)
+		return err_set(e, ERR_MEM, "page result");
 	if (!buf_ok(&b))
 		return err_set(e, ERR_DOC_SIZE, "page result: a word or dictionary is too long");
 	if ((r = io_write_full(fd, b.data, b.len, e)) < 0)
@@ -197,10 +231,23 @@ box_valid(const struct box *b)
 	return b->x0 < b->x1 && b->y0 < b->y1;
 }
 
+/* The map has the shape that the page gives it, or is not there. */
+static bool
+ink_get(struct pagefile *p, int32_t square)
+{
+	int32_t w, h;
+
+	if (square == 0)
+		return true;
+	pagefile_view(p, &w, &h);
+	return ink_shape(&p->ink, w, h) && p->ink.square == square;
+}
+
 static int
 header_get(struct buf *b, struct pagefile *p, struct lengths *l, struct err *e)
 {
 	const uint8_t *magic = buf_get_raw(b, 8);
+	int32_t square;
 
 	if (magic == NULL || memcmp(magic, PAGEFILE_MAGIC, 8) != 0)
 		return damaged(e, "not a page result");
@@ -221,12 +268,22 @@ header_get(struct buf *b, struct pagefile *p, struct lengths *l, struct err *e)
 	l->words = buf_get_u64(b);
 	l->objects = buf_get_u64(b);
 	l->total = buf_get_u64(b);
-	if (!buf_ok(b) || p->nwords > PAGEFILE_WORDS_MAX || p->nobjects > PAGEFILE_OBJECTS_MAX ||
+	p->blank = buf_get_u32(b);
+	square = buf_get_i32(b);
+	p->text = buf_get_u32(b);
+	p->turn = buf_get_u32(b);
+	p->estimated = buf_get_u32(b);
+	p->ncodes = buf_get_u32(b);
+	if (!buf_ok(b) || p->nwords > PAGEFILE_WORDS_MAX || p->ncodes > PAGEFILE_CODES_MAX || p->nobjects > PAGEFILE_OBJECTS_MAX ||
 	    l->words > WORDS_MAX || l->objects > OBJECTS_MAX)
 		return damaged(e, "header");
-	if (p->media_w <= 0 || p->media_h <= 0 || p->media_w > MEDIA_MAX || p->media_h > MEDIA_MAX ||
-	    p->rotate >= 360 || p->rotate % 90 != 0 || p->conf > 100)
+	if (p->media_w <= 0 || p->media_h <= 0 || p->media_w > PAGEFILE_SIDE_MAX || p->media_h > PAGEFILE_SIDE_MAX ||
+	    p->rotate >= 360 || p->rotate % 90 != 0 || p->conf > 100 || p->blank > 1 || p->text > PAGE_TEXT_UNREAD ||
+	    p->turn >= 360 || p->turn % 90 != 0 || p->estimated > 1)
 		return damaged(e, "page size or turn");
+	if (!ink_get(p, square))
+		return damaged(e, "ink");
+	l->ink = ink_bytes(&p->ink);
 	return 0;
 }
 
@@ -248,7 +305,7 @@ header_read(int fd, struct pagefile *p, struct lengths *l, struct err *e)
 	buf_view(&b, raw, sizeof(raw));
 	if ((r = header_get(&b, p, l, e)) < 0)
 		return r;
-	if (l->total != size || l->words + l->objects > size - PAGEFILE_HEADER)
+	if (l->total != size || l->words + l->objects + l->ink > size - PAGEFILE_HEADER)
 		return damaged(e, "length");
 	return 0;
 }
@@ -256,8 +313,9 @@ header_read(int fd, struct pagefile *p, struct lengths *l, struct err *e)
 static int
 words_get(struct buf *b, struct pagefile *p, char **text, struct err *e)
 {
-	for (uint32_t i = 0; i < p->nwords; i++) {
+	for (uint32_t i = 0; i < p->nwords + p->ncodes; i++) {
 		struct word *w = &p->words[i];
+		const bool code = i >= p->nwords;
 		const uint8_t *raw;
 		size_t n;
 
@@ -269,11 +327,12 @@ words_get(struct buf *b, struct pagefile *p, char **text, struct err *e)
 		w->line = buf_get_u16(b);
 		w->block = buf_get_u16(b);
 		w->conf = buf_get_u8(b);
-		if (buf_get_u8(b) != 0)
-			return damaged(e, "word flags");
+		w->code = buf_get_u8(b);
+		if (w->code >= CODE_KIND_COUNT || (w->code != CODE_NONE) != code)
+			return damaged(e, "kind of code");
 		n = buf_get_u16(b);
 		raw = buf_get_raw(b, n);
-		if (raw == NULL || n > PAGEFILE_WORD_BYTES || !box_valid(&w->box) || w->conf > 100 ||
+		if (raw == NULL || n > text_max(code) || !box_valid(&w->box) || w->conf > 100 ||
 		    memchr(raw, 0, n) != NULL || !utf8_valid((const char *)raw, n))
 			return damaged(e, "word");
 		w->text = memcpy(*text, raw, n);
@@ -286,7 +345,7 @@ words_get(struct buf *b, struct pagefile *p, char **text, struct err *e)
 static int
 objects_get(struct buf *b, struct pagefile *p, const struct lengths *l, char **text, struct err *e)
 {
-	uint64_t next = PAGEFILE_HEADER + l->words + l->objects;
+	uint64_t next = PAGEFILE_HEADER + l->words + l->objects + l->ink;
 
 	for (uint32_t i = 0; i < p->nobjects; i++) {
 		struct page_object *o = &p->objects[i];
@@ -315,7 +374,7 @@ static int
 records_get(const uint8_t *raw, struct pagefile *p, const struct lengths *l, struct err *e)
 {
 	struct buf b;
-	char *text = (char *)(p->words + p->nwords);
+	char *text = (char *)(p->words + p->nwords + p->ncodes);
 	int r;
 
 	buf_view(&b, raw, l->words);
@@ -338,7 +397,7 @@ pagefile_read(int fd, struct pagefile *ret, struct err *e)
 	if ((r = header_read(fd, &p, &l, e)) < 0)
 		return r;
 	raw = malloc(l.words + l.objects + 1);
-	p.arena = calloc(1, p.nwords * sizeof(*p.words) + l.words + l.objects + 1);
+	p.arena = calloc(1, (p.nwords + p.ncodes) * sizeof(*p.words) + l.words + l.objects + 1);
 	if (raw == NULL || p.arena == NULL) {
 		free(p.arena);
 		return err_set(e, ERR_MEM, "page result");
@@ -354,6 +413,27 @@ pagefile_read(int fd, struct pagefile *ret, struct err *e)
 }
 
 int
+pagefile_ink(int fd, struct ink *ret, struct err *e)
+{
+	struct pagefile p = { 0 };
+	struct lengths l;
+	int r;
+
+	if ((r = header_read(fd, &p, &l, e)) < 0)
+		return r;
+	if (p.ink.square != 0) {
+		if ((p.ink.bits = malloc(l.ink)) == NULL)
+			return err_set(e, ERR_MEM, "ink of a page");
+		if ((r = io_pread_full(fd, p.ink.bits, l.ink, PAGEFILE_HEADER + l.words + l.objects, e)) < 0) {
+			ink_done(&p.ink);
+			return r;
+		}
+	}
+	*ret = p.ink;
+	return 0;
+}
+
+int
 pagefile_head(int fd, struct pagefile *ret, struct err *e)
 {
 	struct pagefile p = { 0 };
@@ -361,7 +441,7 @@ pagefile_head(int fd, struct pagefile *ret, struct err *e)
 	int r;
 
 	if ((r = header_read(fd, &p, &l, e)) == 0) {
-		p.nwords = p.nobjects = 0;
+		p.nwords = p.ncodes = p.nobjects = 0;
 		*ret = p;
 	}
 	return r;

@@ -6,15 +6,19 @@
  * Layout, all integers big-endian:
  *   header   PAGEFILE_HEADER bytes, see struct pagefile
  *   words    nwords records: i32 x0 y0 x1 y1 base, u16 line, u16 block, u8 conf,
- *            u8 flags (0), u16 length, UTF-8 bytes
+ *            u8 code (0), u16 length, UTF-8 bytes; then ncodes of the same with
+ *            the kind of code
  *   objects  nobjects records: blob dictionary text, u8 where (0 in this file,
  *            1 in the source), u64 offset, u64 length
+ *   ink      bytes of the ink map (rules/ink.h), if there is one
  *   streams  raw stream bytes of the objects that are in this file
  * crc32c covers the whole file with the crc field as zeros.
  *
  * Coordinates of words: taskmsg.h (reader's view, y down, mpt).  base is the y
  * of the baseline.  Words are upright rectangles also on a skewed page, in
- * reading order; line and block count from 0 over the page.
+ * reading order; line and block count from 0 over the page.  Codes (barcodes,
+ * patch codes) follow the words, from the top of the page down; they are looked
+ * for only where a rule wants them (struct page_params.codes).
  *
  * objects[0] is the image XObject: dictionary text without Type, Subtype and
  * Length, e.g. "/Width 2480/Height 3508/ColorSpace/DeviceGray/BitsPerComponent 1
@@ -35,18 +39,41 @@
 #include "agent/lib/err.h"
 #include "agent/lib/hash.h"
 #include "agent/lib/taskmsg.h"
+#include "rules/ink.h"
 
 #define PAGEFILE_MAGIC "SRPAGE1\n"
 #define PAGEFILE_HEADER 160
 #define PAGEFILE_OBJECTS_MAX 8
 #define PAGEFILE_WORDS_MAX 60000
 #define PAGEFILE_WORD_BYTES 255
+#define PAGEFILE_CODES_MAX 32
+#define PAGEFILE_CODE_BYTES 3000 /* a QR code holds 2,953 (ISO/IEC 18004) */
+#define PAGEFILE_SIDE_MAX 14400000 /* mpt; ISO 32000-1, Annex C */
+
+/* Where the words come from: recognised, to become a text layer; the page's own; nobody looked for any. */
+enum page_text { PAGE_TEXT_READ, PAGE_TEXT_GIVEN, PAGE_TEXT_UNREAD };
+
+enum code_kind {
+	CODE_NONE,
+	CODE_QR,
+	CODE_128,
+	CODE_39,
+	CODE_93,
+	CODE_EAN13, /* UPC-A, too: with a 0 before it */
+	CODE_EAN8,
+	CODE_PATCH, /* patch code of a separator sheet; its text is 1, 2, 3, 4, 6 or T */
+	CODE_KIND_COUNT
+};
+/* As settings name them: "qr", "code128" ... */
+const char *code_name(uint32_t kind);
+uint32_t code_by_name(const char *); /* CODE_NONE: there is none */
 
 struct word {
 	struct box box;
 	int32_t base;
 	uint16_t line, block;
 	uint8_t conf;
+	uint8_t code;     /* enum code_kind; CODE_NONE: a word */
 	const char *text; /* NUL-terminated UTF-8 */
 };
 
@@ -65,10 +92,15 @@ struct pagefile {
 	uint32_t dpi_x, dpi_y;    /* of the image as placed; 0 without one */
 	uint32_t skew_udeg;       /* |skew| found, 1/1000 degree; for information */
 	uint32_t conf;            /* mean word confidence */
-	uint32_t nwords;
-	struct word *words;
+	uint32_t blank;           /* 1: nothing on it at all; more than no words */
+	uint32_t text;            /* enum page_text */
+	uint32_t turn;            /* of a page that keeps its bytes: clockwise from how it is shown to upright writing */
+	uint32_t estimated;       /* 1: the size of the page is */
+	uint32_t nwords, ncodes;
+	struct word *words; /* the codes behind them */
 	uint32_t nobjects;
 	struct page_object objects[PAGEFILE_OBJECTS_MAX];
+	struct ink ink;           /* square 0: none; bits are the writer's, NULL when read: pagefile_ink() */
 	void *arena; /* owns texts, words and dictionaries */
 };
 
@@ -86,6 +118,8 @@ int pagefile_end(struct pagefile_out *, uint64_t *ret_len, struct err *); /* fre
 
 /* Reads and checks all but the streams' bytes; every length bounded by the file. */
 int pagefile_read(int fd, struct pagefile *ret, struct err *);
+/* The ink of the page, for ink_done(); square 0 where nothing is known of it. */
+int pagefile_ink(int fd, struct ink *ret, struct err *);
 /* The fixed header alone: no words, no objects, nothing to free. */
 int pagefile_head(int fd, struct pagefile *ret, struct err *);
 void pagefile_done(struct pagefile *);

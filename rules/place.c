@@ -1,5 +1,7 @@
 #include "rules/place.h"
 
+#define FAR 100000000 /* mpt */
+
 /* The nth among those with a distance of at most 'worst'; same results as place_choose(). */
 static int
 nth_of(const struct conf_place *p, const struct matches *m, uint32_t worst)
@@ -40,16 +42,33 @@ place_choose(const struct conf_place *p, const struct matches *m)
 		some_exact |= m->v[i].distance == 0;
 	if (!some_exact || exact == all)
 		return all;
-	return p->nth == NTH_ONLY ? exact : -(int)ERR_ANCHOR_MANY;
+	return -(int)ERR_ANCHOR_MANY;
+}
+
+bool
+place_on_page(const struct box *b, const struct page_words *page)
+{
+	return b->x0 >= 0 && b->y0 >= 0 && b->x1 <= page->width && b->y1 <= page->height;
+}
+
+/* false: no size, or further away than any page is wide. */
+static bool
+box_at(const struct conf_place *p, int64_t x, int64_t y, struct box *ret)
+{
+	if (p->width <= 0 || p->height <= 0 || x < -FAR || y < -FAR || x > FAR || y > FAR)
+		return false;
+	*ret = (struct box){ (int32_t)x, (int32_t)y, (int32_t)x + p->width, (int32_t)y + p->height };
+	return true;
 }
 
 bool
 place_at(const struct conf_place *p, int64_t x, int64_t y, const struct page_words *page, struct box *ret)
 {
-	if (p->width <= 0 || p->height <= 0 || x < 0 || y < 0 || x > (int64_t)page->width - p->width ||
-	    y > (int64_t)page->height - p->height)
+	struct box b;
+
+	if (!box_at(p, x, y, &b) || !place_on_page(&b, page))
 		return false;
-	*ret = (struct box){ (int32_t)x, (int32_t)y, (int32_t)x + p->width, (int32_t)y + p->height };
+	*ret = b;
 	return true;
 }
 
@@ -66,11 +85,25 @@ anchor_box(const struct match *m, enum place_side side)
 	return side == SIDE_RIGHT || side == SIDE_BELOW ? m->tail : m->head;
 }
 
+/* One axis along the side: lo..hi is the phrase. */
+static int64_t
+along(enum place_along align, enum place_along automatic, int32_t lo, int32_t hi, int32_t size)
+{
+	switch (align == ALONG_AUTO ? automatic : align) {
+	case ALONG_START:
+		return lo;
+	case ALONG_END:
+		return (int64_t)hi - size;
+	default:
+		return ((int64_t)lo + hi - size) / 2;
+	}
+}
+
 bool
-place_beside(const struct conf_place *p, const struct match *m, const struct page_words *page, struct box *ret)
+place_beside(const struct conf_place *p, const struct match *m, struct box *ret)
 {
 	struct box a = anchor_box(m, p->side);
-	int64_t x = a.x0, y = ((int64_t)a.y0 + a.y1 - p->height) / 2;
+	int64_t x = along(p->align, ALONG_START, a.x0, a.x1, p->width), y = along(p->align, ALONG_MIDDLE, a.y0, a.y1, p->height);
 
 	switch (p->side) {
 	case SIDE_RIGHT:
@@ -85,8 +118,12 @@ place_beside(const struct conf_place *p, const struct match *m, const struct pag
 	case SIDE_BELOW:
 		y = a.y1;
 		break;
+	case SIDE_OVER:
+		x = along(ALONG_MIDDLE, ALONG_MIDDLE, a.x0, a.x1, p->width);
+		y = along(ALONG_MIDDLE, ALONG_MIDDLE, a.y0, a.y1, p->height);
+		break;
 	}
-	return place_at(p, x + p->shift_x, y + p->shift_y, page, ret);
+	return box_at(p, x + p->shift_x, y + p->shift_y, ret);
 }
 
 bool
@@ -97,5 +134,6 @@ place_corner(const struct conf_place *p, enum place_corner corner, const struct 
 	int64_t x = right ? (int64_t)page->width - p->margin_x - p->width : p->margin_x;
 	int64_t y = bottom ? (int64_t)page->height - p->margin_y - p->height : p->margin_y;
 
-	return place_at(p, x, y, page, ret);
+	/* beside words shift is from there: a corner taken instead is the corner */
+	return place_at(p, x + (p->fixed ? p->shift_x : 0), y + (p->fixed ? p->shift_y : 0), page, ret);
 }

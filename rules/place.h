@@ -1,10 +1,9 @@
 /*
  * place.h - from words found to the box of the seal.
  *
- * Which of several: first, last and a number count exact and misread matches
- * alike, and hold when leaving the misread ones out would give another place.
- * "only" takes the one exact match even beside misread ones, else the one
- * match there is.
+ * Which of several: exact and misread matches count alike, and it is held when
+ * leaving the misread ones out would give another place: an exact match in the
+ * text and a misread label are as much in doubt as two exact ones.
  */
 #ifndef SEALROOM_PLACE_H
 #define SEALROOM_PLACE_H
@@ -17,8 +16,9 @@
 
 /* Index of the chosen match, or -ERR_ANCHOR_NONE, -ERR_ANCHOR_MANY. */
 int place_choose(const struct conf_place *, const struct matches *);
-/* The box beside a match; false: it leaves the page. */
-bool place_beside(const struct conf_place *, const struct match *, const struct page_words *, struct box *ret);
+/* The box beside a match, on the page or not; false: it has no size, or lies beyond all pages. */
+bool place_beside(const struct conf_place *, const struct match *, struct box *ret);
+bool place_on_page(const struct box *, const struct page_words *);
 bool place_corner(const struct conf_place *, enum place_corner, const struct page_words *, struct box *ret);
 /* A box of the rule's size with this top left corner. */
 bool place_at(const struct conf_place *, int64_t x, int64_t y, const struct page_words *, struct box *ret);

@@ -282,6 +282,9 @@ value_pages_text(const struct conf_pages *p, char out[VALUE_MAX])
 	case PAGES_FIRST:
 		snprintf(out, VALUE_MAX, "1");
 		break;
+	case PAGES_NONE:
+		snprintf(out, VALUE_MAX, "none");
+		break;
 	case PAGES_LAST:
 		snprintf(out, VALUE_MAX, "last");
 		break;

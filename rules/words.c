@@ -4,7 +4,7 @@
 #include "agent/lib/path.h"
 #include "rules/words.h"
 
-#define KEPT_MAX (16 * 1024 * 1024) /* bytes of tokens kept; further pages are cut anew each time */
+#define KEPT_MAX (8 * 1024 * 1024) /* bytes kept; further pages are read and cut anew each time */
 #define EDGE 2                      /* signs at a word's end that belong to its box */
 
 uint64_t
@@ -83,7 +83,7 @@ line_ends(const struct page_words *p, uint32_t word)
 static bool
 word_cut(struct page_tokens *t, uint32_t word, size_t *cap)
 {
-	const char *text = t->page->words[word].text, *s = text, *end = text + strnlen(text, PAGEFILE_WORD_BYTES);
+	const char *text = t->page.words[word].text, *s = text, *end = text + strnlen(text, PAGEFILE_WORD_BYTES);
 	struct run run;
 	size_t n;
 
@@ -97,7 +97,7 @@ word_cut(struct page_tokens *t, uint32_t word, size_t *cap)
 			.from = (uint16_t)(run.from - text),
 			.to = (uint16_t)(run.to - text),
 			.letters = letters_of(t->pool + t->npool, n),
-			.hyphen = run.dash && s == end && line_ends(t->page, word),
+			.hyphen = run.dash && s == end && line_ends(&t->page, word),
 		};
 		t->npool += n;
 	}
@@ -108,27 +108,110 @@ static void
 page_done(struct page_tokens *t)
 {
 	free(t->v);
+	free(t->distinct);
 	free(t->pool);
+	free(t->loaded);
 	*t = (struct page_tokens){ 0 };
 }
 
 static int
-page_cut(struct page_tokens *t, const struct page_words *p, struct err *e)
+page_load(struct page_tokens *t, const struct doc_words *doc, uint32_t page, struct err *e)
+{
+	int r;
+
+	*t = (struct page_tokens){ .page = doc->pages[page] };
+	if (t->page.nwords > PAGEFILE_WORDS_MAX || t->page.ncodes > PAGEFILE_CODES_MAX)
+		return err_set(e, ERR_DOC_SIZE, "a page has %u words and %u codes", t->page.nwords, t->page.ncodes);
+	if (t->page.nwords + t->page.ncodes == 0 || t->page.words != NULL)
+		return 0;
+	if ((r = doc->words(doc->ctx, page, &t->loaded, e)) == 0)
+		t->page.words = t->loaded;
+	return r;
+}
+
+static bool
+same_text(const struct page_tokens *t, uint32_t a, uint32_t b)
+{
+	return t->v[a].len == t->v[b].len && t->v[a].letters == t->v[b].letters &&
+	    memcmp(token_cps(t, &t->v[a]), token_cps(t, &t->v[b]), t->v[a].len * sizeof(*t->pool)) == 0;
+}
+
+static int
+by_length(const void *a, const void *b)
+{
+	const struct distinct *x = a, *y = b;
+
+	return (int)x->len - (int)y->len;
+}
+
+size_t
+tokens_of_length(const struct page_tokens *t, size_t len)
+{
+	size_t from = 0, to = t->ndistinct;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (t->distinct[middle].len < len)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+/* Pages say the same words again and again: each is found once by a table of those that were seen. */
+static bool
+find_same(struct page_tokens *t)
+{
+	size_t slots = 16;
+	uint32_t *first; /* token + 1; 0: free */
+
+	while (slots < 2 * t->n)
+		slots *= 2;
+	first = calloc(slots, sizeof(*first));
+	t->distinct = calloc(t->n + 1, sizeof(*t->distinct));
+	if (first == NULL || t->distinct == NULL) {
+		free(first);
+		return false;
+	}
+	for (uint32_t i = 0; i < t->n; i++) {
+		const uint32_t *cps = token_cps(t, &t->v[i]);
+		uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+		for (uint16_t k = 0; k < t->v[i].len; k++)
+			hash = (hash ^ cps[k]) * 1099511628211u;
+		hash ^= hash >> 32;
+		while (first[hash & (slots - 1)] != 0 && !same_text(t, first[hash & (slots - 1)] - 1, i))
+			hash++;
+		if (first[hash & (slots - 1)] == 0) {
+			first[hash & (slots - 1)] = i + 1;
+			t->distinct[t->ndistinct++] = (struct distinct){ .letters = t->v[i].letters, .token = i, .len = t->v[i].len };
+		}
+		t->hyphens |= t->v[i].hyphen;
+		t->v[i].same = first[hash & (slots - 1)] - 1;
+	}
+	free(first);
+	qsort(t->distinct, t->ndistinct, sizeof(*t->distinct), by_length);
+	return true;
+}
+
+static int
+page_cut(struct page_tokens *t, struct err *e)
 {
 	size_t bytes = 1, cap = 0;
 
-	*t = (struct page_tokens){ .page = p };
-	if (p->nwords > PAGEFILE_WORDS_MAX)
-		return err_set(e, ERR_DOC_SIZE, "a page has %u words", p->nwords);
-	for (uint32_t i = 0; i < p->nwords; i++)
-		bytes += strnlen(p->words[i].text, PAGEFILE_WORD_BYTES);
+	for (uint32_t i = 0; i < t->page.nwords; i++)
+		bytes += strnlen(t->page.words[i].text, PAGEFILE_WORD_BYTES);
 	/* no sign becomes more code points than it has bytes */
 	t->pool = reallocarray(NULL, bytes + FOLD_OUT, sizeof(*t->pool));
-	for (uint32_t i = 0; t->pool != NULL && i < p->nwords; i++)
+	for (uint32_t i = 0; t->pool != NULL && i < t->page.nwords; i++)
 		if (!word_cut(t, i, &cap)) {
 			page_done(t);
 			break;
 		}
+	if (t->pool != NULL && !find_same(t))
+		page_done(t);
 	return t->pool == NULL ? err_set(e, ERR_MEM, "words of a page") : 0;
 }
 
@@ -150,23 +233,31 @@ tokens_done(struct doc_tokens *d)
 	*d = (struct doc_tokens){ 0 };
 }
 
+/* What it takes to keep a page, its words included where they are ours. */
+static size_t
+bytes_of(const struct page_tokens *t)
+{
+	return t->n * (sizeof(*t->v) + sizeof(*t->distinct)) + t->npool * sizeof(*t->pool) +
+	    (t->loaded == NULL ? 0 : t->page.nwords * sizeof(*t->loaded) + t->npool +
+	            t->page.ncodes * (sizeof(*t->loaded) + PAGEFILE_CODE_BYTES));
+}
+
 const struct page_tokens *
 tokens_page(struct doc_tokens *d, uint32_t page, struct err *e)
 {
-	const struct page_words *words = &d->doc->pages[page];
-	size_t bytes;
-
-	if (d->pages[page].page != NULL)
+	if (d->pages[page].pool != NULL)
 		return &d->pages[page];
-	if (d->last.page == words)
+	if (d->last_page == page + 1)
 		return &d->last;
 	page_done(&d->last);
-	if (page_cut(&d->last, words, e) < 0)
+	d->last_page = 0;
+	if (page_load(&d->last, d->doc, page, e) < 0 || page_cut(&d->last, e) < 0)
 		return NULL;
-	bytes = d->last.n * sizeof(*d->last.v) + d->last.npool * sizeof(*d->last.pool);
-	if (bytes > KEPT_MAX - d->kept)
+	if (bytes_of(&d->last) > KEPT_MAX - d->kept) {
+		d->last_page = page + 1;
 		return &d->last;
-	d->kept += bytes;
+	}
+	d->kept += bytes_of(&d->last);
 	d->pages[page] = d->last;
 	d->last = (struct page_tokens){ 0 };
 	return &d->pages[page];
@@ -186,7 +277,7 @@ chars(const char *s, size_t n)
 struct box
 token_box(const struct page_tokens *t, const struct token *k)
 {
-	const struct word *w = &t->page->words[k->word];
+	const struct word *w = &t->page.words[k->word];
 	size_t len = strnlen(w->text, PAGEFILE_WORD_BYTES);
 	int64_t all = chars(w->text, len), before = chars(w->text, k->from), behind = chars(w->text + k->to, len - k->to);
 	int64_t width = (int64_t)w->box.x1 - w->box.x0;
@@ -211,14 +302,14 @@ phrase_check(const char *text)
 	size_t n, words = 0, total = 0;
 
 	if (strlen(text) > PHRASE_CPS)
-		return "too long";
+		return N_("is too long; take fewer words");
 	while ((n = run_next(&s, end, &run, cps)) > 0) {
 		words++;
 		total += n;
 	}
 	if (words == 0)
-		return "has no letter and no digit to look for";
-	return words > PHRASE_WORDS || total > PHRASE_CPS ? "has too many words" : NULL;
+		return N_("has no letter and no digit to look for");
+	return words > PHRASE_WORDS || total > PHRASE_CPS ? N_("has too many words; take fewer") : NULL;
 }
 
 void

@@ -27,12 +27,24 @@ struct token {
 	uint16_t from, to;/* bytes of the word's text */
 	uint64_t letters; /* letters_of() it */
 	bool hyphen;      /* a dash ends the word and the line: it may go on */
+	uint32_t same;    /* the page's first token of these code points; itself where it is */
+};
+
+/* A word of the page, however often it stands there: what rules most of them out, side by side. */
+struct distinct {
+	uint64_t letters;
+	uint32_t token;   /* the first of them, which is its own 'same' */
+	uint16_t len;
 };
 
 struct page_tokens {
-	const struct page_words *page;
+	struct page_words page;
+	struct word *loaded; /* its words, if they had to be asked for */
 	struct token *v;
 	size_t n;
+	struct distinct *distinct; /* one of each word, the shortest first */
+	size_t ndistinct;
+	bool hyphens;       /* a token has one */
 	uint32_t *pool;
 	size_t npool;
 };
@@ -41,12 +53,16 @@ struct doc_tokens {
 	const struct doc_words *doc;
 	struct page_tokens *pages; /* kept, while they are few enough */
 	struct page_tokens last;   /* the one page read last when they are not */
+	uint32_t last_page;        /* + 1; 0: none */
 	size_t kept;               /* bytes */
 };
 
 int tokens_init(struct doc_tokens *, const struct doc_words *, struct err *);
 void tokens_done(struct doc_tokens *);
 const struct page_tokens *tokens_page(struct doc_tokens *, uint32_t page, struct err *);
+
+/* The first distinct word of at least that many code points; ndistinct: there is none. */
+size_t tokens_of_length(const struct page_tokens *, size_t len);
 
 static inline const uint32_t *
 token_cps(const struct page_tokens *t, const struct token *k)
