@@ -7,6 +7,9 @@
  * and the words, for the rules.  The file is PDF/A-2u (spec of what it holds:
  * xmp.h, textlayer.h, pdfwrite.h) and the same bytes whenever it is made again.
  *
+ * Of a PDF that keeps its bytes only the update is written (kept.h), which may be
+ * empty; the core puts it behind the document.
+ *
  * Page results come from a process that read a hostile document: every
  * dictionary is checked word by word before it enters our file.
  */
@@ -41,7 +44,11 @@ int compose_write(const struct compose_job *, struct compose_result *ret, struct
 /* No PDF: JSON into job->out, an array with one object a rule (rules/rules.h). */
 int compose_explain(const struct compose_job *, struct compose_result *ret, struct err *);
 
+/* A PDF of the pages first to last alone, as they lie in the source: no text, no metadata; never the rules. */
+int compose_part(const struct compose_job *, struct part_result *ret, struct err *);
+
 task_run compose_run; /* TASK_COMPOSE */
 task_run explain_run; /* TASK_EXPLAIN */
+task_run part_run;    /* TASK_PART */
 
 #endif

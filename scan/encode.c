@@ -10,9 +10,9 @@
 
 #include "agent/lib/io.h"
 
+#include "scan/icc.h"
 #include "scan/image.h"
 #include "scan/tiff.h"
-
 
 /* --- what the pixels really are ----------------------------------------------------------- */
 
@@ -245,11 +245,10 @@ choose_way(const struct raster *r, const struct way **ret, struct err *e)
 	return 0;
 }
 
+/* keys: what the dictionary begins with after the size. */
 static int
-encode_flate(struct image *im, struct err *e)
+encode_flate(struct image *im, const struct raster *r, const char *keys, struct err *e)
 {
-	const struct raster *r = &im->r;
-	AUTO_FREE char *colour = image_colour(r);
 	const struct way *way;
 	AUTO_BUF out, dict;
 	uint64_t len;
@@ -260,10 +259,8 @@ encode_flate(struct image *im, struct err *e)
 	buf_init(&dict, 8192);
 	if ((ret = choose_way(r, &way, e)) < 0 || (ret = deflate_raster(r, way, &out, e)) < 0)
 		return ret;
-	if (colour == NULL)
-		return err_set(e, ERR_MEM, "Flate encoding failed");
 	buf_printf(&dict, "/Width %u/Height %u%s/Filter/FlateDecode/DecodeParms<</Predictor 15/Colors %u/BitsPerComponent %u"
-	                  "/Columns %u>>", r->w, r->h, colour, r->comps, r->bits, r->w);
+	                  "/Columns %u>>", r->w, r->h, keys, r->comps, r->bits, r->w);
 	len = out.len;
 	data = out.data;
 	out.data = NULL;
@@ -271,14 +268,45 @@ encode_flate(struct image *im, struct err *e)
 	return image_add_object(im, buf_take_text(&dict), data, len, e);
 }
 
+/* The image, and behind it what it refers to: a profile, a soft mask (ISO 32000-1, 11.6.5.3). */
+static int
+encode_colours(struct image *im, struct err *e)
+{
+	struct raster *r = &im->r, mask = { .w = r->w, .h = r->h, .comps = 1, .bits = r->bits, .data = r->alpha };
+	AUTO_FREE char *colour = image_colour(r);
+	AUTO_BUF keys, matte;
+	int ret;
+
+	buf_init(&keys, 8192);
+	buf_init(&matte, 256);
+	mask.stride = (size_t)r->w * (r->bits / 8);
+	buf_printf(&keys, "%s", colour != NULL ? colour : "");
+	if (r->alpha != NULL)
+		buf_printf(&keys, "/SMask @%d", r->comps == 4 ? 2 : 1);
+	buf_put_u8(&keys, '\0');
+	if (colour == NULL || !buf_ok(&keys))
+		return err_set(e, ERR_MEM, "page image");
+	if ((ret = encode_flate(im, r, (const char *)keys.data, e)) < 0 ||
+	    (r->comps == 4 && (ret = icc_add_cmyk(im, r->icc, r->icc_len, e)) < 0) || r->alpha == NULL)
+		return ret;
+	buf_printf(&matte, "/ColorSpace/DeviceGray/BitsPerComponent %u", r->bits);
+	if (r->premultiplied)
+		buf_printf(&matte, "/Matte[%s]", r->comps == 4 ? "0 0 0 0" : r->comps == 3 ? "0 0 0" : "0");
+	buf_put_u8(&matte, '\0');
+	return buf_ok(&matte) ? encode_flate(im, &mask, (const char *)matte.data, e) : err_set(e, ERR_MEM, "page image");
+}
+
 int
 image_encode(struct image *im, struct err *e)
 {
+	struct raster *r = &im->r;
+
 	if (im->nobjects > 0)
 		return 0;
-	reduce_to_grey(&im->r);
-	reduce_to_bitonal(&im->r);
-	if (im->r.bits == 1 && im->r.comps == 1 && im->r.ncolours == 0)
+	reduce_to_grey(r);
+	if (raster_opaque(r))
+		reduce_to_bitonal(r);
+	if (r->bits == 1 && r->comps == 1 && r->ncolours == 0)
 		return encode_g4(im, e);
-	return encode_flate(im, e);
+	return encode_colours(im, e);
 }

@@ -7,10 +7,13 @@
 #include "agent/lib/buf.h"
 
 #include "scan/image.h"
+#include "scan/jp2.h"
 #include "scan/jpeg.h"
 #include "scan/pdfpage.h"
 #include "scan/png.h"
 #include "scan/tiff.h"
+#include "scan/view.h"
+#include "scan/webp.h"
 
 /* --- limits --------------------------------------------------------------------------- */
 
@@ -73,7 +76,10 @@ static const struct {
 
 static const int usual_dpi[] = { 300, 200, 150, 400, 600, 240, 100 };
 
-#define NEAR_MM 2.5 /* scanners cut a little */
+#define NEAR_MM 2.5           /* scanners cut a little */
+#define LARGEST_SHEET_MM 450  /* A3 and a margin */
+#define FITTING_DPI_MIN 72    /* a picture of a screen */
+#define FITTING_DPI_MAX 600
 
 static bool
 paper_fits(double a, double b, size_t paper)
@@ -81,9 +87,9 @@ paper_fits(double a, double b, size_t paper)
 	return fabs(a - papers[paper].w) <= NEAR_MM && fabs(b - papers[paper].h) <= NEAR_MM;
 }
 
-/* Without a tag, a usual paper at a usual resolution; first in the tables wins. */
+/* A usual paper at a usual resolution; first in the tables wins. */
 static int
-guess_dpi(uint32_t w, uint32_t h)
+paper_dpi(uint32_t w, uint32_t h)
 {
 	for (size_t p = 0; p < sizeof(papers) / sizeof(papers[0]); p++)
 		for (size_t d = 0; d < sizeof(usual_dpi) / sizeof(usual_dpi[0]); d++) {
@@ -95,27 +101,55 @@ guess_dpi(uint32_t w, uint32_t h)
 	return 0;
 }
 
-int
-image_resolution(uint32_t w, uint32_t h, double *dpi_x, double *dpi_y, uint32_t page, struct err *e)
+static bool
+dpi_possible(double dpi)
 {
-	int guess;
+	return dpi >= IMAGE_DPI_MIN && dpi <= IMAGE_DPI_MAX; /* NAN is not */
+}
 
-	if (isnan(*dpi_x) && isnan(*dpi_y)) {
-		if ((guess = guess_dpi(w, h)) != 0) {
-			*dpi_x = *dpi_y = guess;
-			return 0;
-		}
-		err_set(e, ERR_DOC_RESOLUTION, "page %u has no resolution, and %u x %u pixels fit no usual paper size", page + 1,
-		    w, h);
-	} else if (!(*dpi_x >= IMAGE_DPI_MIN && *dpi_x <= IMAGE_DPI_MAX && *dpi_y >= IMAGE_DPI_MIN &&
-	               *dpi_y <= IMAGE_DPI_MAX)) {
-		err_set(e, ERR_DOC_RESOLUTION, "page %u says %.4g x %.4g dots per inch; %d to %d are possible", page + 1, *dpi_x,
-		    *dpi_y, IMAGE_DPI_MIN, IMAGE_DPI_MAX);
-	} else {
-		return 0;
+/* What programs write that know of screens only: believed as long as a sheet comes out that a scanner takes. */
+static bool
+dpi_of_screen(double dpi_x, double dpi_y, uint32_t w, uint32_t h)
+{
+	return dpi_x == dpi_y && (fabs(dpi_x - 72) < 0.1 || fabs(dpi_x - 96) < 0.1) &&
+	    (w > h ? w : h) * 25.4 / dpi_x > LARGEST_SHEET_MM;
+}
+
+/* As large as fits on A4, within reason. */
+static double
+fitting_dpi(uint32_t w, uint32_t h)
+{
+	const uint32_t longer = w > h ? w : h, shorter = w > h ? h : w;
+	const double dpi = fmax(longer * 25.4 / papers[0].h, shorter * 25.4 / papers[0].w);
+
+	return fmin(fmax(dpi, FITTING_DPI_MIN), FITTING_DPI_MAX);
+}
+
+enum dpi_from
+image_resolution(uint32_t w, uint32_t h, double *dpi_x, double *dpi_y)
+{
+	const bool x = dpi_possible(*dpi_x), y = dpi_possible(*dpi_y);
+	int usual;
+
+	if ((x || y) && !dpi_of_screen(*dpi_x, *dpi_y, w, h)) {
+		*dpi_x = x ? *dpi_x : *dpi_y;
+		*dpi_y = y ? *dpi_y : *dpi_x;
+		return DPI_SAID;
 	}
-	e->page = page + 1;
-	return -ERR_DOC_RESOLUTION;
+	usual = paper_dpi(w, h);
+	*dpi_x = *dpi_y = usual != 0 ? usual : fitting_dpi(w, h);
+	return usual != 0 ? DPI_BY_PAPER : DPI_BY_SIZE;
+}
+
+double
+image_usual_dpi(double dpi)
+{
+	double best = usual_dpi[0];
+
+	for (size_t i = 1; i < sizeof(usual_dpi) / sizeof(usual_dpi[0]); i++)
+		if (fabs(log(dpi / usual_dpi[i])) < fabs(log(dpi / best)))
+			best = usual_dpi[i];
+	return best;
 }
 
 /* Sides of a page box: ISO 19005-2, 6.1.13 (3 to 14,400 units). */
@@ -142,16 +176,14 @@ static const struct {
 	{ 0, 1, -1, 0, 1, 0 },
 };
 
-int
-image_place(struct image *im, double dpi_x, double dpi_y, uint32_t orient, uint32_t page, struct err *e)
+void
+image_place(struct image *im, double dpi_x, double dpi_y, uint32_t orient)
 {
 	int32_t w, h;
-	int r;
 
 	if (orient < 1 || orient > 8)
 		orient = 1;
-	if ((r = image_resolution(im->r.w, im->r.h, &dpi_x, &dpi_y, page, e)) < 0)
-		return r;
+	im->dpi_from = image_resolution(im->r.w, im->r.h, &dpi_x, &dpi_y);
 	if (orient < 5) {
 		w = side_mpt(im->r.w, dpi_x);
 		h = side_mpt(im->r.h, dpi_y);
@@ -167,7 +199,6 @@ image_place(struct image *im, double dpi_x, double dpi_y, uint32_t orient, uint3
 	im->matrix[3] = places[orient].d * h;
 	im->matrix[4] = places[orient].e * w;
 	im->matrix[5] = places[orient].f * h;
-	return 0;
 }
 
 /* --- the reader's view ------------------------------------------------------------------- */
@@ -199,20 +230,6 @@ matrix_orient(const int32_t m[6])
 	return 0;
 }
 
-/* Turns the box clockwise on a page of *w x *h. */
-static void
-turn_box(struct box *b, int32_t *w, int32_t *h, uint32_t degrees)
-{
-	for (uint32_t d = 0; d < degrees % 360; d += 90) {
-		struct box o = *b;
-		int32_t old_h = *h;
-
-		*b = (struct box){ old_h - o.y1, o.x0, old_h - o.y0, o.x1 };
-		*h = *w;
-		*w = old_h;
-	}
-}
-
 int
 image_view(const struct image *im, struct image_view *ret, struct err *e)
 {
@@ -229,7 +246,7 @@ image_view(const struct image *im, struct image_view *ret, struct err *e)
 	v.box.x1 = m[4] + (w > 0 ? w : 0);
 	v.box.y0 = im->media_h - m[5] - (h > 0 ? h : 0);
 	v.box.y1 = im->media_h - m[5] - (h < 0 ? h : 0);
-	turn_box(&v.box, &v.page_w, &v.page_h, im->rotate);
+	view_turn_box(&v.box, &v.page_w, &v.page_h, im->rotate);
 	v.orient = image_turned(orient, im->rotate);
 	px = (int32_t)(v.orient < 5 ? im->r.w : im->r.h);
 	py = (int32_t)(v.orient < 5 ? im->r.h : im->r.w);
@@ -242,6 +259,46 @@ image_view(const struct image *im, struct image_view *ret, struct err *e)
 }
 
 /* --- pixels ------------------------------------------------------------------------------ */
+
+bool
+raster_opaque(struct raster *r)
+{
+	size_t n = (size_t)r->w * r->h * (r->bits / 8);
+
+	for (size_t i = 0; r->alpha != NULL && i < n; i++)
+		if (r->alpha[i] != 0xff)
+			return false;
+	free(r->alpha);
+	r->alpha = NULL;
+	return true;
+}
+
+int
+raster_from_pix(struct raster *r, struct Pix *pix, bool cmyk, struct err *e)
+{
+	const bool grey = pixGetDepth(pix) == 8, alpha = !grey && !cmyk && pixGetSpp(pix) == 4;
+	const uint32_t *line = pixGetData(pix);
+	const size_t wpl = (size_t)pixGetWpl(pix);
+
+	if (pixGetDepth(pix) != 8 && pixGetDepth(pix) != 32)
+		return err_set(e, ERR_DOC_TYPE, "pictures of %d bits a pixel are not read", (int)pixGetDepth(pix));
+	r->w = (uint32_t)pixGetWidth(pix);
+	r->h = (uint32_t)pixGetHeight(pix);
+	r->bits = 8;
+	r->comps = grey ? 1 : cmyk ? 4 : 3;
+	if (raster_alloc(r, e) < 0 || (alpha && (r->alpha = malloc((size_t)r->w * r->h)) == NULL))
+		return err_set(e, ERR_MEM, "no memory for %u x %u pixels", r->w, r->h);
+	for (uint32_t y = 0; y < r->h; y++, line += wpl)
+		for (uint32_t x = 0; x < r->w; x++) {
+			uint8_t *to = r->data + y * r->stride + (size_t)x * r->comps;
+
+			for (uint32_t c = 0; c < r->comps; c++)
+				to[c] = (uint8_t)(grey ? GET_DATA_BYTE(line, x) : line[x] >> (24 - 8 * c));
+			if (alpha)
+				r->alpha[(size_t)y * r->w + x] = (uint8_t)line[x];
+		}
+	return 0;
+}
 
 /* One component of one pixel as 0..255; an index stays an index. */
 static uint8_t
@@ -259,10 +316,17 @@ sample(const struct raster *r, const uint8_t *row, size_t i)
 }
 
 static void
-pixel_rgb(const struct raster *r, const uint8_t *row, uint32_t x, uint8_t rgb[3])
+opaque_rgb(const struct raster *r, const uint8_t *row, uint32_t x, uint8_t rgb[3])
 {
 	uint8_t v;
 
+	if (r->comps == 4) { /* good enough to read and to look at; the page itself has a profile */
+		unsigned paper = 255u - sample(r, row, 4 * (size_t)x + 3);
+
+		for (size_t c = 0; c < 3; c++)
+			rgb[c] = (uint8_t)(((255u - sample(r, row, 4 * (size_t)x + c)) * paper + 127) / 255);
+		return;
+	}
 	if (r->comps == 3) {
 		for (size_t c = 0; c < 3; c++)
 			rgb[c] = sample(r, row, 3 * (size_t)x + c);
@@ -273,6 +337,22 @@ pixel_rgb(const struct raster *r, const uint8_t *row, uint32_t x, uint8_t rgb[3]
 		memcpy(rgb, r->palette + 3 * (v < r->ncolours ? v : r->ncolours - 1), 3);
 	else
 		rgb[0] = rgb[1] = rgb[2] = (uint8_t)(r->white_is_zero ? 255 - v : v);
+}
+
+/* Transparency shows white paper. */
+static void
+pixel_rgb(const struct raster *r, uint32_t x, uint32_t y, uint8_t rgb[3])
+{
+	unsigned a, v;
+
+	opaque_rgb(r, r->data + y * r->stride, x, rgb);
+	if (r->alpha == NULL)
+		return;
+	a = r->alpha[((size_t)y * r->w + x) * (r->bits / 8)];
+	for (size_t c = 0; c < 3; c++) {
+		v = r->premultiplied ? rgb[c] + 255 - a : (rgb[c] * a + 255 * (255 - a) + 127) / 255;
+		rgb[c] = (uint8_t)(v > 255 ? 255 : v);
+	}
 }
 
 static void
@@ -299,12 +379,12 @@ fill_grey(const struct raster *r, uint8_t *dst, size_t stride)
 		const uint8_t *src = r->data + y * r->stride;
 		uint8_t *d = dst + y * stride;
 
-		if (r->comps == 1 && r->bits == 8 && r->ncolours == 0 && !r->white_is_zero) {
+		if (r->comps == 1 && r->bits == 8 && r->ncolours == 0 && !r->white_is_zero && r->alpha == NULL) {
 			memcpy(d, src, r->w);
 			continue;
 		}
 		for (uint32_t x = 0; x < r->w; x++) {
-			pixel_rgb(r, src, x, rgb);
+			pixel_rgb(r, x, y, rgb);
 			d[x] = (uint8_t)((77u * rgb[0] + 150u * rgb[1] + 29u * rgb[2]) >> 8);
 		}
 	}
@@ -317,7 +397,7 @@ fill_colour(const struct raster *r, uint8_t *dst, size_t stride)
 		for (uint32_t x = 0; x < r->w; x++) {
 			uint8_t *d = dst + y * stride + 4 * (size_t)x;
 
-			pixel_rgb(r, r->data + y * r->stride, x, d);
+			pixel_rgb(r, x, y, d);
 			d[3] = 0;
 		}
 }
@@ -331,7 +411,7 @@ image_pix(const struct image *im, bool colour, struct Pix **ret, struct err *e)
 
 	if (r->comps == 1 && r->bits == 1 && r->ncolours == 0)
 		depth = 1;
-	else if (colour && (r->comps == 3 || r->ncolours > 0))
+	else if (colour && (r->comps >= 3 || r->ncolours > 0))
 		depth = 32;
 	if ((p = pixCreate((l_int32)r->w, (l_int32)r->h, depth)) == NULL)
 		return err_set(e, ERR_MEM, "no memory for %u x %u pixels", r->w, r->h);
@@ -412,7 +492,7 @@ image_colour(const struct raster *r)
 			buf_printf(&b, "%02x", r->palette[i]);
 		buf_printf(&b, ">]");
 	} else {
-		buf_printf(&b, "/ColorSpace/Device%s", r->comps == 3 ? "RGB" : "Gray");
+		buf_printf(&b, "/ColorSpace%s", r->comps == 4 ? "[/ICCBased @1]" : r->comps == 3 ? "/DeviceRGB" : "/DeviceGray");
 	}
 	buf_printf(&b, "/BitsPerComponent %u", r->bits);
 	if (r->ncolours == 0 && r->white_is_zero)
@@ -424,7 +504,9 @@ void
 image_drop_pixels(struct image *im)
 {
 	free(im->r.data);
-	im->r.data = NULL;
+	free(im->r.alpha);
+	free(im->r.icc);
+	im->r.data = im->r.alpha = im->r.icc = NULL;
 }
 
 void
@@ -449,6 +531,10 @@ image_read(struct image *im, struct source *s, uint32_t kind, uint32_t page, enu
 		return jpeg_read(im, s, page, want, scan, e);
 	case DOC_PNG:
 		return png_read(im, s, page, want, scan, e);
+	case DOC_JP2:
+		return jp2_read(im, s, page, want, scan, e);
+	case DOC_WEBP:
+		return webp_read(im, s, page, scan, e);
 	case DOC_PDF:
 		return pdf_read(im, s, page, want, scan, e);
 	default:

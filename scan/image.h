@@ -3,7 +3,7 @@
  * and the objects that will hold them in the PDF.
  *
  *	struct image im = { 0 };
- *	image_read(&im, &src, kind, page, want, scan, &e)   tiff.c, jpeg.c, png.c, pdfpage.c
+ *	image_read(&im, &src, kind, page, want, scan, &e)   tiff.c, jpeg.c, png.c, ...
  *	image_encode(&im, &e)      objects for what could not be passed through
  *	image_view(&im, &v)        the page as its reader has it so far
  *	image_pix(&im, ...)        pixels for recognition or a picture
@@ -13,9 +13,8 @@
  * Where PDF allows, the bytes that came are the bytes that stay: a JPEG is a
  * DCTDecode stream, a one-strip G4 TIFF a CCITTFaxDecode stream, the IDAT of a
  * PNG a FlateDecode stream with predictor 15 (ISO 32000-1, 7.4.4.4).  All else
- * is encoded anew without loss: bitonal to G4, the rest to Flate.  CMYK is the
- * exception: DeviceCMYK needs a profile in PDF/A (ISO 19005-2, 6.2.4.3) that
- * no scanner gives us, so that its pixels become RGB.
+ * is encoded anew without loss: bitonal to G4, the rest to Flate.  CMYK keeps its
+ * four inks behind a profile (scan/icc.h), transparency becomes a soft mask.
  */
 #ifndef SEALROOM_SCAN_IMAGE_H
 #define SEALROOM_SCAN_IMAGE_H
@@ -41,13 +40,19 @@ struct Pix; /* leptonica */
 /* Rows are packed, the first pixel in the high bits, 16 bits big-endian: as PDF has them. */
 struct raster {
 	uint32_t w, h;
-	uint32_t comps;       /* 1: grey or index; 3: RGB */
+	uint32_t comps;       /* 1: grey or index; 3: RGB; 4: CMYK, 0 is no ink */
 	uint32_t bits;        /* a component: 1 2 4 8 16 */
 	bool white_is_zero;   /* comps 1 without palette: 0 is white */
 	uint32_t ncolours;    /* > 0: data are indices */
 	uint8_t palette[768]; /* RGB */
 	size_t stride;
 	uint8_t *data;
+	/* transparency, or NULL: as many bits, 8 or 16, as a component; rows of w samples */
+	uint8_t *alpha;
+	bool premultiplied;   /* components were multiplied by it */
+	/* a colour profile that came with CMYK, or NULL */
+	uint8_t *icc;
+	size_t icc_len;
 };
 
 struct image_object {
@@ -57,6 +62,8 @@ struct image_object {
 	uint8_t *data;        /* NULL when in_source */
 };
 
+enum dpi_from { DPI_SAID, DPI_BY_PAPER, DPI_BY_SIZE };
+
 struct image {
 	struct raster r;
 	uint32_t nobjects;
@@ -65,6 +72,7 @@ struct image {
 	int32_t media_w, media_h;
 	int32_t matrix[6];
 	uint32_t rotate;
+	enum dpi_from dpi_from;
 };
 
 enum image_want {
@@ -94,17 +102,24 @@ int image_check_size(uint64_t w, uint64_t h, const struct conf_scan *, uint32_t 
 int image_check_ratio(const struct raster *, uint64_t encoded, uint32_t page, struct err *);
 /* Dimensions are set in *r; allocates zeroed rows. */
 int raster_alloc(struct raster *, struct err *);
+/* 8 bit grey, 32 bit colour with or without transparency, or four inks. */
+int raster_from_pix(struct raster *, struct Pix *, bool cmyk, struct err *);
+/* Opaque all over: alpha, if any, is gone. */
+bool raster_opaque(struct raster *);
 /* Takes data over, also on error. */
 int image_add_object(struct image *, char *dict, uint8_t *data, uint64_t len, struct err *);
 int image_add_source_object(struct image *, char *dict, uint64_t off, uint64_t len, struct err *);
+/* Places the image alone on a page of its own size; dpi as for image_resolution(). */
+void image_place(struct image *, double dpi_x, double dpi_y, uint32_t orient);
 /*
- * Places the image alone on a page of its own size.  Both NAN: no tag, the page
- * is taken for the usual paper size it fits at a usual resolution.
+ * What the tag says (NAN: nothing), if it can be so.  Else the usual paper it
+ * fits at a usual resolution, or what makes it fit on A4: a first guess, for
+ * text to correct (page.c).
  */
-int image_place(struct image *, double dpi_x, double dpi_y, uint32_t orient, uint32_t page, struct err *);
-/* Checks, or finds where both are NAN; else -ERR_DOC_RESOLUTION. */
-int image_resolution(uint32_t w, uint32_t h, double *dpi_x, double *dpi_y, uint32_t page, struct err *);
-/* "/ColorSpace.../BitsPerComponent n" of a raster, malloc'ed. */
+enum dpi_from image_resolution(uint32_t w, uint32_t h, double *dpi_x, double *dpi_y);
+/* The usual resolution nearest to this one. */
+double image_usual_dpi(double dpi);
+/* "/ColorSpace.../BitsPerComponent n" of a raster, malloc'ed; of CMYK, "@1" is the profile. */
 char *image_colour(const struct raster *);
 /* orient as seen after a clockwise turn of the page by 0, 90, 180 or 270 degrees. */
 uint32_t image_turned(uint32_t orient, uint32_t degrees);

@@ -1,12 +1,14 @@
 #include "scan/inspect.h"
+#include "scan/jp2.h"
 #include "scan/jpeg.h"
 #include "scan/pdfpage.h"
 #include "scan/png.h"
 #include "scan/scan.h"
 #include "scan/source.h"
 #include "scan/tiff.h"
+#include "scan/webp.h"
 
-#define HEAD 8
+#define HEAD 12
 
 /* Fewer bytes than a magic number, but the right ones so far, may still grow into one. */
 static uint32_t
@@ -18,6 +20,10 @@ kind_by_magic(const uint8_t *head, size_t len)
 		return DOC_JPEG;
 	if (png_magic(head, len))
 		return DOC_PNG;
+	if (jp2_magic(head, len))
+		return DOC_JP2;
+	if (webp_magic(head, len))
+		return DOC_WEBP;
 	if (pdf_magic(head, len))
 		return DOC_PDF;
 	return DOC_NONE;
@@ -34,10 +40,14 @@ inspect_kind(struct source *s, const struct conf_scan *scan, struct inspect_resu
 		return jpeg_inspect(s, scan, e);
 	case DOC_PNG:
 		return png_inspect(s, scan, e);
+	case DOC_JP2:
+		return jp2_inspect(s, scan, e);
+	case DOC_WEBP:
+		return webp_inspect(s, scan, e);
 	case DOC_PDF:
-		return pdf_inspect(s, scan, &res->pages, e);
+		return pdf_inspect(s, scan, res, e);
 	default:
-		return err_set(e, ERR_DOC_TYPE, "the file begins like none of TIFF, JPEG, PNG and PDF");
+		return err_set(e, ERR_DOC_TYPE, "the file begins like none of TIFF, JPEG, PNG, JPEG 2000, WebP and PDF");
 	}
 }
 
@@ -83,7 +93,7 @@ inspect_run(struct task *t, struct err *e)
 		return err_set(e, ERR_PEER, "inspect takes no parameters");
 	if ((r = inspect_doc(t->in, &state->conf->scan, &res, e)) < 0)
 		return r;
-	buf_init(&b, 64);
+	buf_init(&b, 512);
 	inspect_result_put(&b, &res);
 	return task_result(t, &b, e);
 }

@@ -7,9 +7,9 @@
  *
  *	ERR_DOC_EMPTY        nothing in it
  *	ERR_DOC_INCOMPLETE   begins right and ends too early: may still be written
- *	ERR_DOC_TYPE         not TIFF, JPEG, PNG or PDF, or a kind of these not read
+ *	ERR_DOC_TYPE         no TIFF, JPEG, PNG, JPEG 2000, WebP or PDF, or a kind of these not read
  *	ERR_DOC_BAD          contradicts itself
- *	ERR_DOC_ENCRYPTED, _SIGNED, _FOREIGN            PDF only
+ *	ERR_DOC_ENCRYPTED, _ACTIVE, _XFA                PDF only
  *	ERR_DOC_PAGES, _PIXELS, _SIZE, _RESOLUTION      limits
  */
 #ifndef SEALROOM_SCAN_INSPECT_H

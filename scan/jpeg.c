@@ -7,6 +7,7 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
+#include "scan/icc.h"
 #include "scan/jpeg.h"
 
 bool
@@ -204,6 +205,8 @@ take_density(struct decoder *d, struct jpeg_info *j)
 	j->dpi_y = jfif ? c->Y_density * (c->density_unit == 2 ? 2.54 : 1) : NAN;
 	for (jpeg_saved_marker_ptr m = c->marker_list; m != NULL; m = m->next)
 		read_exif(j, m->data, m->data_length, !jfif);
+	j->ycc = c->jpeg_color_space == JCS_YCbCr;
+	j->adobe = c->saw_Adobe_marker;
 	j->plain_rgb = c->num_components == 3 && c->jpeg_color_space == JCS_RGB && !c->saw_Adobe_marker;
 }
 
@@ -300,9 +303,9 @@ jpeg_decode(struct raster *r, struct jpeg_info *j, const uint8_t *data, size_t l
 
 /* --- as a document ------------------------------------------------------------------------------ */
 
-/* The headers alone, through libjpeg, for resolution and orientation. */
+/* The headers alone, through libjpeg. */
 static int
-header(struct decoder *d, struct jpeg_info *j, const struct source *s)
+header(struct decoder *d, const uint8_t *data, size_t len)
 {
 	d->c.err = jpeg_std_error(&d->err);
 	d->err.error_exit = on_fatal;
@@ -311,9 +314,9 @@ header(struct decoder *d, struct jpeg_info *j, const struct source *s)
 		return -1;
 	jpeg_create_decompress(&d->c);
 	jpeg_save_markers(&d->c, JPEG_APP0 + 1, 0xffff);
-	jpeg_mem_src(&d->c, s->map, s->size);
+	jpeg_save_markers(&d->c, JPEG_APP0 + 2, 0xffff);
+	jpeg_mem_src(&d->c, data, len);
 	jpeg_read_header(&d->c, TRUE);
-	take_density(d, j);
 	return 0;
 }
 
@@ -334,7 +337,8 @@ check(struct source *s, const struct conf_scan *scan, struct jpeg_info *j, struc
 	shape.comps = j->comps;
 	if ((r = image_check_ratio(&shape, s->size, 0, e)) < 0)
 		return r;
-	r = header(&d, j, s);
+	if ((r = header(&d, s->map, s->size)) == 0)
+		take_density(&d, j);
 	jpeg_destroy_decompress(&d.c);
 	if (r < 0)
 		return bad(e, 0, ERR_DOC_BAD, "the JPEG headers are damaged");
@@ -345,11 +349,42 @@ int
 jpeg_inspect(struct source *s, const struct conf_scan *scan, struct err *e)
 {
 	struct jpeg_info j = { 0 };
+
+	return check(s, scan, &j, e);
+}
+
+/* The CMYK profile of the APP2 markers (ICC.1, B.4), or the program's. */
+static int
+add_profile(struct image *im, const struct source *s, uint64_t len, struct err *e)
+{
+	struct decoder d = { 0 };
+	JOCTET *icc = NULL;
+	unsigned n = 0;
 	int r;
 
-	if ((r = check(s, scan, &j, e)) < 0)
+	if (header(&d, s->map, len) < 0 || !jpeg_read_icc_profile(&d.c, &icc, &n))
+		icc = NULL;
+	jpeg_destroy_decompress(&d.c);
+	r = icc_add_cmyk(im, icc, n, e);
+	free(icc);
+	return r;
+}
+
+/* The whole file is the stream. */
+static int
+keep(struct image *im, const struct source *s, const struct jpeg_info *j, struct err *e)
+{
+	const char *colour = j->comps == 4 ? "[/ICCBased @1]" : j->comps == 3 ? "/DeviceRGB" : "/DeviceGray";
+	bool inverted = j->comps == 4 && j->adobe;
+	char *dict;
+	int r;
+
+	if (asprintf(&dict, "/Width %u/Height %u/ColorSpace%s/BitsPerComponent 8/Filter/DCTDecode%s%s", j->w, j->h, colour,
+	        j->plain_rgb ? "/DecodeParms<</ColorTransform 0>>" : "", inverted ? "/Decode[1 0 1 0 1 0 1 0]" : "") < 0)
+		return err_set(e, ERR_MEM, "page image");
+	if ((r = image_add_source_object(im, dict, 0, j->end, e)) < 0 || j->comps != 4)
 		return r;
-	return image_resolution(j.w, j.h, &j.dpi_x, &j.dpi_y, 0, e);
+	return add_profile(im, s, j->end, e);
 }
 
 int
@@ -357,20 +392,14 @@ jpeg_read(struct image *im, struct source *s, uint32_t page, enum image_want wan
     struct err *e)
 {
 	struct jpeg_info j = { 0 }, again;
-	char *dict;
 	int r;
 
 	if (page != 0)
 		return err_set(e, ERR_DOC_BAD, "the file has no page %u", page + 1);
 	if ((r = check(s, scan, &j, e)) < 0 ||
-	    (r = jpeg_decode(&im->r, &again, s->map, j.end, want == IMAGE_FOR_TEXT, scan, page, e)) < 0)
+	    (r = jpeg_decode(&im->r, &again, s->map, j.end, want == IMAGE_FOR_TEXT, scan, page, e)) < 0 ||
+	    (want == IMAGE_FOR_TEXT && (r = keep(im, s, &j, e)) < 0))
 		return r;
-	if (want == IMAGE_FOR_TEXT && j.comps != 4) {
-		if (asprintf(&dict, "/Width %u/Height %u/ColorSpace/Device%s/BitsPerComponent 8/Filter/DCTDecode%s", j.w, j.h,
-		        j.comps == 3 ? "RGB" : "Gray", j.plain_rgb ? "/DecodeParms<</ColorTransform 0>>" : "") < 0)
-			return err_set(e, ERR_MEM, "page image");
-		if ((r = image_add_source_object(im, dict, 0, j.end, e)) < 0)
-			return r;
-	}
-	return image_place(im, j.dpi_x, j.dpi_y, j.orient, page, e);
+	image_place(im, j.dpi_x, j.dpi_y, j.orient);
+	return 0;
 }

@@ -9,6 +9,7 @@
 #include "agent/lib/io.h"
 
 #include "scan/ocr.h"
+#include "scan/order.h"
 #include "scan/prepare.h"
 
 #define MODEL_MAX ((size_t)256 << 20)
@@ -17,6 +18,10 @@
 #define PLAIN_SENSE 1500
 #define CONF_GOOD 75       /* mean of a page nobody needs to doubt */
 #define WORD_CONF_MIN 25   /* below, a "word" is dirt */
+#define PERCENT_GAP 0.3    /* of the sign's height; a space is about half of it, no space a tenth */
+#define SCRIBBLE_TALL 2.0  /* times the height of most words */
+#define SCRIBBLE_CONF 50
+#define RULES_MAX 500      /* of a page; what has more is no form */
 #define PAGE_CONF_MIN 40   /* below, a page has no text: shadows, show-through */
 
 struct ocr {
@@ -65,6 +70,12 @@ hash_models(struct ocr *o, const struct strings *languages, struct err *e)
 	return 0;
 }
 
+static int
+no_models(const char *languages, struct err *e)
+{
+	return err_set(e, ERR_CONF, "scan.languages: no recognition data for %s; install tesseract-ocr-LANGUAGE", languages);
+}
+
 int
 ocr_open(struct ocr **ret, const struct strings *languages, struct err *e)
 {
@@ -77,8 +88,7 @@ ocr_open(struct ocr **ret, const struct strings *languages, struct err *e)
 	o->api = TessBaseAPICreate();
 	if ((r = join_languages(o->languages, sizeof(o->languages), languages, e)) == 0 &&
 	    TessBaseAPIInit2(o->api, NULL, o->languages, OEM_LSTM_ONLY) != 0)
-		r = err_set(e, ERR_CONF, "scan.languages: no recognition data for %s; install tesseract-ocr-LANGUAGE",
-		    o->languages);
+		r = no_models(o->languages, e);
 	/*
 	 * Sauvola: local thresholds end most of the garbage from paper that shines
 	 * through.  Its usual factor of 0.34 tears pale rules of tables apart, whose
@@ -110,10 +120,33 @@ ocr_free(struct ocr *o)
 	free(o);
 }
 
+static void
+name_engine(const char *languages, char *dst, size_t size)
+{
+	snprintf(dst, size, "tesseract %s %s", TessVersion(), languages);
+}
+
 void
 ocr_name(const struct ocr *o, char *dst, size_t size)
 {
-	snprintf(dst, size, "tesseract %s %s", TessVersion(), o->languages);
+	name_engine(o->languages, dst, size);
+}
+
+int
+ocr_look(const struct strings *languages, char *dst, size_t size, struct err *e)
+{
+	char *variables[] = { "tessedit_init_config_only" }, *values[] = { "1" };
+	TessBaseAPI *api = TessBaseAPICreate();
+	char joined[sizeof(((struct ocr *)NULL)->languages)];
+	int r = join_languages(joined, sizeof(joined), languages, e);
+
+	for (size_t i = 0; i < languages->n && r == 0; i++)
+		if (TessBaseAPIInit4(api, NULL, languages->v[i], OEM_LSTM_ONLY, NULL, 0, variables, values, 1, false) != 0)
+			r = no_models(languages->v[i], e);
+	TessBaseAPIDelete(api);
+	if (r == 0)
+		name_engine(joined, dst, size);
+	return r;
 }
 
 void
@@ -149,6 +182,52 @@ is_dirt(const char *text, float conf)
 	return text[0] == '\0' || text[0] == ' ' || conf < WORD_CONF_MIN || (!has_letter(text) && conf < 2 * WORD_CONF_MIN);
 }
 
+/* w->text is taken over, also when it fails. */
+static int
+push_word(struct ocr_page *p, struct ocr_word w, uint32_t *room, struct err *e)
+{
+	if (w.text == NULL)
+		return err_set(e, ERR_MEM, "words");
+	if (p->n == *room) {
+		uint32_t more = *room == 0 ? 512 : 2 * *room;
+		struct ocr_word *v = realloc(p->words, more * sizeof(*v));
+
+		if (v == NULL) {
+			free(w.text);
+			return err_set(e, ERR_MEM, "words");
+		}
+		p->words = v;
+		*room = more;
+	}
+	p->words[p->n++] = w;
+	return 0;
+}
+
+/* "4,4 %" is read as one word, though the gap is there: from *x0 to *x1, in pixels. */
+static bool
+percent_apart(const TessResultIterator *it, const char *text, int *x0, int *x1)
+{
+	size_t n = strlen(text);
+	TessResultIterator *sign;
+	int left = 0, right = 0, top = 0, bottom = 0, before = 0;
+	bool ok, last;
+
+	if (n < 2 || text[n - 1] != '%' || text[n - 2] < '0' || text[n - 2] > '9')
+		return false;
+	sign = TessResultIteratorCopy(it);
+	do {
+		const TessPageIterator *at = TessResultIteratorGetPageIteratorConst(sign);
+
+		before = right;
+		ok = TessPageIteratorBoundingBox(at, RIL_SYMBOL, &left, &top, &right, &bottom);
+		last = TessPageIteratorIsAtFinalElement(at, RIL_WORD, RIL_SYMBOL);
+	} while (ok && !last && TessResultIteratorNext(sign, RIL_SYMBOL));
+	TessResultIteratorDelete(sign);
+	*x0 = before;
+	*x1 = left;
+	return ok && last && left - before >= PERCENT_GAP * (bottom - top);
+}
+
 static int
 add_word(struct ocr_page *p, const TessResultIterator *it, uint32_t line, uint32_t block, uint32_t *room, struct err *e)
 {
@@ -156,21 +235,9 @@ add_word(struct ocr_page *p, const TessResultIterator *it, uint32_t line, uint32
 	float conf = TessResultIteratorConfidence(it, RIL_WORD);
 	char *text = TessResultIteratorGetUTF8Text(it, RIL_WORD);
 	struct ocr_word w = { .line = line, .block = block, .conf = (uint32_t)fmaxf(0, fminf(100, conf)) };
-	int x0, y0, x1, y1, bx0, by0, bx1, by1;
-	bool ok = text != NULL && !is_dirt(text, conf) && TessPageIteratorBoundingBox(at, RIL_WORD, &x0, &y0, &x1, &y1);
+	int x0, y0, x1, y1, bx0, by0, bx1, by1, gap0, gap1, r = 0;
 
-	if (ok && p->n == *room) {
-		uint32_t more = *room == 0 ? 512 : 2 * *room;
-		struct ocr_word *v = realloc(p->words, more * sizeof(*v));
-
-		if (v == NULL) {
-			TessDeleteText(text);
-			return err_set(e, ERR_MEM, "words");
-		}
-		p->words = v;
-		*room = more;
-	}
-	if (ok) {
+	if (text != NULL && !is_dirt(text, conf) && TessPageIteratorBoundingBox(at, RIL_WORD, &x0, &y0, &x1, &y1)) {
 		w.x0 = x0;
 		w.y0 = y0;
 		w.x1 = x1;
@@ -178,12 +245,66 @@ add_word(struct ocr_page *p, const TessResultIterator *it, uint32_t line, uint32
 		w.base = y1;
 		if (TessPageIteratorBaseline(at, RIL_WORD, &bx0, &by0, &bx1, &by1))
 			w.base = fmin(fmax((by0 + by1) / 2.0, y0 + (y1 - y0) / 3.0), y1 + (y1 - y0) / 3.0);
-		w.text = strdup(text);
-		ok = w.text != NULL;
+		if (percent_apart(it, text, &gap0, &gap1)) {
+			struct ocr_word number = w;
+
+			number.x1 = gap0;
+			number.text = strndup(text, strlen(text) - 1);
+			r = push_word(p, number, room, e);
+			w.x0 = gap1;
+			w.text = strdup("%");
+		} else {
+			w.text = strdup(text);
+		}
+		if (r == 0)
+			r = push_word(p, w, room, e);
+		else
+			free(w.text);
 	}
 	TessDeleteText(text);
-	if (ok)
-		p->words[p->n++] = w;
+	return r;
+}
+
+/* The engine reads lines that run up a page, too, and says nothing of it. */
+static bool
+runs_up(const struct ocr_word *w)
+{
+	return strlen(w->text) >= 4 && w->y1 - w->y0 > w->x1 - w->x0;
+}
+
+static int
+by_height(const void *a, const void *b)
+{
+	double d = *(const double *)a - *(const double *)b;
+
+	return (d > 0) - (d < 0);
+}
+
+/* What is written by hand is read, too: alone in its line, far taller than the text, and hardly believed. */
+static int
+drop_scribble(struct ocr_page *p, struct err *e)
+{
+	AUTO_FREE double *heights = calloc(p->n > 0 ? p->n : 1, sizeof(*heights));
+	uint32_t kept = 0;
+	double tall;
+
+	if (heights == NULL)
+		return err_set(e, ERR_MEM, "words");
+	for (uint32_t i = 0; i < p->n; i++)
+		heights[i] = p->words[i].y1 - p->words[i].y0;
+	qsort(heights, p->n, sizeof(*heights), by_height);
+	tall = p->n > 0 ? SCRIBBLE_TALL * heights[p->n / 2] : 0;
+	for (uint32_t i = 0, line = UINT32_MAX; i < p->n; i++) {
+		struct ocr_word *w = &p->words[i];
+		bool alone = w->line != line && (i + 1 == p->n || p->words[i + 1].line != w->line);
+
+		line = w->line;
+		if (alone && w->conf < SCRIBBLE_CONF && w->y1 - w->y0 > tall && !runs_up(w))
+			free(w->text);
+		else
+			p->words[kept++] = *w;
+	}
+	p->n = kept;
 	return 0;
 }
 
@@ -205,6 +326,8 @@ take_words(TessBaseAPI *api, struct ocr_page *p, struct err *e)
 		r = add_word(p, it, line, block, &room, e);
 	} while (r == 0 && TessResultIteratorNext(it, RIL_WORD));
 	TessResultIteratorDelete(it);
+	if (r == 0)
+		r = drop_scribble(p, e);
 	for (uint32_t i = 0; i < p->n; i++)
 		sum += p->words[i].conf;
 	p->conf = p->n == 0 ? 0 : (uint32_t)(sum / p->n);
@@ -223,13 +346,6 @@ recognise(struct ocr *o, PIX *pix, int dpi, struct ocr_page *p, struct err *e)
 	                                              err_set(e, ERR_DOC_BAD, "recognition gave up on the page");
 	TessBaseAPIClear(o->api);
 	return r;
-}
-
-/* The engine reads lines that run up a page, too, and says nothing of it. */
-static bool
-runs_up(const struct ocr_word *w)
-{
-	return strlen(w->text) >= 4 && w->y1 - w->y0 > w->x1 - w->x0;
 }
 
 /* How much a reading looks like upright language: confident characters count, others count against it. */
@@ -297,6 +413,19 @@ probe(struct ocr *o, const struct prepared *w, uint32_t fallback, uint32_t *ret,
 	return r;
 }
 
+/* If memory is short the order is the engine's. */
+static void
+order(const struct prepared *w, const struct straight *s, struct ocr_page *p)
+{
+	size_t n = RULES_MAX;
+	AUTO_FREE struct order_rule *rules = NULL;
+
+	if (!order_wanted(p->words, p->n) || (rules = calloc(n, sizeof(*rules))) == NULL)
+		return;
+	prepare_rules(w, s, rules, &n);
+	order_columns(p->words, p->n, rules, n);
+}
+
 /* One reading with 'turn' degrees; words in pixels of the prepared page, whole, turned, not straightened. */
 static int
 read_turned(struct ocr *o, const struct prepared *w, uint32_t turn, struct ocr_page *p, struct err *e)
@@ -306,7 +435,8 @@ read_turned(struct ocr *o, const struct prepared *w, uint32_t turn, struct ocr_p
 
 	if ((r = prepare_straight(w, turn, &s, e)) < 0)
 		return r;
-	r = recognise(o, s.pix, w->dpi, p, e);
+	if ((r = recognise(o, s.pix, w->dpi, p, e)) == 0)
+		order(w, &s, p);
 	for (uint32_t i = 0; r == 0 && i < p->n; i++) {
 		struct ocr_word *word = &p->words[i];
 
@@ -347,6 +477,30 @@ read_page(struct ocr *o, const struct prepared *w, struct ocr_page *p, struct er
 	return r;
 }
 
+/*
+ * Where the back shines through, its print is read as words, and spoils lines.  Pale
+ * print of this side would go with it: so both are read, and what makes more sense stays.
+ */
+static int
+read_through(struct ocr *o, const struct prepared *w, struct ocr_page *p, struct err *e)
+{
+	struct ocr_page clear = { 0 };
+	struct prepared c;
+	int r;
+
+	if ((r = read_page(o, w, p, e)) < 0 || (r = prepare_clear(w, &c, e)) < 0)
+		return r;
+	if ((r = read_page(o, &c, &clear, e)) == 0 && sense(&clear) > sense(p)) {
+		struct ocr_page worse = *p;
+
+		*p = clear;
+		clear = worse;
+	}
+	ocr_page_done(&clear);
+	prepare_done(&c);
+	return r;
+}
+
 int
 ocr_read(struct ocr *o, struct Pix *pix, double dpi_x, double dpi_y, struct ocr_page *ret, struct err *e)
 {
@@ -356,13 +510,14 @@ ocr_read(struct ocr *o, struct Pix *pix, double dpi_x, double dpi_y, struct ocr_
 
 	if ((r = prepare(&w, pix, dpi_x, dpi_y, e)) < 0)
 		return r;
-	if (!w.blank)
-		r = read_page(o, &w, &p, e);
+	if (!w.wordless)
+		r = w.through ? read_through(o, &w, &p, e) : read_page(o, &w, &p, e);
 	prepare_done(&w);
 	if (r < 0 || p.conf < PAGE_CONF_MIN)
 		ocr_page_done(&p);
 	if (r < 0)
 		return r;
+	p.blank = w.blank;
 	for (uint32_t i = 0; i < p.n; i++) {
 		bool side = p.turn % 180 != 0;
 		struct ocr_word *v = &p.words[i];

@@ -4,6 +4,7 @@
  *	ocr_open(&ocr, languages, &e)     once, before confinement: loads the models
  *	ocr_read(ocr, pix, dx, dy, &p, &e) one page
  *	ocr_page_done(&p)
+ *	ocr_look(languages, dst, size, &e) instead of all: are the models there?
  *
  * The copy that is recognised is scaled to at most 300 dots per inch, turned
  * the right way up, straightened, and freed of vertical rules; the page itself
@@ -20,6 +21,7 @@
 #ifndef SEALROOM_SCAN_OCR_H
 #define SEALROOM_SCAN_OCR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +43,7 @@ struct ocr_page {
 	uint32_t turn;  /* clockwise degrees from the given image to upright */
 	double skew;    /* degrees; what was straightened for recognition */
 	uint32_t conf;  /* mean over words */
+	bool blank;     /* nothing on it at all: blank.h */
 	uint32_t n;
 	struct ocr_word *words;
 };
@@ -49,6 +52,8 @@ int ocr_open(struct ocr **ret, const struct strings *languages, struct err *);
 void ocr_free(struct ocr *);
 /* "tesseract 5.3.0 deu+eng" */
 void ocr_name(const struct ocr *, char *dst, size_t size);
+/* Opens each model, checks its parts and loads none; dst as of ocr_name(). */
+int ocr_look(const struct strings *languages, char *dst, size_t size, struct err *);
 /* Over the bytes of all models. */
 void ocr_data_hash(const struct ocr *, uint8_t out[HASH_LEN]);
 

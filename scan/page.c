@@ -4,10 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/lib/io.h"
 #include "agent/lib/path.h"
 #include "rules/pagefile.h"
 
+#include "scan/barcode.h"
 #include "scan/image.h"
+#include "scan/inkmap.h"
 #include "scan/ocr.h"
 #include "scan/page.h"
 
@@ -57,6 +60,7 @@ map_word(const struct mapping *m, const struct ocr_word *from, struct word *to)
 static int
 take_words(struct pagefile *pf, const struct ocr_page *p, const struct mapping *m, struct err *e)
 {
+	pf->blank = p->blank;
 	if (p->n == 0)
 		return 0;
 	if ((pf->words = calloc(p->n, sizeof(*pf->words))) == NULL)
@@ -69,11 +73,20 @@ take_words(struct pagefile *pf, const struct ocr_page *p, const struct mapping *
 	return 0;
 }
 
+int
+page_take_words(struct pagefile *pf, const struct ocr_page *p, int32_t page_w, int32_t page_h, double dpi, struct err *e)
+{
+	struct mapping m = { .page_w = page_w, .page_h = page_h, .kx = 72000 / dpi, .ky = 72000 / dpi };
+
+	return take_words(pf, p, &m, e);
+}
+
 /* --- the image's objects -------------------------------------------------------------------------- */
 
 static void
 take_image(struct pagefile *pf, const struct image *im, const struct image_view *v)
 {
+	pf->estimated = im->dpi_from != DPI_SAID;
 	pf->media_w = im->media_w;
 	pf->media_h = im->media_h;
 	memcpy(pf->matrix, im->matrix, sizeof(pf->matrix));
@@ -104,52 +117,116 @@ write_file(const struct pagefile *pf, const struct image *im, int out, uint64_t 
 	return pagefile_end(o, ret_len, e);
 }
 
+/* --- how large the page is ----------------------------------------------------------------------- */
+
+#define HEIGHT_WORDS 8     /* fewer say little */
+#define HEIGHT_PT 8.5      /* of a word in common type: what rises and what hangs, half of each */
+#define HEIGHT_DOUBT 1.25  /* a first guess this near is as good */
+
+static int
+by_height(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Pixels; 0: too few words to say. */
+static double
+median_height(const struct ocr_page *p)
+{
+	AUTO_FREE double *h = calloc(p->n + 1, sizeof(*h));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; h != NULL && i < p->n; i++)
+		if (strlen(p->words[i].text) >= 3)
+			h[n++] = p->words[i].y1 - p->words[i].y0;
+	if (n < HEIGHT_WORDS)
+		return 0;
+	qsort(h, n, sizeof(*h), by_height);
+	return h[n / 2];
+}
+
+/* Where neither a tag nor a usual paper said how large the page is, its text does: in common type, at a usual resolution. */
+static void
+size_by_text(struct image *im, const struct image_view *v, const struct ocr_page *p)
+{
+	const double height = median_height(p), dpi = image_usual_dpi(height * 72 / HEIGHT_PT), k = v->dpi_x / dpi;
+
+	if (im->dpi_from != DPI_BY_SIZE || height <= 0 || fabs(log(k)) < log(HEIGHT_DOUBT))
+		return;
+	im->media_w = (int32_t)lround(im->media_w * k);
+	im->media_h = (int32_t)lround(im->media_h * k);
+	for (int i = 0; i < 6; i++)
+		im->matrix[i] = (int32_t)lround(im->matrix[i] * k);
+}
+
 /* --- the task -------------------------------------------------------------------------------------- */
 
-/* Recognition: the words, and what turns the page the right way up. */
+/* The page turned the right way up; pix is taken over. */
 static int
-read_text(const struct scan_state *state, struct image *im, struct pagefile *pf, PIX *pix, struct ocr_page *words,
+turn_pix(struct image *im, struct image_view *v, PIX *pix, PIX **ret, struct err *e)
+{
+	int r = image_view(im, v, e);
+
+	*ret = r < 0 ? NULL : image_orient_pix(pix, v->orient);
+	pixDestroy(&pix);
+	return r == 0 && *ret == NULL ? err_set(e, ERR_MEM, "no memory for the page") : r;
+}
+
+/*
+ * Recognition, if there is an engine for it: the words, and what turns the page the right way up; then the map
+ * of its ink.  codes: NULL where none are wanted.
+ */
+static int
+read_text(struct ocr *engine, struct image *im, struct pagefile *pf, PIX *pix, struct ocr_page *words, struct codes *codes,
     struct err *e)
 {
 	struct image_view v;
-	PIX *upright;
+	struct mapping m;
+	PIX *upright, *ink;
 	uint32_t w, h;
 	int r;
 
-	if ((r = image_view(im, &v, e)) < 0) {
-		pixDestroy(&pix);
+	if ((r = turn_pix(im, &v, pix, &upright, e)) < 0)
 		return r;
-	}
-	upright = image_orient_pix(pix, v.orient);
-	pixDestroy(&pix);
-	if (upright == NULL)
-		return err_set(e, ERR_MEM, "no memory for the page");
 	w = (uint32_t)pixGetWidth(upright);
 	h = (uint32_t)pixGetHeight(upright);
-	if ((r = ocr_read(state->ocr, upright, v.dpi_x, v.dpi_y, words, e)) < 0)
-		return r;
-	im->rotate = (im->rotate + words->turn) % 360;
-	pf->rotate = im->rotate;
-	if (words->turn % 180 != 0) {
-		uint32_t t = w;
-
-		w = h;
-		h = t;
+	if ((codes != NULL && barcode_read(upright, v.dpi_x, v.dpi_y, codes, e) < 0) ||
+	    (ink = inkmap_find(upright, v.dpi_x, v.dpi_y, e)) == NULL) {
+		pixDestroy(&upright);
+		return -(int)e->code;
 	}
-	if ((r = image_view(im, &v, e)) < 0)
+	if (engine == NULL) {
+		pixDestroy(&upright);
+		pf->rotate = im->rotate;
+	} else if ((r = ocr_read(engine, upright, v.dpi_x, v.dpi_y, words, e)) == 0) {
+		size_by_text(im, &v, words);
+		im->rotate = (im->rotate + words->turn) % 360;
+		pf->rotate = im->rotate;
+		r = image_view(im, &v, e);
+	}
+	if (r < 0) {
+		pixDestroy(&ink);
 		return r;
-	struct mapping m = make_mapping(&v, w, h);
-
+	}
+	m = words->turn % 180 != 0 ? make_mapping(&v, h, w) : make_mapping(&v, w, h);
 	take_image(pf, im, &v);
-	return take_words(pf, words, &m, e);
+	if ((r = inkmap_make(ink, words->turn, &v.box, v.page_w, v.page_h, &pf->ink, e)) < 0)
+		return r;
+	if ((r = take_words(pf, words, &m, e)) < 0 || codes == NULL)
+		return r;
+	codes_turn(codes, w, h, words->turn);
+	return words->turn % 180 != 0 ? codes_to_page(codes, &v.box, h, w, pf, e) : codes_to_page(codes, &v.box, w, h, pf, e);
 }
 
 static int
 make_page(const struct scan_state *state, const struct page_params *params, struct image *im, struct source *s, int out,
     struct page_result *ret, struct err *e)
 {
-	struct pagefile pf = { .page = params->page };
+	struct pagefile pf = { .page = params->page, .text = params->unread ? PAGE_TEXT_UNREAD : PAGE_TEXT_READ };
 	struct ocr_page words = { 0 };
+	struct codes codes = { 0 };
 	PIX *pix = NULL;
 	int r;
 
@@ -162,14 +239,17 @@ make_page(const struct scan_state *state, const struct page_params *params, stru
 		return r;
 	}
 	image_drop_pixels(im);
-	r = read_text(state, im, &pf, pix, &words, e);
+	r = read_text(params->unread ? NULL : state->ocr, im, &pf, pix, &words, params->codes ? &codes : NULL, e);
 	if (r == 0)
 		r = write_file(&pf, im, out, &ret->len, e);
 	ret->words = pf.nwords;
 	ret->rotate = pf.rotate;
 	ret->conf = pf.conf;
+	ret->blank = pf.blank;
 	free(pf.words);
+	ink_done(&pf.ink);
 	ocr_page_done(&words);
+	codes_done(&codes);
 	return r;
 }
 
@@ -187,6 +267,7 @@ page_make(const struct scan_state *state, const struct page_params *params, int 
 		return err_set(e, ERR_CONF, "pages are read by a process that loaded recognition data");
 	if ((r = source_open(&s, in, e)) < 0)
 		return r;
+	s.mark = params->mark;
 	r = make_page(state, params, &im, &s, out, &res, e);
 	image_done(&im);
 	if (r < 0) {
@@ -194,6 +275,7 @@ page_make(const struct scan_state *state, const struct page_params *params, int 
 			e->page = params->page + 1;
 		return r;
 	}
+	res.mark = s.mark;
 	*ret = res;
 	return 0;
 }

@@ -1,11 +1,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "agent/lib/buf.h"
 #include "agent/lib/io.h"
 
+#include "scan/icc.h"
 #include "scan/jpeg.h"
 #include "scan/pdfimage.h"
 #include "scan/tiff.h"
@@ -210,48 +210,19 @@ pdfimage_describe(struct pdf_image *d, struct pdfin *p, qpdf_oh xobject, struct 
 
 /* --- the dictionary it will have --------------------------------------------------------------------- */
 
-/*
- * A profile that PDF/A takes (ISO 19005-2, 6.2.4.2): right colours, a class for
- * pictures, version below 5.  Others are left out, the colours are the device's.
- */
-static bool
-icc_usable(const uint8_t *d, size_t n, uint32_t comps)
-{
-	static const char *const classes[] = { "scnr", "mntr", "prtr", "spac" };
-	bool known = false;
-
-	if (n < 132 || memcmp(d + 36, "acsp", 4) != 0 || d[8] > 4 || memcmp(d + 16, comps == 3 ? "RGB " : "GRAY", 4) != 0)
-		return false;
-	for (size_t i = 0; i < 4; i++)
-		known = known || memcmp(d + 12, classes[i], 4) == 0;
-	return known;
-}
-
-/* Adds the profile as object 1, deflated. */
+/* Adds the profile as object 1; one that PDF/A does not take is left out, the colours are then the device's. */
 static int
 add_icc(struct image *im, const struct pdf_image *d, struct pdfin *p, bool *ret_added, struct err *e)
 {
 	uint32_t comps = d->ncolours > 0 ? d->base_comps : d->comps;
 	AUTO_FREE uint8_t *icc = NULL;
-	uint8_t *out;
-	uLongf len;
 	size_t n;
-	char *dict;
 	int r;
 
-	*ret_added = false;
 	if ((r = pdfin_stream(p, d->icc, ICC_MAX, &icc, &n, e)) < 0)
 		return r;
-	if (!icc_usable(icc, n, comps))
-		return 0;
-	len = compressBound(n);
-	if ((out = malloc(len)) == NULL || compress2(out, &len, icc, n, 9) != Z_OK ||
-	    asprintf(&dict, "/N %u/Filter/FlateDecode", comps) < 0) {
-		free(out);
-		return err_set(e, ERR_MEM, "colour profile");
-	}
-	*ret_added = true;
-	return image_add_object(im, dict, out, len, e);
+	*ret_added = icc_usable(icc, n, comps);
+	return *ret_added ? icc_add(im, icc, n, comps, e) : 0;
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #include "agent/lib/buf.h"
 
+#include "scan/harmless.h"
 #include "scan/pdfin.h"
 
 #define OBJECTS_MAX 8388607      /* ISO 32000-1, Annex C */
@@ -75,7 +76,11 @@ uint32_t
 pdfin_warnings(struct pdfin *p)
 {
 	while (qpdf_more_warnings(p->q)) {
-		keep_text(p, qpdf_next_warning(p->q));
+		qpdf_error w = qpdf_next_warning(p->q);
+
+		if (w != NULL && harmless(qpdf_get_error_message_detail(p->q, w)))
+			continue;
+		keep_text(p, w);
 		p->warnings++;
 	}
 	return p->warnings;
@@ -358,6 +363,8 @@ pdfin_inflate(const uint8_t *in, size_t n, size_t max, uint8_t **ret, size_t *le
 		buf_put(&b, chunk, sizeof(chunk) - z.avail_out);
 	} while (r == Z_OK && buf_ok(&b));
 	inflateEnd(&z);
+	if (b.starved || r == Z_MEM_ERROR)
+		return err_set(e, ERR_MEM, "a stream of the PDF");
 	if (!buf_ok(&b))
 		return err_set(e, ERR_DOC_BAD, "a stream of the PDF grows beyond %zu bytes", max);
 	if (r != Z_STREAM_END)

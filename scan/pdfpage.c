@@ -3,11 +3,12 @@
 
 #include "agent/lib/io.h"
 
+#include "scan/keepable.h"
 #include "scan/pdfcontent.h"
 #include "scan/pdfin.h"
 #include "scan/pdfimage.h"
 #include "scan/pdfpage.h"
-#include "scan/sigs.h"
+#include "scan/permits.h"
 
 #define CONTENT_BYTES_MAX ((size_t)4 << 20)
 #define CONTENT_PARTS_MAX 256
@@ -90,6 +91,8 @@ page_content(struct pdfin *p, qpdf_oh page, struct buf *b, struct err *e)
 		buf_put(b, data, len);
 		buf_put_u8(b, '\n');
 	}
+	if (b->starved)
+		return err_set(e, ERR_MEM, "the content of the page");
 	return buf_ok(b) ? 0 : err_set(e, ERR_DOC_FOREIGN, "the content of the page is too long");
 }
 
@@ -140,28 +143,62 @@ check_clip(const struct content *c, const double page[4], struct err *e)
 	return 0;
 }
 
-/* Places the image on a page whose visible box begins at 0 0. */
+/* The page: its visible box in user space, the unit of that, and how it is turned. */
+struct frame {
+	double box[4], unit;
+	uint32_t rotate;
+	int32_t w, h; /* mpt, not turned */
+};
+
 static int
-place(struct image *im, struct pdfin *p, qpdf_oh page, const struct content *c, const double box[4], struct err *e)
+read_frame(struct frame *f, struct pdfin *p, qpdf_oh page, struct err *e)
 {
-	double unit = 1, w, h;
 	long long rotate = 0;
 	qpdf_oh oh = pdfin_key(p, page, "/UserUnit");
+	double w, h;
+	int r;
 
-	if (!qpdf_oh_is_null(p->q, oh) && (!qpdf_oh_get_value_as_number(p->q, oh, &unit) || !(unit >= 0.1 && unit <= 100)))
+	f->unit = 1;
+	if ((r = visible_box(p, page, f->box, e)) < 0)
+		return r;
+	if (!qpdf_oh_is_null(p->q, oh) &&
+	    (!qpdf_oh_get_value_as_number(p->q, oh, &f->unit) || !(f->unit >= 0.1 && f->unit <= 100)))
 		return err_set(e, ERR_DOC_BAD, "a page has no usable unit");
 	oh = pdfin_inherited(p, page, "/Rotate");
 	if (!qpdf_oh_is_null(p->q, oh) && (!qpdf_oh_get_value_as_longlong(p->q, oh, &rotate) || rotate % 90 != 0))
 		return err_set(e, ERR_DOC_BAD, "a page is turned by something else than quarters");
-	w = (box[2] - box[0]) * unit;
-	h = (box[3] - box[1]) * unit;
+	w = (f->box[2] - f->box[0]) * f->unit;
+	h = (f->box[3] - f->box[1]) * f->unit;
 	if (!(w >= 3 && w <= 14400 && h >= 3 && h <= 14400))
 		return err_set(e, ERR_DOC_BAD, "a page is %.4g x %.4g points large", w, h);
-	im->media_w = (int32_t)lround(w * 1000);
-	im->media_h = (int32_t)lround(h * 1000);
-	im->rotate = (uint32_t)((rotate % 360 + 360) % 360);
+	f->w = (int32_t)lround(w * 1000);
+	f->h = (int32_t)lround(h * 1000);
+	f->rotate = (uint32_t)((rotate % 360 + 360) % 360);
+	return 0;
+}
+
+int
+pdf_page_size(struct pdfin *p, qpdf_oh page, int32_t *ret_w, int32_t *ret_h, struct err *e)
+{
+	struct frame f;
+	int r = read_frame(&f, p, page, e);
+
+	if (r < 0)
+		return r;
+	*ret_w = f.rotate % 180 == 0 ? f.w : f.h;
+	*ret_h = f.rotate % 180 == 0 ? f.h : f.w;
+	return 0;
+}
+
+/* Places the image on a page whose visible box begins at 0 0. */
+static int
+place(struct image *im, const struct frame *f, const struct content *c, struct err *e)
+{
+	im->media_w = f->w;
+	im->media_h = f->h;
+	im->rotate = f->rotate;
 	for (int i = 0; i < 6; i++) {
-		double v = (c->matrix[i] - (i == 4 ? box[0] : i == 5 ? box[1] : 0)) * unit * 1000;
+		double v = (c->matrix[i] - (i == 4 ? f->box[0] : i == 5 ? f->box[1] : 0)) * f->unit * 1000;
 
 		if (!(fabs(v) <= 1e9))
 			return err_set(e, ERR_DOC_BAD, "an image is drawn beyond all measure");
@@ -191,15 +228,15 @@ describe_page(struct pdfin *p, qpdf_oh page, uint32_t index, const struct conf_s
 {
 	struct resources res = { .p = p, .dict = pdfin_inherited(p, page, "/Resources") };
 	struct content c;
-	double box[4];
+	struct frame f;
 	AUTO_BUF b;
 	int r;
 
 	buf_init(&b, CONTENT_BYTES_MAX);
-	if ((r = visible_box(p, page, box, e)) < 0 || (r = page_content(p, page, &b, e)) < 0 ||
-	    (r = content_read(&c, b.data, b.len, on_ask, &res, e)) < 0 || (r = check_clip(&c, box, e)) < 0 ||
+	if ((r = read_frame(&f, p, page, e)) < 0 || (r = page_content(p, page, &b, e)) < 0 ||
+	    (r = content_read(&c, b.data, b.len, on_ask, &res, e)) < 0 || (r = check_clip(&c, f.box, e)) < 0 ||
 	    (r = pdfimage_describe(d, p, pdfin_key(p, pdfin_key(p, res.dict, "/XObject"), c.image), e)) < 0 ||
-	    (r = image_check_size(d->w, d->h, scan, index, e)) < 0 || (r = place(im, p, page, &c, box, e)) < 0)
+	    (r = image_check_size(d->w, d->h, scan, index, e)) < 0 || (r = place(im, &f, &c, e)) < 0)
 		return r;
 	im->r.w = d->w;
 	im->r.h = d->h;
@@ -228,7 +265,7 @@ check_catalog(struct pdfin *p, struct err *e)
 	static const char *const keys[][2] = { { "/AA", "actions" }, { "/AF", "attachments" }, { "/Collection", "attachments" },
 		{ "/OCProperties", "optional content" } };
 	qpdf_oh root = qpdf_get_root(p->q), names = pdfin_key(p, root, "/Names");
-	qpdf_oh action = pdfin_key(p, pdfin_key(p, root, "/OpenAction"), "/S");
+	qpdf_oh open = pdfin_key(p, root, "/OpenAction"), action = pdfin_key(p, open, "/S");
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!qpdf_oh_is_null(p->q, pdfin_key(p, root, keys[i][0])))
@@ -236,7 +273,7 @@ check_catalog(struct pdfin *p, struct err *e)
 	if (!qpdf_oh_is_null(p->q, pdfin_key(p, names, "/EmbeddedFiles")))
 		return err_set(e, ERR_DOC_FOREIGN, "the PDF has attachments");
 	if (!qpdf_oh_is_null(p->q, pdfin_key(p, names, "/JavaScript")) ||
-	    (!qpdf_oh_is_null(p->q, action) && !pdfin_is(p, action, "/GoTo")))
+	    (!qpdf_oh_is_null(p->q, action) && !pdfin_is(p, action, "/GoTo")) || !qpdf_oh_is_null(p->q, pdfin_key(p, open, "/Next")))
 		return err_set(e, ERR_DOC_FOREIGN, "the PDF runs something when it is opened");
 	if (pdfin_items(p, pdfin_key(p, pdfin_key(p, root, "/AcroForm"), "/Fields")) > 0 ||
 	    !qpdf_oh_is_null(p->q, pdfin_key(p, pdfin_key(p, root, "/AcroForm"), "/XFA")))
@@ -244,29 +281,42 @@ check_catalog(struct pdfin *p, struct err *e)
 	return 0;
 }
 
-int
-pdf_inspect(struct source *s, const struct conf_scan *scan, uint32_t *ret_pages, struct err *e)
+/* Scanned, or else one that can keep its bytes; what is signed must. */
+static int
+inspect(struct pdfin *p, struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
 {
-	bool is_signed = false;
-	struct pdfin p;
 	int r;
 
-	/* the order matters: a signed form is signed first */
-	if ((r = pdfin_open(&p, s, e)) == 0 && (r = pdfin_clean(&p, e)) == 0 &&
-	    (r = sigs_present(&p, scan->max_pages, &is_signed, e)) == 0) {
-		if (is_signed)
-			r = err_set(e, ERR_DOC_SIGNED, "the PDF is already signed; a new image of it would lose that");
-		else if ((r = check_catalog(&p, e)) == 0)
-			r = pdfin_pages(&p, scan->max_pages, on_page, (void *)(uintptr_t)scan, ret_pages, e);
+	if ((r = pdfin_open(p, s, e)) < 0 || (r = pdfin_clean(p, e)) < 0 ||
+	    (r = permits_check(p, scan->max_pages, ret, e)) < 0)
+		return r;
+	if (ret->sigs > 0) {
+		ret->kind = DOC_PDF_KEPT;
+		return keepable_check(p, s, scan, ret, e);
 	}
-	if (r == 0 || r == -ERR_DOC_FOREIGN) {
-		struct err damage = { .page = e->page };
+	ret->kind = DOC_PDF;
+	if ((r = check_catalog(p, e)) == 0)
+		r = pdfin_pages(p, scan->max_pages, on_page, (void *)(uintptr_t)scan, &ret->pages, e);
+	if (r == -ERR_DOC_FOREIGN) {
+		*e = (struct err){ 0 };
+		ret->kind = DOC_PDF_KEPT;
+		r = keepable_check(p, s, scan, ret, e);
+	}
+	return r;
+}
 
-		/* damage explains what looks odd */
-		if (pdfin_clean(&p, &damage) < 0) {
-			*e = damage;
-			r = -(int)damage.code;
-		}
+int
+pdf_inspect(struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
+{
+	struct err damage = { 0 };
+	struct pdfin p;
+	int r = inspect(&p, s, scan, ret, e);
+
+	/* damage explains what looks odd */
+	if ((r == 0 || r == -ERR_DOC_FOREIGN || r == -ERR_DOC_ACTIVE) && pdfin_clean(&p, &damage) < 0) {
+		damage.page = e->page;
+		*e = damage;
+		r = -(int)damage.code;
 	}
 	pdfin_done(&p);
 	return r;

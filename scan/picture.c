@@ -7,12 +7,11 @@
 #include "scan/picture.h"
 #include "scan/scan.h"
 
-#define PICTURE_DPI 100.0
 #define PICTURE_SIDE_MAX 4000.0
 #define FRAME 3 /* pixels */
 
 static const uint8_t colours[][3] = { [MARK_FOUND] = { 0, 150, 60 }, [MARK_CANDIDATE] = { 240, 140, 0 },
-	[MARK_PLACE] = { 20, 80, 220 } };
+	[MARK_PLACE] = { 20, 80, 220 }, [MARK_REFUSED] = { 210, 30, 30 } };
 
 /* White paper of the page's size, the image where it stands. */
 static PIX *
@@ -60,6 +59,17 @@ draw_marks(PIX *page, const struct picture_params *p, double kx, double ky)
 	}
 }
 
+/* Takes the page; sixteen grays: a third of the bytes of 256, and text as good to read. */
+static PIX *
+to_gray(PIX *page)
+{
+	PIX *deep = pixConvertTo8(page, 0), *flat = deep == NULL ? NULL : pixThresholdTo4bpp(deep, 16, 0);
+
+	pixDestroy(&deep);
+	pixDestroy(&page);
+	return flat;
+}
+
 static int
 write_png(PIX *page, int out, struct err *e)
 {
@@ -73,6 +83,19 @@ write_png(PIX *page, int out, struct err *e)
 	}
 	r = io_write_full(out, data, n, e);
 	lept_free(data);
+	return r;
+}
+
+int
+picture_finish(PIX *page, const struct picture_params *p, int out, struct err *e)
+{
+	int r;
+
+	if (p->gray == 1 && (page = to_gray(page)) == NULL)
+		return err_set(e, ERR_MEM, "no memory for the picture");
+	draw_marks(page, p, (double)pixGetWidth(page) / p->width_mpt, (double)pixGetHeight(page) / p->height_mpt);
+	r = write_png(page, out, e);
+	pixDestroy(&page);
 	return r;
 }
 
@@ -98,10 +121,18 @@ make(struct image *im, const struct picture_params *p, int out, struct err *e)
 	pixDestroy(&turned);
 	if (page == NULL)
 		return err_set(e, ERR_MEM, "no memory for the picture");
-	draw_marks(page, p, scale * v.page_w / p->width_mpt, scale * v.page_h / p->height_mpt);
-	r = write_png(page, out, e);
-	pixDestroy(&page);
-	return r;
+	return picture_finish(page, p, out, e);
+}
+
+int
+picture_check(const struct picture_params *p, struct err *e)
+{
+	if (p->width_mpt <= 0 || p->height_mpt <= 0 || p->rotate % 90 != 0)
+		return err_set(e, ERR_PEER, "the page of the picture has no size");
+	for (uint32_t i = 0; i < p->nmarks; i++)
+		if (p->marks[i].mark > MARK_REFUSED)
+			return err_set(e, ERR_PEER, "mark %u of the picture is of no known kind", i);
+	return 0;
 }
 
 int
@@ -112,12 +143,7 @@ picture_make(const struct conf_scan *scan, const struct picture_params *p, int i
 	int r;
 
 	s = (struct source){ 0 };
-	if (p->width_mpt <= 0 || p->height_mpt <= 0 || p->rotate % 90 != 0)
-		return err_set(e, ERR_PEER, "the page of the picture has no size");
-	for (uint32_t i = 0; i < p->nmarks; i++)
-		if (p->marks[i].mark > MARK_PLACE)
-			return err_set(e, ERR_PEER, "mark %u of the picture is of no known kind", i);
-	if ((r = source_open(&s, in, e)) < 0)
+	if ((r = picture_check(p, e)) < 0 || (r = source_open(&s, in, e)) < 0)
 		return r;
 	r = image_read(&im, &s, p->kind, p->page, IMAGE_FOR_PICTURE, scan, e);
 	if (r == 0)

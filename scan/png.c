@@ -139,11 +139,8 @@ int
 png_inspect(struct source *s, const struct conf_scan *scan, struct err *e)
 {
 	struct png_info_own p;
-	int r;
 
-	if ((r = check(&p, s, scan, e)) < 0)
-		return r;
-	return image_resolution(p.w, p.h, &p.dpi_x, &p.dpi_y, 0, e);
+	return check(&p, s, scan, e);
 }
 
 /* --- pixels through libpng ------------------------------------------------------------------- */
@@ -183,36 +180,73 @@ on_read(png_structp png, png_bytep to, size_t n)
 	d->p += n;
 }
 
-/* Onto white, 8 bits. */
-static void
-flatten(struct decoder *d)
+/* Colour and opacity as samples of 8 or 16 bits each. */
+static uint32_t
+split_opacity(struct decoder *d, struct raster *r)
 {
-	png_color_16 white = { .red = 0xff, .green = 0xff, .blue = 0xff, .gray = 0xff };
-
 	png_set_expand(d->png);
-	png_set_scale_16(d->png);
-	png_set_background(d->png, &white, PNG_BACKGROUND_GAMMA_SCREEN, 0, 1.0);
+	png_set_interlace_handling(d->png);
+	png_read_update_info(d->png, d->info);
+	r->bits = png_get_bit_depth(d->png, d->info);
+	r->comps = png_get_channels(d->png, d->info) - 1u;
+	return r->comps + 1;
+}
+
+static uint32_t
+as_stored(struct decoder *d, struct raster *r, const struct png_info_own *p)
+{
+	png_set_interlace_handling(d->png);
+	png_read_update_info(d->png, d->info);
+	r->bits = p->bits;
+	r->comps = png_get_channels(d->png, d->info);
+	if (p->type == PNG_COLOR_TYPE_PALETTE) {
+		memcpy(r->palette, p->palette, 3 * (size_t)p->ncolours);
+		r->ncolours = p->ncolours;
+	}
+	return r->comps;
+}
+
+/* The last sample of each pixel goes to its own place; rows are packed anew where they lie. */
+static int
+take_opacity(struct raster *r, size_t wide, struct err *e)
+{
+	const size_t size = r->bits / 8, stride = size * r->w * r->comps;
+	uint8_t *to;
+
+	if ((to = r->alpha = malloc(size * r->w * r->h)) == NULL)
+		return err_set(e, ERR_MEM, "no memory for %u x %u pixels", r->w, r->h);
+	for (uint32_t y = 0; y < r->h; y++)
+		for (uint32_t x = 0; x < r->w; x++, to += size) {
+			const uint8_t *from = r->data + y * wide + x * size * (r->comps + 1);
+
+			memcpy(to, from + size * r->comps, size);
+			memmove(r->data + y * stride + x * size * r->comps, from, size * r->comps); /* never ahead of the reading */
+		}
+	r->stride = stride;
+	return 0;
 }
 
 static int
 decode(struct decoder *d, struct raster *r, const struct png_info_own *p, struct err *e)
 {
+	const bool opacity = p->transparent || p->type & PNG_COLOR_MASK_ALPHA;
+	struct raster wide;
+
 	if (setjmp(png_jmpbuf(d->png)) != 0)
 		return -ERR_DOC_BAD;
 	png_set_user_limits(d->png, IMAGE_SIDE_MAX, IMAGE_SIDE_MAX);
 	png_set_read_fn(d->png, d, on_read);
 	png_read_info(d->png, d->info);
-	if (p->transparent || p->type & PNG_COLOR_MASK_ALPHA)
-		flatten(d);
-	png_set_interlace_handling(d->png);
-	png_read_update_info(d->png, d->info);
 	r->w = p->w;
 	r->h = p->h;
-	r->bits = png_get_bit_depth(d->png, d->info);
-	r->comps = png_get_channels(d->png, d->info);
-	if (raster_alloc(r, e) < 0)
+	wide = *r;
+	wide.comps = opacity ? split_opacity(d, r) : as_stored(d, r, p);
+	wide.bits = r->bits;
+	if (raster_alloc(&wide, e) < 0)
 		return -(int)e->code;
-	if (png_get_rowbytes(d->png, d->info) != r->stride || (r->comps != 1 && r->comps != 3))
+	r->data = wide.data;
+	r->stride = wide.stride;
+	if (png_get_rowbytes(d->png, d->info) != wide.stride || (r->comps != 1 && r->comps != 3))
 		return -ERR_DOC_BAD;
 	if ((d->rows = calloc(r->h, sizeof(*d->rows))) == NULL)
 		return err_set(e, ERR_MEM, "PNG rows");
@@ -220,11 +254,7 @@ decode(struct decoder *d, struct raster *r, const struct png_info_own *p, struct
 		d->rows[y] = r->data + y * r->stride;
 	png_read_image(d->png, d->rows);
 	png_read_end(d->png, NULL);
-	if (png_get_color_type(d->png, d->info) == PNG_COLOR_TYPE_PALETTE) {
-		memcpy(r->palette, p->palette, 3 * (size_t)p->ncolours);
-		r->ncolours = p->ncolours;
-	}
-	return 0;
+	return opacity ? take_opacity(r, wide.stride, e) : 0;
 }
 
 static int
@@ -303,5 +333,6 @@ png_read(struct image *im, struct source *s, uint32_t page, enum image_want want
 		return r;
 	if (want == IMAGE_FOR_TEXT && (r = pass(im, &p, s, e)) < 0)
 		return r;
-	return image_place(im, p.dpi_x, p.dpi_y, 1, page, e);
+	image_place(im, p.dpi_x, p.dpi_y, 1);
+	return 0;
 }

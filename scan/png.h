@@ -5,7 +5,7 @@
  *	png_read(&im, &s, page, ...)
  *
  * Without interlace and transparency the IDAT data are a PDF stream as they
- * are.  Transparency is put on white paper: that is how a page looks.
+ * are.  Transparency becomes a soft mask: its readers see white paper through it.
  */
 #ifndef SEALROOM_SCAN_PNG_H
 #define SEALROOM_SCAN_PNG_H

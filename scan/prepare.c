@@ -1,20 +1,41 @@
 #include <leptonica/allheaders.h>
 #include <math.h>
+#include <stdlib.h>
 
+#include "agent/lib/io.h"
+
+#include "scan/blank.h"
+#include "scan/order.h"
 #include "scan/prepare.h"
+#include "scan/reverse.h"
 
 #define SKEW_MIN 0.15      /* degrees: less is not worth the blur */
 #define SKEW_MAX 10.0
+#define SKEW_EDGE 2.0      /* degrees looked at beyond: leptonica trusts no angle at the end of its range */
+#define TILE 64            /* pixels of a square whose paper is of one brightness */
+#define PAPER_MIN 100      /* darker than that is no paper */
+#define PALE_FROM 50       /* % of the paper's brightness: darker is ink */
+#define PALE_TO 93
+#define PALE_MANY 0.9      /* times the ink; soft edges of letters are less than half of it */
+#define CLEAR_INK 16.0     /* of paper evened to 200: as black as it gets */
+#define CLEAR_PAPER 132.0  /* paler is the back */
+#define RISE_MAX 0.25      /* of a line's height: what the box of a word askew may be higher */
 #define SKEW_CONF 2.5      /* leptonica: "above 3 sure"; letters with few lines reach less */
 #define RULE_LENGTH 0.45   /* inch */
+#define FRAME_LENGTH 0.7   /* inch; shorter horizontal rules are underlined words */
 #define RULE_WIDTH 0.045   /* inch; wider is a bar or a picture */
 #define RULE_CONTRAST 30   /* of 255 */
 #define SMALL_FROM 250     /* dots per inch; below, half would be too coarse to tell b from p */
 #define SPECK 0.014        /* inch */
 #define SPECKS_FEW 100     /* a clean page has some, too */
-#define THRESHOLD_HALF 12  /* pixels round each whose mean is the paper */
-#define THRESHOLD_PERCENT 70
-#define TEXT_PARTS 6       /* fewer parts of the size of letters: blank */
+#define SPECKS_LOOKED 3000 /* these say enough about a page */
+#define LONELY_TEXT 0.45   /* of the height of its letters: smaller, and with no letter near, is no text */
+#define NEAR_TEXT 0.4      /* of it: how far from its letter a full stop or a dot on an i is */
+#define GRAIN 8            /* of 255, deviation: what recognition takes well */
+#define GRAIN_PASSES 3
+#define GRAIN_STEP 16      /* rows to one that is looked at */
+#define TEXT_PARTS 6       /* fewer parts of the size of letters: no text */
+#define BLANK_PARTS 400    /* so many are no dirt, whatever they are */
 #define MARGIN 0.2         /* inch left round what is on the page; lines that are turned keep their ends */
 
 /* --- scaled, and in black and white ------------------------------------------------------------ */
@@ -47,11 +68,18 @@ scale(PIX *pix, double sx, double sy)
 	return out;
 }
 
-/* Black where clearly darker than the paper around. */
+/* Black where darker than a share of the paper around. */
+struct threshold {
+	l_int32 half;     /* pixels round each whose mean is the paper */
+	unsigned percent;
+};
+
+static const struct threshold for_text = { 12, 70 }, for_dust = { 12, 45 };
+
 static PIX *
-threshold(PIX *grey)
+threshold(PIX *grey, const struct threshold *t)
 {
-	PIX *paper = pixBlockconvGray(grey, NULL, THRESHOLD_HALF, THRESHOLD_HALF), *out = NULL;
+	PIX *paper = pixBlockconvGray(grey, NULL, t->half, t->half), *out = NULL;
 	const l_int32 w = pixGetWidth(grey), h = pixGetHeight(grey);
 
 	if (paper != NULL && (out = pixCreate(w, h, 1)) != NULL)
@@ -61,55 +89,181 @@ threshold(PIX *grey)
 			l_uint32 *to = pixGetData(out) + (size_t)y * (size_t)pixGetWpl(out);
 
 			for (l_int32 x = 0; x < w; x++)
-				if (GET_DATA_BYTE(p, x) * 100 < GET_DATA_BYTE(m, x) * THRESHOLD_PERCENT)
+				if (GET_DATA_BYTE(p, x) * 100 < GET_DATA_BYTE(m, x) * t->percent)
 					SET_DATA_BIT(to, x);
 		}
 	pixDestroy(&paper);
 	return out;
 }
 
-/* 1/factor of the size, black and white by local thresholds: for questions about the layout. */
+/*
+ * 1/factor of the size, black and white: grey by local thresholds, what is
+ * bitonal already black where 'rank' of four pixels are.
+ */
 static PIX *
-make_small(PIX *pix, int factor)
+make_small(PIX *pix, int factor, const struct threshold *t, int rank)
 {
 	PIX *part, *out;
 
 	if (pixGetDepth(pix) == 1)
-		return factor == 1 ? pixClone(pix) : pixReduceRankBinary2(pix, 2, NULL);
+		return factor == 1 ? pixClone(pix) : pixReduceRankBinary2(pix, rank, NULL);
 	part = factor == 1 ? pixClone(pix) : pixScaleAreaMap2(pix);
-	out = part == NULL ? NULL : threshold(part);
+	out = part == NULL ? NULL : threshold(part, t);
 	pixDestroy(&part);
 	return out;
 }
 
-/* What is on a page: parts of the size of letters (5 to 40 points), specks, and where all but specks lies. */
+/* --- without grain and specks ------------------------------------------------------------------- */
+
+/*
+ * The deviation of the paper's grain: by the median of the differences between
+ * neighbours, on which the edges of letters have no bearing (Rousseeuw and
+ * Croux 1993: 0.6745 deviations, and a difference has sqrt(2) of them).
+ */
+static double
+find_grain(PIX *grey)
+{
+	const l_int32 w = pixGetWidth(grey), h = pixGetHeight(grey);
+	uint32_t count[256] = { 0 }, all = 0, below = 0;
+	int d = 0;
+
+	for (l_int32 y = 0; y < h; y += GRAIN_STEP) {
+		const l_uint32 *p = pixGetData(grey) + (size_t)y * (size_t)pixGetWpl(grey);
+
+		for (l_int32 x = 1; x < w; x++)
+			count[abs((int)GET_DATA_BYTE(p, x) - (int)GET_DATA_BYTE(p, x - 1))]++;
+		all += (uint32_t)w - 1;
+	}
+	while (d < 255 && (below += count[d]) <= all / 2)
+		d++;
+	return d / 0.954;
+}
+
+/* The mean of nine, as often as it takes: strokes become soft, but stay where they are. */
+static int
+smooth(struct prepared *w, struct err *e)
+{
+	for (int i = 0; i < GRAIN_PASSES && pixGetDepth(w->pix) == 8 && find_grain(w->pix) > GRAIN; i++) {
+		PIX *soft = pixBlockconvGray(w->pix, NULL, 1, 1);
+
+		if (soft == NULL)
+			return err_set(e, ERR_MEM, "no memory for the page");
+		pixDestroy(&w->pix);
+		w->pix = soft;
+	}
+	return 0;
+}
+
+/* The last question, and dear: of pages that show little only. */
+static bool
+is_blank(const struct prepared *w)
+{
+	const double dpi = (double)w->dpi / w->factor;
+	const struct threshold any_ink = { (l_int32)(dpi * BLANK_PAPER), BLANK_INK };
+	PIX *ink = make_small(w->pix, w->factor, &any_ink, 1);
+	bool blank = ink != NULL && blank_page(w->pix, ink, dpi);
+
+	pixDestroy(&ink);
+	return blank;
+}
+
+/* What is on a page: parts of the size of letters (5 to 40 points), dust, and where all but specks lies. */
 struct parts {
-	int letters, specks;
+	int letters, dust;
+	double height;      /* of letters, the median, in pixels of the page */
 	int x0, y0, x1, y1; /* pixels of the small copy */
 };
 
-static struct parts
-count_parts(PIX *small, double dpi)
+/* A part of the small copy. */
+struct part {
+	int x, y, w, h;
+	bool letter, speck;
+};
+
+/* The middle of a count of heights, 0 if there are none. */
+static int
+middle_height(const int *count, int n)
 {
-	BOXA *boxes = pixConnCompBB(small, 8);
-	double least = dpi * 2.2 / 72, most = dpi * 40 / 72, speck = dpi * SPECK / 2;
-	int all = boxes == NULL ? 0 : boxaGetCount(boxes);
-	struct parts p = { .x0 = pixGetWidth(small), .y0 = pixGetHeight(small) };
+	int all = 0, below = 0, i = 0;
 
-	for (int i = 0; i < all; i++) {
-		l_int32 x, y, w, h;
+	for (int k = 0; k < n; k++)
+		all += count[k];
+	while (i < n && all > 0 && (below += count[i]) * 2 < all)
+		i++;
+	return all == 0 ? 0 : i;
+}
 
-		boxaGetBoxGeometry(boxes, i, &x, &y, &w, &h);
-		p.letters += h >= least && h <= most && w >= least / 3 && w <= 3 * most && w + h >= 2 * least;
-		if (w <= speck && h <= speck) {
-			p.specks++;
-			continue;
+/* Pale rules, which the threshold for text tears into pieces, are no dust. */
+static bool
+is_dark(const struct prepared *w, const struct part *p)
+{
+	int least = 255, most = 0;
+
+	if (pixGetDepth(w->pix) == 1)
+		return true;
+	for (int y = (p->y - 1) * w->factor; y < (p->y + p->h + 1) * w->factor; y++) {
+		const l_uint32 *row = pixGetData(w->pix) + (size_t)y * (size_t)pixGetWpl(w->pix);
+
+		for (int x = (p->x - 1) * w->factor; y >= 0 && y < pixGetHeight(w->pix) && x < (p->x + p->w + 1) * w->factor; x++) {
+			const int v = x >= 0 && x < pixGetWidth(w->pix) ? (int)GET_DATA_BYTE(row, x) : most;
+
+			least = v < least ? v : least;
+			most = v > most ? v : most;
 		}
-		p.x0 = x < p.x0 ? x : p.x0;
-		p.y0 = y < p.y0 ? y : p.y0;
-		p.x1 = x + w > p.x1 ? x + w : p.x1;
-		p.y1 = y + h > p.y1 ? y + h : p.y1;
 	}
+	return least * 100 < most * (int)for_dust.percent;
+}
+
+static bool
+is_near(const struct part *a, const struct part *b, int near)
+{
+	return a->x - near < b->x + b->w && b->x - near < a->x + a->w && a->y - near < b->y + b->h && b->y - near < a->y + a->h;
+}
+
+/* Specks that stand alone: a clean page of small type has dots enough, but each at its letter. */
+static int
+count_dust(const struct prepared *w, const struct part *v, int n, int near)
+{
+	int dust = 0;
+
+	for (int i = 0, looked = 0; i < n && looked < SPECKS_LOOKED && dust < SPECKS_FEW; i++) {
+		bool alone = v[i].speck;
+
+		looked += alone;
+		for (int k = 0; alone && k < n; k++)
+			alone = !v[k].letter || !is_near(&v[i], &v[k], near);
+		dust += alone && is_dark(w, &v[i]);
+	}
+	return dust;
+}
+
+static struct parts
+count_parts(const struct prepared *w)
+{
+	const double dpi = (double)w->dpi / w->factor, least = dpi * 2.2 / 72, most = dpi * 40 / 72, speck = dpi * SPECK;
+	BOXA *boxes = pixConnCompBB(w->small, 8);
+	int n = boxes == NULL ? 0 : boxaGetCount(boxes), heights[512] = { 0 };
+	AUTO_FREE struct part *v = calloc((size_t)n + 1, sizeof(*v));
+	struct parts p = { .x0 = pixGetWidth(w->small), .y0 = pixGetHeight(w->small) };
+
+	for (int i = 0; v != NULL && i < n; i++) {
+		struct part *a = &v[i];
+
+		boxaGetBoxGeometry(boxes, i, &a->x, &a->y, &a->w, &a->h);
+		a->letter = a->h >= least && a->h <= most && a->w >= least / 3 && a->w <= 3 * most && a->w + a->h >= 2 * least;
+		a->speck = a->w <= speck && a->h <= speck;
+		p.letters += a->letter;
+		heights[a->h < 511 ? a->h : 511] += a->letter;
+		if (a->w <= speck / 2 && a->h <= speck / 2)
+			continue;
+		p.x0 = a->x < p.x0 ? a->x : p.x0;
+		p.y0 = a->y < p.y0 ? a->y : p.y0;
+		p.x1 = a->x + a->w > p.x1 ? a->x + a->w : p.x1;
+		p.y1 = a->y + a->h > p.y1 ? a->y + a->h : p.y1;
+	}
+	p.height = middle_height(heights, 512) * w->factor;
+	if (v != NULL)
+		p.dust = count_dust(w, v, n, (int)(p.height / w->factor * NEAR_TEXT) + 1);
 	boxaDestroy(&boxes);
 	return p;
 }
@@ -155,23 +309,164 @@ crop(struct prepared *w, const struct parts *p, struct err *e)
 	return err_set(e, ERR_MEM, "no memory for the page");
 }
 
-/* Dirt on the glass joins words; a full stop of 6 points is larger than what goes. */
-static int
-despeckle(struct prepared *w, struct err *e)
-{
-	l_int32 side = (l_int32)(w->dpi * SPECK);
-	PIX *clean;
+/* --- show-through ---------------------------------------------------------------------------------- */
 
-	if (pixGetDepth(w->pix) != 1 || side < 1)
-		return 0;
-	clean = pixSelectBySize(w->pix, side, side, 8, L_SELECT_IF_EITHER, L_SELECT_IF_GT, NULL);
-	if (clean == NULL) {
-		prepare_done(w);
-		return err_set(e, ERR_MEM, "no memory for the page");
+/* How often each share of the paper's brightness occurs, in percent, on one tile; dark tiles have no paper. */
+static void
+count_tile(PIX *grey, l_int32 x0, l_int32 y0, uint32_t shares[101])
+{
+	const l_int32 x1 = x0 + TILE < pixGetWidth(grey) ? x0 + TILE : pixGetWidth(grey);
+	const l_int32 y1 = y0 + TILE < pixGetHeight(grey) ? y0 + TILE : pixGetHeight(grey);
+	uint32_t count[256] = { 0 }, all = 0, above = 0;
+	unsigned paper = 255;
+
+	for (l_int32 y = y0; y < y1; y += 2) {
+		const l_uint32 *p = pixGetData(grey) + (size_t)y * (size_t)pixGetWpl(grey);
+
+		for (l_int32 x = x0; x < x1; x += 2, all++)
+			count[GET_DATA_BYTE(p, x)]++;
 	}
-	pixDestroy(&w->pix);
-	w->pix = clean;
+	while (paper > 0 && (above += count[paper]) < all / 5)
+		paper--;
+	for (unsigned v = 0; paper >= PAPER_MIN && v < 256; v++)
+		shares[v < paper ? 100 * v / paper : 100] += count[v];
+}
+
+/* The print of the back is paler than ink, and there is more of it than the soft edges of letters have. */
+static bool
+shines_through(PIX *pix)
+{
+	uint32_t shares[101] = { 0 }, ink = 0, pale = 0;
+
+	if (pixGetDepth(pix) != 8)
+		return false;
+	for (l_int32 y = 0; y < pixGetHeight(pix); y += TILE)
+		for (l_int32 x = 0; x < pixGetWidth(pix); x += TILE)
+			count_tile(pix, x, y, shares);
+	for (int i = 0; i < PALE_FROM; i++)
+		ink += shares[i];
+	for (int i = PALE_FROM; i < PALE_TO; i++)
+		pale += shares[i];
+	return pale > PALE_MANY * ink;
+}
+
+int
+prepare_clear(const struct prepared *w, struct prepared *ret, struct err *e)
+{
+	PIX *even = pixBackgroundNormSimple(w->pix, NULL, NULL);
+	NUMA *curve = numaCreate(256);
+
+	*ret = *w;
+	ret->pix = ret->small = NULL;
+	for (int v = 0; curve != NULL && v < 256; v++)
+		numaAddNumber(curve, (l_float32)fmin(255, fmax(0, 255 * (v - CLEAR_INK) / (CLEAR_PAPER - CLEAR_INK))));
+	if (even != NULL && curve != NULL && pixTRCMap(even, NULL, curve) == 0) {
+		ret->pix = even;
+		ret->small = make_small(even, w->factor, &for_text, 2);
+	} else {
+		pixDestroy(&even);
+	}
+	numaDestroy(&curve);
+	if (ret->small != NULL)
+		return 0;
+	prepare_done(ret);
+	return err_set(e, ERR_MEM, "no memory for the page");
+}
+
+/* Parts of which neither side is longer, taken out of 'pix'; without memory NULL. */
+static PIX *
+take_small_parts(PIX *pix, int side)
+{
+	PIX *large = pixSelectBySize(pix, side, side, 8, L_SELECT_IF_EITHER, L_SELECT_IF_GT, NULL);
+	PIX *out = large == NULL ? NULL : pixSubtract(NULL, pix, large);
+
+	if (out != NULL)
+		pixCopy(pix, large);
+	pixDestroy(&large);
+	return out;
+}
+
+/* Those of 'parts' that reach to within 'near' pixels of ink go back to it. */
+static void
+give_back(PIX *ink, PIX *parts, int near)
+{
+	PIX *around = pixDilateBrick(NULL, ink, 2 * near + 1, 2 * near + 1), *back = NULL;
+
+	if (around != NULL && pixAnd(around, around, parts) != NULL && (back = pixSeedfillBinary(NULL, around, parts, 8)) != NULL) {
+		pixOr(ink, ink, back);
+		pixSubtract(parts, parts, back);
+	}
+	pixDestroy(&back);
+	pixDestroy(&around);
+}
+
+/*
+ * What is dust on a page of black and white, by the height of its letters, taken
+ * out of 'ink'.  Full stops and the dots of an i are no larger, but near a letter.
+ */
+static PIX *
+find_dust(PIX *ink, const struct prepared *w, double height)
+{
+	const int sure = (int)lround(w->dpi * SPECK), lonely = (int)(height * LONELY_TEXT);
+	PIX *out = take_small_parts(ink, sure), *more = lonely <= sure || out == NULL ? NULL : take_small_parts(ink, lonely);
+
+	if (more != NULL) {
+		give_back(ink, more, (int)(height * NEAR_TEXT) + 1);
+		pixOr(out, out, more);
+	}
+	pixDestroy(&more);
+	return out;
+}
+
+/* Those of 'parts' that are dark somewhere: pale rules, which the threshold for text tears into pieces, are not. */
+static PIX *
+dark_parts(PIX *parts, PIX *dark)
+{
+	PIX *seed = dark == NULL ? NULL : pixAnd(NULL, dark, parts), *out = seed == NULL ? NULL : pixSeedfillBinary(NULL, seed, parts, 8);
+
+	pixDestroy(&seed);
+	return out;
+}
+
+/* Paper comes where the dust of a grey page was, with what is soft at its edges. */
+static int
+clean_grey(PIX *grey, PIX *ink, PIX *parts, const struct threshold *t)
+{
+	PIX *dark = threshold(grey, t), *dust = dark_parts(parts, dark);
+
+	pixDestroy(&dark);
+	if (dust == NULL)
+		return -1;
+	pixDilateBrick(dust, dust, 3, 3);
+	pixSubtract(dust, dust, ink);
+	pixSetMasked(grey, dust, 255);
+	pixDestroy(&dust);
 	return 0;
+}
+
+/* Dust on the glass joins words; then the small copy is another one, too. */
+static int
+dust(struct prepared *w, double height, struct err *e)
+{
+	const struct threshold text = { for_text.half * w->factor, for_text.percent };
+	const struct threshold dark = { for_dust.half * w->factor, for_dust.percent };
+	PIX *ink = pixGetDepth(w->pix) == 1 ? pixCopy(NULL, w->pix) : threshold(w->pix, &text);
+	PIX *parts = ink == NULL ? NULL : find_dust(ink, w, height);
+	int r = parts == NULL ? -1 : 0;
+
+	if (r == 0 && pixGetDepth(w->pix) == 8) {
+		r = clean_grey(w->pix, ink, parts, &dark);
+	} else if (r == 0) {
+		pixDestroy(&w->pix);
+		w->pix = pixClone(ink);
+	}
+	pixDestroy(&parts);
+	pixDestroy(&ink);
+	pixDestroy(&w->small);
+	if (r == 0 && (w->small = make_small(w->pix, w->factor, &for_text, 2)) != NULL)
+		return 0;
+	prepare_done(w);
+	return err_set(e, ERR_MEM, "no memory for the page");
 }
 
 int
@@ -184,24 +479,26 @@ prepare(struct prepared *w, struct Pix *pix, double dpi_x, double dpi_y, struct 
 	w->scale_x = w->dpi / dpi_x;
 	w->scale_y = w->dpi / dpi_y;
 	w->pix = scale(pix, w->scale_x, w->scale_y);
-	if (w->pix != NULL) {
+	if (w->pix != NULL && smooth(w, e) == 0) {
 		w->scale_x = (double)pixGetWidth(w->pix) / pixGetWidth(pix);
 		w->scale_y = (double)pixGetHeight(w->pix) / pixGetHeight(pix);
 		w->factor = w->dpi >= SMALL_FROM ? 2 : 1;
-		w->small = make_small(w->pix, w->factor);
+		w->small = make_small(w->pix, w->factor, &for_text, 2);
 	}
 	pixDestroy(&pix);
 	if (w->small == NULL) {
 		prepare_done(w);
 		return err_set(e, ERR_MEM, "no memory for the page");
 	}
-	parts = count_parts(w->small, (double)w->dpi / w->factor);
-	w->blank = parts.letters < TEXT_PARTS;
-	if (w->blank)
+	parts = count_parts(w);
+	w->blank = parts.letters < BLANK_PARTS && is_blank(w);
+	w->wordless = w->blank || parts.letters < TEXT_PARTS;
+	if (w->wordless)
 		return 0;
 	if ((r = crop(w, &parts, e)) < 0)
 		return r;
-	return parts.specks < SPECKS_FEW ? 0 : despeckle(w, e);
+	w->through = shines_through(w->pix);
+	return parts.dust < SPECKS_FEW ? 0 : dust(w, parts.height, e);
 }
 
 void
@@ -268,7 +565,7 @@ find_angle(PIX *small)
 {
 	l_float32 angle = 0, conf = 0;
 
-	if (pixFindSkewSweepAndSearch(small, &angle, &conf, 4, 2, SKEW_MAX, 1.0, 0.01f) != 0)
+	if (pixFindSkewSweepAndSearch(small, &angle, &conf, 4, 2, SKEW_MAX + SKEW_EDGE, 1.0, 0.01f) != 0)
 		return 0;
 	return conf < SKEW_CONF || fabsf(angle) < SKEW_MIN ? 0 : (double)angle;
 }
@@ -284,19 +581,19 @@ rotate(PIX *pix, double degrees)
 }
 
 /*
- * What could be strokes of vertical rules, black and white, 1/factor of the
- * size.  Grey: darker than what is left and right of it, however pale (the
- * local thresholds for letters lose pale rules).
+ * What could be strokes of rules, black and white, 1/factor of the size.  Grey:
+ * darker than what is on both sides of it, however pale (the local thresholds
+ * for letters lose pale rules).
  */
 static PIX *
-find_strokes(PIX *pix, int factor)
+find_strokes(PIX *pix, int factor, bool level)
 {
 	PIX *dark, *narrow, *out;
 
 	if (pixGetDepth(pix) == 1)
 		return factor == 1 ? pixCopy(NULL, pix) : pixReduceRankBinary2(pix, 1, NULL);
 	dark = factor == 1 ? pixClone(pix) : pixScaleGrayMinMax2(pix, L_CHOOSE_MIN);
-	narrow = dark == NULL ? NULL : pixTophat(dark, 9, 1, L_TOPHAT_BLACK);
+	narrow = dark == NULL ? NULL : pixTophat(dark, level ? 1 : 9, level ? 9 : 1, L_TOPHAT_BLACK);
 	pixDestroy(&dark);
 	if (narrow == NULL)
 		return NULL;
@@ -315,7 +612,7 @@ static PIX *
 find_rules(PIX *pix, int dpi, int factor)
 {
 	const int length = (int)(dpi * RULE_LENGTH / factor), width = (int)(dpi * RULE_WIDTH / factor);
-	PIX *tall = find_strokes(pix, factor), *wide, *thin = NULL, *mask = NULL;
+	PIX *tall = find_strokes(pix, factor, false), *wide, *thin = NULL, *mask = NULL;
 	l_int32 none = 1;
 
 	if (tall == NULL)
@@ -387,12 +684,38 @@ remove_rules(PIX *pix, PIX *mask, int dpi)
 	boxaDestroy(&boxes);
 }
 
+/* Dirt puts gaps into them, and what is left of a skew steps: both are closed first. */
+void
+prepare_rules(const struct prepared *w, const struct straight *s, struct order_rule *ret, size_t *n)
+{
+	PIX *wide = find_strokes(s->pix, w->factor, true);
+	BOXA *boxes = NULL;
+	size_t k = 0;
+
+	if (wide != NULL) {
+		pixCloseBrick(wide, wide, 5, 1);
+		pixDilateBrick(wide, wide, 1, 3);
+		pixOpenBrick(wide, wide, (l_int32)(w->dpi * FRAME_LENGTH / w->factor), 1);
+		boxes = pixConnCompBB(wide, 8);
+	}
+	for (l_int32 i = 0; boxes != NULL && i < boxaGetCount(boxes) && k < *n; i++) {
+		l_int32 x, y, bw, bh;
+
+		boxaGetBoxGeometry(boxes, i, &x, &y, &bw, &bh);
+		ret[k++] = (struct order_rule){ (double)x * w->factor, (double)(x + bw) * w->factor, (y + bh / 2.0) * w->factor };
+	}
+	boxaDestroy(&boxes);
+	pixDestroy(&wide);
+	*n = k;
+}
+
 int
 prepare_straight(const struct prepared *w, uint32_t turn, struct straight *ret, struct err *e)
 {
 	PIX *turned = pixRotateOrth(w->pix, (l_int32)turn / 90), *small = pixRotateOrth(w->small, (l_int32)turn / 90);
 	struct straight s = { 0 };
 	PIX *mask;
+	int r;
 
 	if (turned != NULL && small != NULL) {
 		s.w = pixGetWidth(turned);
@@ -404,6 +727,10 @@ prepare_straight(const struct prepared *w, uint32_t turn, struct straight *ret, 
 	pixDestroy(&turned);
 	if (s.pix == NULL)
 		return err_set(e, ERR_MEM, "no memory for the page");
+	if ((r = reverse_bars(s.pix, w->dpi, e)) < 0) {
+		pixDestroy(&s.pix);
+		return r;
+	}
 	if ((mask = find_rules(s.pix, w->dpi, w->factor)) != NULL)
 		remove_rules(s.pix, mask, w->dpi);
 	pixDestroy(&mask);
@@ -412,8 +739,9 @@ prepare_straight(const struct prepared *w, uint32_t turn, struct straight *ret, 
 }
 
 /*
- * The middle of the word goes back exactly; its box is the upright rectangle
- * round the turned one, its baseline that of its middle.
+ * The middle of the word goes back exactly.  Its box is no wider than the word
+ * and little higher than its line: the rectangle round a turned word would reach
+ * into what is beside it, and who extracts the text would run them together.
  */
 void
 prepare_map_back(const struct straight *s, double *x0, double *y0, double *x1, double *y1, double *base)
@@ -421,14 +749,14 @@ prepare_map_back(const struct straight *s, double *x0, double *y0, double *x1, d
 	double a = s->angle * 3.14159265358979323846 / 180, c = cos(a), d = sin(a);
 	double mx = (*x0 + *x1) / 2 - s->w / 2, my = (*y0 + *y1) / 2 - s->h / 2;
 	double w = *x1 - *x0, h = *y1 - *y0, below = *base - (*y0 + *y1) / 2;
+	double bh = h + fmin(w * fabs(d), h * RISE_MAX);
 	double x = mx * c + my * d + s->w / 2, y = -mx * d + my * c + s->h / 2;
-	double bw = w * c + h * fabs(d), bh = h * c + w * fabs(d);
 
-	*x0 = x - bw / 2;
-	*x1 = x + bw / 2;
+	*x0 = x - w * c / 2;
+	*x1 = x + w * c / 2;
 	*y0 = y - bh / 2;
 	*y1 = y + bh / 2;
-	*base = y + below * c;
+	*base = y + below;
 }
 
 void

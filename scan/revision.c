@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "agent/lib/hash.h"
 #include "agent/lib/io.h"
 
+#include "scan/harmless.h"
 #include "scan/revision.h"
 
 #define TAIL ((size_t)1024) /* startxref is looked for in the last bytes (ISO 32000-1, Annex H.3) */
@@ -35,8 +37,12 @@ revision_check(struct revision *r, struct err *e)
 
 	if (qpdf_has_error(r->q))
 		qe = qpdf_get_error(r->q);
-	else if (qpdf_more_warnings(r->q))
-		qe = qpdf_next_warning(r->q);
+	while (qe == NULL && qpdf_more_warnings(r->q)) {
+		qpdf_error w = qpdf_next_warning(r->q);
+
+		if (!harmless(qpdf_get_error_message_detail(r->q, w)))
+			qe = w;
+	}
 	if (qe == NULL)
 		return 0;
 	return doc_bad(e, qpdf_get_error_code(r->q, qe) == qpdf_e_password ? ERR_DOC_ENCRYPTED : ERR_DOC_BAD,
@@ -98,7 +104,7 @@ read_tail(struct revision *r, struct err *e)
 	const char *s = tail_find(r, "startxref"), *eof = tail_find(r, "%%EOF");
 	uint64_t at, number, gen;
 
-	if (memcmp(start, "%PDF-1.", 7) != 0)
+	if (memcmp(start, "%PDF-1.", 7) != 0 && memcmp(start, "%PDF-2.", 7) != 0)
 		return err_set(e, ERR_DOC_BAD, "the PDF's header is not at its start");
 	if (s == NULL || eof == NULL || eof < s)
 		return err_set(e, ERR_DOC_BAD, "the PDF has no end");
@@ -183,6 +189,8 @@ read_trailer(struct revision *r, struct err *e)
 int
 revision_open(struct revision *r, int fd, struct err *e)
 {
+	QPDF_ERROR_CODE rc;
+
 	memset(r, 0, sizeof(*r));
 	if (map_file(r, fd, e) < 0 || read_tail(r, e) < 0)
 		return -(int)e->code;
@@ -191,11 +199,11 @@ revision_open(struct revision *r, int fd, struct err *e)
 	qpdf_silence_errors(r->q);
 	qpdf_set_suppress_warnings(r->q, QPDF_TRUE);
 	qpdf_set_attempt_recovery(r->q, QPDF_FALSE);
-	if (qpdf_read_memory(r->q, "document", r->map, r->len, NULL) != QPDF_SUCCESS) {
-		if (revision_check(r, e) == 0)
-			err_set(e, ERR_DOC_BAD, "the PDF cannot be read");
+	rc = qpdf_read_memory(r->q, "document", r->map, r->len, NULL);
+	if (revision_check(r, e) < 0)
 		return -(int)e->code;
-	}
+	if ((rc & QPDF_ERRORS) != 0)
+		return err_set(e, ERR_DOC_BAD, "the PDF cannot be read");
 	if (qpdf_is_encrypted(r->q))
 		return err_set(e, ERR_DOC_ENCRYPTED, "the PDF is encrypted");
 	return read_trailer(r, e);
@@ -252,7 +260,12 @@ find_page(struct revision *r, uint32_t index, qpdf_oh *ret, struct err *e)
 		kids = qpdf_oh_get_key(r->q, node, "/Kids");
 		if (!qpdf_oh_is_array(r->q, kids))
 			return err_set(e, ERR_DOC_BAD, "the PDF's page tree is broken");
-		for (n = qpdf_oh_get_array_n_items(r->q, kids); i < n; i++) {
+		n = qpdf_oh_get_array_n_items(r->q, kids);
+		if (pages_below(r, node) == (uint64_t)n && left < (uint64_t)n) { /* each kid is one page, or holds one */
+			i = (int)left;
+			left = 0;
+		}
+		for (; i < n; i++) {
 			node = qpdf_oh_get_array_item(r->q, kids, i);
 			uint64_t below = qpdf_oh_is_dictionary(r->q, node) ? pages_below(r, node) : 0;
 			if (left < below)
@@ -267,8 +280,8 @@ find_page(struct revision *r, uint32_t index, qpdf_oh *ret, struct err *e)
 }
 
 /* A page's key, or the one it inherits. */
-static qpdf_oh
-inherited(struct revision *r, qpdf_oh page, const char *key)
+qpdf_oh
+revision_inherited(struct revision *r, qpdf_oh page, const char *key)
 {
 	qpdf_oh node = page;
 
@@ -286,9 +299,8 @@ milli(double d)
 	return (int64_t)(d * 1000 + (d < 0 ? -0.5 : 0.5));
 }
 
-/* A rectangle in 1/1000 unit, its corners put in order. */
-static bool
-rectangle(struct revision *r, qpdf_oh array, int64_t v[4])
+bool
+revision_rectangle(struct revision *r, qpdf_oh array, int64_t v[4])
 {
 	if (!qpdf_oh_is_array(r->q, array) || qpdf_oh_get_array_n_items(r->q, array) != 4)
 		return false;
@@ -314,14 +326,14 @@ static int
 read_view(struct revision *r, qpdf_oh page, struct view *v, struct err *e)
 {
 	int64_t media[4], crop[4];
-	qpdf_oh turned = inherited(r, page, "/Rotate");
+	qpdf_oh turned = revision_inherited(r, page, "/Rotate");
 	long long rotate = 0;
 	double unit = 1;
 
-	if (!rectangle(r, inherited(r, page, "/MediaBox"), media))
+	if (!revision_rectangle(r, revision_inherited(r, page, "/MediaBox"), media))
 		return err_set(e, ERR_DOC_BAD, "the page has no MediaBox");
 	*v = (struct view){ media[0], media[1], media[2], media[3], 0, 1000 };
-	if (rectangle(r, inherited(r, page, "/CropBox"), crop)) {
+	if (revision_rectangle(r, revision_inherited(r, page, "/CropBox"), crop)) {
 		v->x0 = crop[0] > media[0] ? crop[0] : media[0];
 		v->y0 = crop[1] > media[1] ? crop[1] : media[1];
 		v->x1 = crop[2] < media[2] ? crop[2] : media[2];
@@ -352,4 +364,47 @@ revision_page(struct revision *r, uint32_t index, struct revision_page *ret, str
 		return -(int)e->code;
 	*ret = p;
 	return 0;
+}
+
+/* --- for writers ------------------------------------------------------------------------- */
+
+void
+revision_put_entries(struct revision *r, struct pdf *p, qpdf_oh dict, const char *skip, const char *skip2)
+{
+	qpdf_oh_begin_dict_key_iter(r->q, dict);
+	while (qpdf_oh_dict_more_keys(r->q)) {
+		char key[256];
+		const char *next = qpdf_oh_dict_next_key(r->q);
+
+		if (strcmp(next, skip) == 0 || strcmp(next, skip2) == 0)
+			continue;
+		if (strlen(next) >= sizeof(key)) {
+			pdf_fail(p, &(struct err){ .code = ERR_DOC_BAD, .text = "the PDF has a name too long" });
+			return;
+		}
+		strcpy(key, next);
+		qpdf_oh value = qpdf_oh_get_key(r->q, dict, key);
+		/* a name of a document may need escapes: libqpdf writes them */
+		pdf_str(p, qpdf_oh_unparse(r->q, qpdf_oh_new_name(r->q, key)));
+		pdf_str(p, " ");
+		pdf_str(p, qpdf_oh_unparse(r->q, value));
+		qpdf_oh_release(r->q, value);
+	}
+}
+
+void
+revision_next_id(const struct revision *r, const char *salt, struct pdf_trailer *t)
+{
+	const struct pdf_trailer *old = &r->trailer;
+	struct hash *h = hash_open();
+	uint8_t digest[HASH_LEN];
+
+	for (int i = 0; i < 2; i++)
+		hash_add(h, old->id[i].bytes, old->id[i].len);
+	hash_add(h, salt, strlen(salt));
+	hash_final(h, digest);
+	for (int i = old->id[0].len == 0 ? 0 : 1; i < 2; i++) {
+		memcpy(t->id[i].bytes, digest, 16);
+		t->id[i].len = 16;
+	}
 }

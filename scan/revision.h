@@ -48,5 +48,14 @@ int revision_page(struct revision *, uint32_t index, struct revision_page *ret, 
 
 /* Number and generation of an object that has its own; false: it is direct. */
 bool revision_number(struct revision *, qpdf_oh, uint32_t *ret_number, uint32_t *ret_gen);
+/* A rectangle in 1/1000 unit, its corners put in order; false: none, or without area. */
+bool revision_rectangle(struct revision *, qpdf_oh, int64_t v[4]);
+/* A page's key, or the one it inherits; null if nobody has it. */
+qpdf_oh revision_inherited(struct revision *, qpdf_oh page, const char *key);
+
+/* Entries of a dictionary but those named, as they stand ("" names none). */
+void revision_put_entries(struct revision *, struct pdf *, qpdf_oh dict, const char *skip, const char *skip2);
+/* Each revision changes the second half of /ID; the first, if it is missing, is made from the same. */
+void revision_next_id(const struct revision *, const char *salt, struct pdf_trailer *);
 
 #endif

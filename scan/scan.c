@@ -3,9 +3,9 @@
  *
  * A zygote (agent/lib/task.h): reads the settings and, where asked, loads the
  * recognition models once, then forks a child for each task.  A child gets a
- * hostile document as a descriptor, and descriptors to write to; it opens
- * nothing, connects to nothing, and has no key (design rule: who parses a
- * document has no key, no network, no path).
+ * hostile document as a descriptor, and descriptors to write to; it connects to
+ * nothing, has no key, and opens nothing (design rule: who parses a document has
+ * no key, no network, no path), but for fonts where a PDF is drawn.
  */
 #include <fcntl.h>
 #include <jansson.h>
@@ -23,15 +23,22 @@
 #include "agent/lib/taskmsg.h"
 #include "rules/conf.h"
 
+#include "scan/barcode.h"
 #include "scan/compose.h"
 #include "scan/field.h"
+#include "scan/files.h"
 #include "scan/finish.h"
+#include "scan/foreign.h"
 #include "scan/inspect.h"
+#include "scan/look.h"
+#include "scan/keptpage.h"
 #include "scan/ocr.h"
 #include "scan/page.h"
 #include "scan/picture.h"
+#include "scan/proof.h"
 #include "scan/scan.h"
 #include "scan/sigs.h"
+#include "scan/starved.h"
 
 #define CHILDREN_MAX 64
 
@@ -45,14 +52,30 @@
 /* Fewer than 30, with mmap and mprotect, which agent/lib/confine.c adds (never executable). */
 static const int child_calls[] = { CALLS_COMMON, __NR_pwrite64, -1 };
 
+/*
+ * Who draws a PDF may open what is not in it: fonts and character maps.  What
+ * poppler and freetype do with fcntl(2) they can do without.
+ */
+static const int draw_calls[] = { CALLS_COMMON, __NR_pwrite64, __NR_openat, -1 };
+static const int draw_refused[] = { __NR_fcntl, -1 };
+static const struct confine_path draw_paths[] = {
+	{ "/usr/share/fonts", CONFINE_READ, true },
+	{ "/usr/local/share/fonts", CONFINE_READ, true },
+	{ "/usr/share/poppler", CONFINE_READ, true },
+	{ NULL, 0, false },
+};
+
 /* To fork, to watch, to reap; and what a child needs to give up the rest. */
 static const int zygote_calls[] = { CALLS_COMMON, __NR_dup2, __NR_pidfd_open, __NR_wait4, __NR_close_range, __NR_set_robust_list,
 	__NR_gettid, __NR_getpid, __NR_prctl, __NR_prlimit64, __NR_seccomp, __NR_landlock_create_ruleset,
-	__NR_landlock_restrict_self, __NR_pwrite64, -1 };
+	__NR_landlock_add_rule, __NR_landlock_restrict_self, __NR_pwrite64, __NR_openat, -1 };
 
-static const struct confine scan_zygote = { .name = "scan", .syscalls = zygote_calls, .allow_fork = true,
-	.fsize_bytes = UINT64_MAX };
+/* What it may open it may for those of its children that draw; all others give it up. */
+static const struct confine scan_zygote = { .name = "scan", .paths = draw_paths, .syscalls = zygote_calls,
+	.refused = draw_refused, .allow_fork = true, .fsize_bytes = UINT64_MAX };
 static const struct confine scan_child = { .name = "scan task", .syscalls = child_calls };
+static const struct confine scan_draw = { .name = "scan drawing", .paths = draw_paths, .syscalls = draw_calls,
+	.refused = draw_refused };
 
 static int
 read_conf(int fd, struct scan_state *s, struct err *e)
@@ -63,7 +86,8 @@ read_conf(int fd, struct scan_state *s, struct err *e)
 
 	if ((r = settings_read(fd, &settings, e)) < 0)
 		return r;
-	r = conf_parse(&conf, settings.conf, e);
+	if ((r = conf_parse(&conf, settings.conf, e)) == 0)
+		r = look_load(&s->looks, conf, &settings, e);
 	settings_done(&settings);
 	s->conf = conf;
 	return r;
@@ -96,11 +120,16 @@ setup(int settings, uint32_t flags, struct buf *ready, void **state, struct err 
 	json_object_seed(0); /* reads /dev/urandom, which a child can not open */
 	if ((r = read_conf(settings, &s, e)) < 0)
 		return r;
-	if (flags & SETTINGS_OCR) {
-		if ((r = ocr_open(&s.ocr, &s.conf->scan.languages, e)) < 0)
-			return r;
+	if ((flags & SETTINGS_OCR) && (r = ocr_open(&s.ocr, &s.conf->scan.languages, e)) < 0)
+		return r;
+	if (s.ocr != NULL)
 		ocr_name(s.ocr, s.engine_name, sizeof(s.engine_name));
-	}
+	else if ((flags & SETTINGS_OCR_LOOK) && (r = ocr_look(&s.conf->scan.languages, s.engine_name, sizeof(s.engine_name), e)) < 0)
+		return r;
+	if ((flags & (SETTINGS_OCR | SETTINGS_OCR_LOOK)) && (r = foreign_warm(e)) < 0)
+		return r;
+	if (s.ocr != NULL)
+		barcode_warm();
 	memcpy(facts.engine, s.engine_name, sizeof(facts.engine));
 	data_hash(&s, facts.data_hash);
 	ready_scan_put(ready, &facts);
@@ -109,14 +138,19 @@ setup(int settings, uint32_t flags, struct buf *ready, void **state, struct err 
 }
 
 static const struct task_kind kinds[] = {
-	{ TASK_INSPECT, "inspect", inspect_run },
-	{ TASK_PAGE, "page", page_run },
-	{ TASK_COMPOSE, "compose", compose_run },
-	{ TASK_EXPLAIN, "explain", explain_run },
-	{ TASK_FIELD, "field", field_run },
-	{ TASK_FINISH, "finish", finish_run },
-	{ TASK_SIGS, "sigs", sigs_run },
-	{ TASK_PICTURE, "picture", picture_run },
+	{ TASK_INSPECT, "inspect", inspect_run, NULL },
+	{ TASK_PAGE, "page", page_run, NULL },
+	{ TASK_COMPOSE, "compose", compose_run, NULL },
+	{ TASK_EXPLAIN, "explain", explain_run, NULL },
+	{ TASK_FIELD, "field", field_run, NULL },
+	{ TASK_FINISH, "finish", finish_run, NULL },
+	{ TASK_SIGS, "sigs", sigs_run, NULL },
+	{ TASK_PICTURE, "picture", picture_run, NULL },
+	{ TASK_KEPT_PAGE, "kept-page", keptpage_run, &scan_draw },
+	{ TASK_KEPT_PICTURE, "kept-picture", keptpicture_run, &scan_draw },
+	{ TASK_FILES, "files", files_run, NULL },
+	{ TASK_PROOF, "proof", proof_run, NULL },
+	{ TASK_PART, "part", part_run, NULL },
 };
 
 static const struct task_role scan_role = {
@@ -128,6 +162,8 @@ static const struct task_role scan_role = {
 	.zygote = &scan_zygote,
 	.child = &scan_child,
 	.max_children = CHILDREN_MAX,
+	.begins = starved_begin,
+	.starved = starved,
 };
 
 int

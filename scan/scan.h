@@ -10,12 +10,14 @@
 
 #include "rules/conf.h"
 
+struct looks; /* scan/look.h */
 struct ocr; /* scan/ocr.h: the recognition engine with its models */
 
 struct scan_state {
 	const struct conf *conf; /* the effective settings */
+	struct looks *looks;     /* of the seals */
 	struct ocr *ocr;         /* NULL without SETTINGS_OCR */
-	char engine_name[128];   /* "tesseract 5.3.0 deu+eng"; "" without SETTINGS_OCR */
+	char engine_name[128];   /* "tesseract 5.3.0 deu+eng"; "" without SETTINGS_OCR and SETTINGS_OCR_LOOK */
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
 
@@ -11,27 +12,26 @@
 #define FIELDS_MAX 20000
 #define XMP_MAX ((size_t)1 << 20)
 
-/* Called for each signature dictionary that is in use. */
-typedef int found_cb(void *ctx, struct pdfin *, const char *field, qpdf_oh sig, struct err *);
-
 struct search {
 	struct pdfin *p;
 	struct pdfin_bits *nodes; /* fields and widgets seen */
 	struct pdfin_bits *sigs;  /* signature dictionaries seen */
 	uint32_t fields;
-	found_cb *cb;
+	sigs_cb *cb;
 	void *ctx;
 };
 
 /* --- where signatures can be ---------------------------------------------------------------------- */
 
 static int
-found(struct search *s, const char *name, qpdf_oh sig, struct err *e)
+found(struct search *s, const char *name, qpdf_oh field, qpdf_oh sig, struct err *e)
 {
+	struct sig_place at = { name, field, sig };
+
 	if (!qpdf_oh_is_dictionary(s->p->q, sig) ||
 	    (qpdf_oh_is_indirect(s->p->q, sig) && !pdfin_bits_first(s->sigs, s->p, sig)))
 		return 0;
-	return s->cb(s->ctx, s->p, name, sig, e);
+	return s->cb(s->ctx, s->p, &at, e);
 }
 
 /* Full name: the partial ones joined by dots (ISO 32000-1, 12.7.3.2); cut where it is too long. */
@@ -65,7 +65,7 @@ walk_field(struct search *s, qpdf_oh field, const char *above, bool is_sig, int 
 	join_name(p, field, above, name);
 	if (!qpdf_oh_is_null(p->q, type))
 		is_sig = pdfin_is(p, type, "/Sig");
-	if (is_sig && (r = found(s, name, pdfin_key(p, field, "/V"), e)) < 0)
+	if (is_sig && (r = found(s, name, field, pdfin_key(p, field, "/V"), e)) < 0)
 		return r;
 	for (int i = 0; i < n; i++)
 		if ((r = walk_field(s, qpdf_oh_get_array_item(p->q, kids, i), name, is_sig, depth + 1, e)) < 0)
@@ -100,13 +100,13 @@ walk_perms(struct search *s, struct err *e)
 	int r;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if ((r = found(s, keys[i] + 1, pdfin_key(s->p, perms, keys[i]), e)) < 0)
+		if ((r = found(s, keys[i] + 1, qpdf_oh_new_null(s->p->q), pdfin_key(s->p, perms, keys[i]), e)) < 0)
 			return r;
 	return 0;
 }
 
-static int
-search(struct pdfin *p, uint32_t max_pages, found_cb *cb, void *ctx, uint32_t *ret_pages, struct err *e)
+int
+sigs_walk(struct pdfin *p, uint32_t max_pages, sigs_cb *cb, void *ctx, uint32_t *ret_pages, struct err *e)
 {
 	struct search s = { .p = p, .nodes = pdfin_bits_new(), .sigs = pdfin_bits_new(), .cb = cb, .ctx = ctx };
 	qpdf_oh fields = pdfin_key(p, pdfin_key(p, qpdf_get_root(p->q), "/AcroForm"), "/Fields");
@@ -123,26 +123,6 @@ search(struct pdfin *p, uint32_t max_pages, found_cb *cb, void *ctx, uint32_t *r
 	pdfin_bits_free(s.nodes);
 	pdfin_bits_free(s.sigs);
 	return r;
-}
-
-static int
-on_any(void *ctx, struct pdfin *p, const char *field, qpdf_oh sig, struct err *e)
-{
-	(void)p;
-	(void)field;
-	(void)sig;
-	(void)e;
-	*(bool *)ctx = true;
-	return 0;
-}
-
-int
-sigs_present(struct pdfin *p, uint32_t max_pages, bool *ret, struct err *e)
-{
-	uint32_t pages;
-
-	*ret = false;
-	return search(p, max_pages, on_any, ret, &pages, e);
 }
 
 /* --- one signature ------------------------------------------------------------------------------------- */
@@ -265,26 +245,70 @@ take_text(struct pdfin *p, qpdf_oh dict, const char *key, char *dst, size_t size
 		snprintf(dst, size, "%s", s);
 }
 
+/* n digits at *s, which goes on behind them; a missing number is 'otherwise'. */
+static int
+digits(const char **s, int n, int otherwise)
+{
+	int v = 0;
+
+	if (**s < '0' || **s > '9')
+		return otherwise;
+	for (int i = 0; i < n; i++) {
+		if (**s < '0' || **s > '9')
+			return -1;
+		v = v * 10 + *(*s)++ - '0';
+	}
+	return v;
+}
+
+/* "D:YYYYMMDDHHmmSSOHH'mm'" from the year on, all else may lack (ISO 32000-1, 7.9.4); 0: no date. */
+static int64_t
+take_date(struct pdfin *p, qpdf_oh date)
+{
+	const char *s = qpdf_oh_is_string(p->q, date) ? qpdf_oh_get_utf8_value(p->q, date) : "";
+	int v[6], sign = 0, hours = 0, minutes = 0;
+	char iso[80];
+	int64_t us;
+
+	s += strncmp(s, "D:", 2) == 0 ? 2 : 0;
+	v[0] = digits(&s, 4, -1);
+	for (int i = 1; i < 6; i++)
+		v[i] = digits(&s, 2, i < 3 ? 1 : 0);
+	if (*s == '+' || *s == '-') {
+		sign = *s++ == '+' ? 1 : -1;
+		hours = digits(&s, 2, 0);
+		s += *s == '\'';
+		minutes = digits(&s, 2, 0);
+	}
+	snprintf(iso, sizeof(iso), "%04d-%02d-%02dT%02d:%02d:%02dZ", v[0], v[1], v[2], v[3], v[4], v[5]);
+	if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || clock_parse_iso(iso, &us) < 0)
+		return 0;
+	us -= sign * (hours * 60 + minutes) * 60000000LL;
+	return us > 0 ? us : 0;
+}
+
 struct collect {
 	struct buf out;
 	uint32_t n;
 };
 
 static int
-on_sig(void *ctx, struct pdfin *p, const char *field, qpdf_oh sig, struct err *e)
+on_sig(void *ctx, struct pdfin *p, const struct sig_place *at, struct err *e)
 {
 	struct collect *c = ctx;
 	struct sig_info si = { 0 };
+	qpdf_oh sig = at->sig;
 	int r;
 
 	if (c->n >= SIGS_MAX)
 		return err_set(e, ERR_DOC_BAD, "the PDF has more than %d signatures", SIGS_MAX);
-	snprintf(si.field, sizeof(si.field), "%s", field);
+	snprintf(si.field, sizeof(si.field), "%s", at->name);
 	take_text(p, sig, "/SubFilter", si.sub_filter, sizeof(si.sub_filter));
 	take_text(p, sig, "/SealroomCheckpoint", si.checkpoint, sizeof(si.checkpoint));
 	si.is_timestamp = pdfin_is(p, pdfin_key(p, sig, "/Type"), "/DocTimeStamp");
 	si.has_cert_key = !qpdf_oh_is_null(p->q, pdfin_key(p, sig, "/Cert"));
 	si.has_signing_time_key = !qpdf_oh_is_null(p->q, pdfin_key(p, sig, "/M"));
+	si.claimed_us = take_date(p, pdfin_key(p, sig, "/M"));
 	take_range(p, sig, &si);
 	if ((r = take_cms(p, sig, &si, e)) == 0) {
 		sig_info_put(&c->out, &si);
@@ -336,13 +360,15 @@ read_pdf(struct pdfin *p, uint32_t max_pages, struct collect *c, struct sigs_res
 {
 	int r;
 
-	if ((r = search(p, max_pages, on_sig, c, &res->pages, e)) < 0)
+	if ((r = sigs_walk(p, max_pages, on_sig, c, &res->pages, e)) < 0)
 		return r;
 	res->nsigs = c->n;
 	take_claim(p, res);
 	if (qpdf_has_error(p->q))
 		return pdfin_clean(p, e);
 	res->warnings = pdfin_warnings(p);
+	if (c->out.starved)
+		return err_set(e, ERR_MEM, "signatures");
 	return buf_ok(&c->out) ? 0 : err_set(e, ERR_DOC_BAD, "the signatures of the PDF are too large together");
 }
 

@@ -2,7 +2,7 @@
  * sigs.h - TASK_SIGS: the signatures in a PDF, their byte ranges and CMS blobs.
  *
  *	sigs_read(fd, max_pages, out, &res, &e)   one sig_info record each (taskmsg.h)
- *	sigs_present(&pdf, max_pages, &yes, &e)   is there any?
+ *	sigs_walk(&pdf, max_pages, cb, ctx, &pages, &e)   cb for each of them
  *
  * Signatures are looked for where readers find them: the fields of the form,
  * with or without kids and inherited types; widgets on pages that the form does
@@ -15,14 +15,19 @@
 #ifndef SEALROOM_SCAN_SIGS_H
 #define SEALROOM_SCAN_SIGS_H
 
-#include <stdbool.h>
-
 #include "agent/lib/task.h"
 #include "agent/lib/taskmsg.h"
 
 #include "scan/pdfin.h"
 
-int sigs_present(struct pdfin *, uint32_t max_pages, bool *ret, struct err *);
+struct sig_place {
+	const char *name; /* of its field, in full; of what only Perms has, the key there */
+	qpdf_oh field;    /* null for that */
+	qpdf_oh sig;      /* the signature dictionary */
+};
+typedef int sigs_cb(void *ctx, struct pdfin *, const struct sig_place *, struct err *);
+
+int sigs_walk(struct pdfin *, uint32_t max_pages, sigs_cb *, void *ctx, uint32_t *ret_pages, struct err *);
 int sigs_read(int fd, uint32_t max_pages, int out, struct sigs_result *ret, struct err *);
 task_run sigs_run;
 

@@ -17,11 +17,13 @@
 #include <stdint.h>
 
 #include "agent/lib/err.h"
+#include "agent/lib/taskmsg.h"
 
 struct source {
 	int fd;
 	uint64_t size;
 	const uint8_t *map; /* NULL until source_map() */
+	struct page_mark mark; /* of a page; readers of chained formats begin there, and leave their own */
 };
 
 #define AUTO_SOURCE __attribute__((cleanup(source_done))) struct source

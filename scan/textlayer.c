@@ -34,6 +34,7 @@ struct line {
 /* Where the operators stand. */
 struct pen {
 	int32_t x, y, size;
+	const char *font; /* its name */
 };
 
 int
@@ -195,7 +196,7 @@ put_line(struct textlayer *t, const struct pagefile *pf, const struct line *l, i
 	/* sizes of neighbouring lines that differ by a hair are one size to the eye */
 	if (abs(l->size - pen->size) * 25 > pen->size) {
 		pen->size = l->size;
-		buf_printf(b, "/F0 %" PRId32 " Tf\n", pen->size);
+		buf_printf(b, "%s %" PRId32 " Tf\n", pen->font, pen->size);
 	}
 	for (uint32_t i = l->from, next; i < l->to; i = next) {
 		const struct word *w = &pf->words[i];
@@ -211,25 +212,40 @@ put_line(struct textlayer *t, const struct pagefile *pf, const struct line *l, i
 	}
 }
 
-bool
-textlayer_page(struct textlayer *t, const struct pagefile *pf, struct buf *b)
+/* Where the layer's units of 1/10 pt stand: turned upright, from the corner at the bottom left. */
+static void
+put_matrix(struct buf *b, const struct view *v)
 {
-	struct view v = { .x1 = pf->media_w, .y1 = pf->media_h, .rotate = pf->rotate, .unit = 1000 };
-	struct pen pen = { .x = 0 };
 	int turn[4];
-	int64_t w, h, x, y;
+	int64_t at[2];
+	uint64_t scale = (uint64_t)UNIT * 1000000 / v->unit; /* user space counts in UserUnits */
+
+	view_turn(v, turn);
+	view_corner(v, &at[0], &at[1]);
+	buf_printf(b, "q");
+	for (int k = 0; k < 4; k++)
+		if (turn[k] == 0)
+			buf_printf(b, " 0");
+		else if (v->unit == 1000)
+			buf_printf(b, " %s.1", turn[k] < 0 ? "-" : "");
+		else
+			buf_printf(b, " %s%" PRIu64 ".%06" PRIu64, turn[k] < 0 ? "-" : "", scale / 1000000, scale % 1000000);
+	for (int k = 0; k < 2; k++)
+		buf_printf(b, " %s%" PRId64 ".%03" PRId64, at[k] < 0 ? "-" : "", labs(at[k]) / 1000, labs(at[k]) % 1000);
+	buf_printf(b, " cm\nBT 3 Tr\n");
+}
+
+bool
+textlayer_words(struct textlayer *t, const struct pagefile *pf, const struct view *v, const char *font, struct buf *b)
+{
+	struct pen pen = { .font = font };
+	int64_t w, h;
 	uint32_t i = next_shown(pf, 0);
 
 	if (i == pf->nwords)
 		return false;
-	view_size(&v, &w, &h);
-	view_turn(&v, turn);
-	view_corner(&v, &x, &y);
-	buf_printf(b, "q");
-	for (int k = 0; k < 4; k++)
-		buf_printf(b, " %s", turn[k] > 0 ? ".1" : turn[k] < 0 ? "-.1" : "0");
-	buf_printf(b, " %" PRId64 ".%03" PRId64 " %" PRId64 ".%03" PRId64 " cm\nBT 3 Tr\n", x / 1000, x % 1000, y / 1000,
-	    y % 1000);
+	view_size(v, &w, &h);
+	put_matrix(b, v);
 	while (i < pf->nwords) {
 		struct line l = line_at(pf, i);
 
@@ -238,6 +254,14 @@ textlayer_page(struct textlayer *t, const struct pagefile *pf, struct buf *b)
 	}
 	buf_printf(b, "ET Q\n");
 	return true;
+}
+
+bool
+textlayer_page(struct textlayer *t, const struct pagefile *pf, struct buf *b)
+{
+	struct view v = { .x1 = pf->media_w, .y1 = pf->media_h, .rotate = pf->rotate, .unit = 1000 };
+
+	return textlayer_words(t, pf, &v, "/F0", b);
 }
 
 uint32_t
@@ -257,8 +281,9 @@ put_bfchars(struct buf *b, const struct tounicode *map, size_t n)
 		if (i % BFCHAR_MAX == 0)
 			buf_printf(b, "%zu beginbfchar\n", n - i < BFCHAR_MAX ? n - i : BFCHAR_MAX);
 		buf_printf(b, "<%04X> <", (unsigned)map[i].code);
-		for (size_t k = 0, len = unicode_utf16(map[i].c, u); k < len; k++)
-			buf_printf(b, "%02X", (unsigned)u[k]);
+		for (size_t j = 0; j < TOUNICODE_MAX && (j == 0 || map[i].c[j] != 0); j++)
+			for (size_t k = 0, len = unicode_utf16(map[i].c[j], u); k < len; k++)
+				buf_printf(b, "%02X", (unsigned)u[k]);
 		buf_printf(b, ">\n");
 		if (i + 1 == n || i % BFCHAR_MAX == BFCHAR_MAX - 1)
 			buf_printf(b, "endbfchar\n");
@@ -271,7 +296,7 @@ textlayer_tounicode(struct pdf *p, uint32_t number, const struct tounicode *map,
 	AUTO_BUF b;
 	struct err e = { .code = ERR_OK };
 
-	buf_init(&b, 1024 + n * 32); /* what stands round a map of few letters is longer than the map */
+	buf_init(&b, 1024 + n * 64); /* what stands round a map of few letters is longer than the map */
 	buf_printf(&b, "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
 	    "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
 	    "/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n"
@@ -302,7 +327,7 @@ put_map(struct textlayer *t, struct pdf *p, uint32_t number)
 		bool private = code >= PRIVATE_FIRST && code < PRIVATE_FIRST + PRIVATE_COUNT;
 
 		if (t->used[code / 8] & (1u << (code % 8)))
-			map[n++] = (struct tounicode){ (uint16_t)code, private ? t->privates[code - PRIVATE_FIRST] : code };
+			map[n++] = (struct tounicode){ (uint16_t)code, { private ? t->privates[code - PRIVATE_FIRST] : code } };
 	}
 	textlayer_tounicode(p, number, map, n);
 }

@@ -29,6 +29,7 @@
 #include "rules/pagefile.h"
 
 #include "scan/pdfwrite.h"
+#include "scan/view.h"
 
 struct textlayer; /* opaque */
 
@@ -37,14 +38,17 @@ void textlayer_free(struct textlayer *); /* NULL is fine */
 
 /* False: the page has no words to show, nothing was appended. */
 bool textlayer_page(struct textlayer *, const struct pagefile *, struct buf *content);
+/* The same on a page that is not ours to lay out, with a name that is free there. */
+bool textlayer_words(struct textlayer *, const struct pagefile *, const struct view *, const char *font, struct buf *);
 /* The font, called /F0 in the operators above. */
 uint32_t textlayer_font(struct textlayer *, struct pdf *);
 void textlayer_end(struct textlayer *, struct pdf *);
 
-/* The body of a ToUnicode CMap: code n stands for chars[n].c, in ascending order of code. */
+/* The body of a ToUnicode CMap, in ascending order of code: what each stands for, the rest of c 0. */
+#define TOUNICODE_MAX 4
 struct tounicode {
 	uint16_t code;
-	uint32_t c;
+	uint32_t c[TOUNICODE_MAX];
 };
 void textlayer_tounicode(struct pdf *, uint32_t number, const struct tounicode *, size_t n);
 

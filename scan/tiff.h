@@ -2,7 +2,7 @@
  * tiff.h - TIFF 6.0 and BigTIFF: the chain of directories, and one page's pixels.
  *
  *	tiff_inspect(&s, scan, &pages, &e)   every directory, every strip inside the file
- *	tiff_read(&im, &s, page, ...)        one page; the others are only counted past
+ *	tiff_read(&im, &s, page, ...)        one page; those before it are only counted past, from s.mark on
  *
  * The chain is walked here and not by libtiff or leptonica: both read a file
  * that was cut between two pages as a good shorter one.  What is read is a
@@ -16,10 +16,15 @@
 
 #include "scan/image.h"
 
+struct tiff_dir; /* tiffdir.h */
+
 bool tiff_magic(const uint8_t *head, size_t len);
 int tiff_inspect(const struct source *, const struct conf_scan *, uint32_t *ret_pages, struct err *);
-int tiff_read(struct image *, const struct source *, uint32_t page, enum image_want, const struct conf_scan *,
+int tiff_read(struct image *, struct source *, uint32_t page, enum image_want, const struct conf_scan *,
     struct err *);
+
+/* Pixels of one directory that was found good: tiffpix.c. */
+int tiff_decode(struct image *, const struct source *, const struct tiff_dir *, uint32_t page, struct err *);
 
 /* Image dictionary of a G4 stream; malloc'ed. */
 char *tiff_g4_dict(uint32_t w, uint32_t h, bool black_is_1);

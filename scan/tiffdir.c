@@ -143,6 +143,9 @@ take_entry(struct tiff_dir *d, const struct entry *en)
 	case 322: d->tile_w = v; break;
 	case 323: d->tile_h = v; break;
 	case 338: d->extra = (uint32_t)en->count; break;
+	case 347: d->tables_at = en->at; d->tables_len = en->count; break;
+	case 513: d->jpeg_off = en->value; break;
+	case 514: d->jpeg_len = en->value; break;
 	case 273:
 	case 324:
 		d->tiled = en->tag == 324;
@@ -230,6 +233,21 @@ check_strips(const struct tiff_file *f, struct tiff_dir *d, struct err *e)
 	return 0;
 }
 
+/* Of the old style, where strips may not be given at all; elsewhere these tags mean nothing. */
+static int
+check_jpeg(const struct tiff_file *f, struct tiff_dir *d, struct err *e)
+{
+	if (d->compression != 6 || d->jpeg_off == 0) {
+		d->jpeg_len = 0;
+		return 0;
+	}
+	if (d->jpeg_off > f->s->size || d->jpeg_len > f->s->size - d->jpeg_off)
+		return err_set(e, ERR_DOC_INCOMPLETE, "the JPEG of a TIFF page is not in the file");
+	d->bytes = d->jpeg_len;
+	d->nstrips = 1;
+	return 0;
+}
+
 int
 tiffdir_read(const struct tiff_file *f, uint64_t at, struct tiff_dir *ret, struct err *e)
 {
@@ -253,7 +271,7 @@ tiffdir_read(const struct tiff_file *f, uint64_t at, struct tiff_dir *ret, struc
 	}
 	if (d.rows_per_strip > d.h)
 		d.rows_per_strip = d.h;
-	if ((r = check_strips(f, &d, e)) < 0)
+	if ((r = check_jpeg(f, &d, e)) < 0 || (d.jpeg_len == 0 && (r = check_strips(f, &d, e)) < 0))
 		return r;
 	*ret = d;
 	return 0;

@@ -38,6 +38,8 @@ struct tiff_dir {
 	uint32_t nstrips;          /* strips or tiles */
 	uint64_t strip_off, strip_len; /* the first */
 	uint64_t bytes;            /* all of them */
+	uint64_t tables_at, tables_len; /* JPEGTables */
+	uint64_t jpeg_off, jpeg_len;    /* JPEGInterchangeFormat, inside the file; length 0: not there */
 	uint64_t off_at, off_n, len_at, len_n; /* the arrays of offsets and lengths */
 	uint32_t off_type, len_type;
 };

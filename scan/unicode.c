@@ -30,6 +30,18 @@ unicode_shown(uint32_t c)
 	    (c & 0xFFFE) != 0xFFFE && !(c >= 0xD800 && c <= 0xDFFF) && c <= UNICODE_MAX;
 }
 
+void
+unicode_utf8(uint32_t c, char out[5])
+{
+	static const uint8_t mark[5] = { 0, 0, 0xC0, 0xE0, 0xF0 };
+	int n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	out[n] = '\0';
+	for (int i = n - 1; i > 0; i--, c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3F));
+	out[0] = (char)(mark[n] | c);
+}
+
 size_t
 unicode_utf16(uint32_t c, uint8_t out[4])
 {

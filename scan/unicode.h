@@ -24,6 +24,7 @@ bool unicode_next(const char **text, uint32_t *ret);
  * ISO 19005-2, 6.2.11.7.2 forbids U+0000, U+FEFF and U+FFFE.
  */
 bool unicode_shown(uint32_t c);
+void unicode_utf8(uint32_t c, char out[5]); /* with a NUL */
 /* UTF-16, big-endian: 2 or 4 bytes. */
 size_t unicode_utf16(uint32_t c, uint8_t out[4]);
 

@@ -77,3 +77,43 @@ view_to_user(const struct view *v, const struct box *b)
 		.y1 = y0 < y1 ? y1 : y0,
 	};
 }
+
+static void
+point_from_user(const struct view *v, int64_t ux, int64_t uy, int64_t *x, int64_t *y)
+{
+	unsigned q = quarter(v);
+	int64_t w, h, cx, cy;
+
+	view_size(v, &w, &h);
+	view_corner(v, &cx, &cy);
+	*x = ((ux - cx) * turns[q].right_x + (uy - cy) * turns[q].right_y) * v->unit / 1000;
+	*y = h - ((ux - cx) * turns[q].up_x + (uy - cy) * turns[q].up_y) * v->unit / 1000;
+}
+
+struct box
+view_from_user(const struct view *v, const struct user_box *u)
+{
+	int64_t x0, y0, x1, y1;
+
+	point_from_user(v, u->x0, u->y0, &x0, &y0);
+	point_from_user(v, u->x1, u->y1, &x1, &y1);
+	return (struct box){
+		.x0 = (int32_t)(x0 < x1 ? x0 : x1),
+		.y0 = (int32_t)(y0 < y1 ? y0 : y1),
+		.x1 = (int32_t)(x0 < x1 ? x1 : x0),
+		.y1 = (int32_t)(y0 < y1 ? y1 : y0),
+	};
+}
+
+void
+view_turn_box(struct box *b, int32_t *w, int32_t *h, uint32_t degrees)
+{
+	for (uint32_t d = 0; d < degrees % 360; d += 90) {
+		struct box o = *b;
+		int32_t old_h = *h;
+
+		*b = (struct box){ old_h - o.y1, o.x0, old_h - o.y0, o.x1 };
+		*h = *w;
+		*w = old_h;
+	}
+}

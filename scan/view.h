@@ -28,6 +28,8 @@ struct user_box {
 void view_size(const struct view *, int64_t *w, int64_t *h);
 /* Where a box of the view lies in user space. */
 struct user_box view_to_user(const struct view *, const struct box *);
+/* Where a rectangle of user space is seen; parts of it may lie off the page. */
+struct box view_from_user(const struct view *, const struct user_box *);
 /*
  * The matrix that turns upright for the reader: a b c d of a cm or a form's
  * /Matrix, each -1, 0 or 1; the same for every page size.
@@ -35,5 +37,7 @@ struct user_box view_to_user(const struct view *, const struct box *);
 void view_turn(const struct view *, int turn[4]);
 /* User-space corner that the reader sees at the bottom left. */
 void view_corner(const struct view *, int64_t *x, int64_t *y);
+/* Turns box and page of *w x *h clockwise, by quarters. */
+void view_turn_box(struct box *, int32_t *w, int32_t *h, uint32_t degrees);
 
 #endif

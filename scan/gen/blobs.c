@@ -15,5 +15,6 @@
 /* clang-format on */
 
 BLOB(blob_srgb, BLOB_DIR "/srgb.icc");
+BLOB(blob_cmyk, BLOB_DIR "/cmyk.icc");
 BLOB(blob_glyphless, BLOB_DIR "/glyphless.ttf");
 BLOB(blob_stamp_font, STAMP_FONT);

@@ -1,8 +1,12 @@
 /*
- * mkblobs.c - build-time generator: DIR/srgb.icc and DIR/glyphless.ttf.
+ * mkblobs.c - build-time generator: DIR/srgb.icc, DIR/cmyk.icc and DIR/glyphless.ttf.
  *
  * srgb.icc: sRGB by lcms2 as an ICC version 2 profile (PDF 1.7 knows ICC
  * up to 4.2, PDF 1.4 up to 2.x).  Its date is fixed, so that builds repeat.
+ *
+ * cmyk.icc: for CMYK that says nothing of itself, as an input profile of version
+ * 2.  Each ink takes its share of the light away, black that of all, in sRGB's
+ * own scale: what viewers do with DeviceCMYK that have no press to think of.
  *
  * glyphless.ttf: a TrueType font with two empty glyphs, each 500 of 1000 units
  * wide; glyph 1 stands for every character of the invisible text layer.
@@ -257,19 +261,60 @@ srgb_profile(void)
 }
 
 static void
-srgb(const char *dir)
+save_profile(const char *dir, const char *name, cmsHPROFILE p)
 {
 	/* 2026-01-01 00:00:00 as six 16-bit numbers: bytes 24 to 35 of the header */
 	static const uint8_t date[12] = { 0x07, 0xEA, 0, 1, 0, 1 };
 	static uint8_t icc[65536];
 	cmsUInt32Number n = 0;
-	cmsHPROFILE p = srgb_profile();
 
 	if (!cmsSaveProfileToMem(p, NULL, &n) || n > sizeof(icc) || !cmsSaveProfileToMem(p, icc, &n))
-		errx(1, "lcms2 does not save the sRGB profile");
+		errx(1, "lcms2 does not save %s", name);
 	cmsCloseProfile(p);
 	memcpy(icc + 24, date, sizeof(date));
-	save(dir, "srgb.icc", icc, n);
+	save(dir, name, icc, n);
+}
+
+/* One node of the grid: inks to Lab, encoded as ICC version 2 does. */
+static cmsInt32Number
+ink_node(const cmsUInt16Number in[], cmsUInt16Number out[], void *to_lab)
+{
+	cmsFloat64Number rgb[3];
+	cmsCIELab lab;
+
+	for (int i = 0; i < 3; i++)
+		rgb[i] = (1 - in[i] / 65535.0) * (1 - in[3] / 65535.0);
+	cmsDoTransform(to_lab, rgb, &lab, 1);
+	cmsFloat2LabEncodedV2(out, &lab);
+	return 1;
+}
+
+static cmsHPROFILE
+cmyk_profile(void)
+{
+	cmsHPROFILE p = cmsCreateProfilePlaceholder(NULL), rgb = srgb_profile(), lab = cmsCreateLab2Profile(NULL);
+	cmsHTRANSFORM to_lab = cmsCreateTransform(rgb, TYPE_RGB_DBL, lab, TYPE_Lab_DBL, INTENT_RELATIVE_COLORIMETRIC, 0);
+	cmsStage *grid = cmsStageAllocCLut16bit(NULL, 6, 4, 3, NULL);
+	cmsPipeline *lut = cmsPipelineAlloc(NULL, 4, 3);
+	cmsMLU *name = cmsMLUalloc(NULL, 1);
+
+	if (p == NULL || to_lab == NULL || grid == NULL || lut == NULL || name == NULL ||
+	    !cmsStageSampleCLut16bit(grid, ink_node, to_lab, 0) || !cmsPipelineInsertStage(lut, cmsAT_END, grid) ||
+	    !cmsMLUsetASCII(name, "en", "US", "Plain CMYK"))
+		errx(1, "lcms2 makes no CMYK profile");
+	cmsSetProfileVersion(p, 2.1);
+	cmsSetDeviceClass(p, cmsSigInputClass);
+	cmsSetColorSpace(p, cmsSigCmykData);
+	cmsSetPCS(p, cmsSigLabData);
+	if (!cmsWriteTag(p, cmsSigProfileDescriptionTag, name) || !cmsWriteTag(p, cmsSigCopyrightTag, name) ||
+	    !cmsWriteTag(p, cmsSigMediaWhitePointTag, cmsD50_XYZ()) || !cmsWriteTag(p, cmsSigAToB0Tag, lut))
+		errx(1, "lcms2 does not fill the CMYK profile");
+	cmsPipelineFree(lut);
+	cmsMLUfree(name);
+	cmsDeleteTransform(to_lab);
+	cmsCloseProfile(lab);
+	cmsCloseProfile(rgb);
+	return p;
 }
 
 int
@@ -279,7 +324,8 @@ main(int argc, char **argv)
 
 	if (argc != 2)
 		errx(1, "usage: mkblobs DIR");
-	srgb(argv[1]);
+	save_profile(argv[1], "srgb.icc", srgb_profile());
+	save_profile(argv[1], "cmyk.icc", cmyk_profile());
 	glyphless(&f);
 	save(argv[1], "glyphless.ttf", f.b, f.n);
 	return 0;
