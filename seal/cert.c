@@ -23,6 +23,18 @@ cert_stack_free(STACK_OF(X509) **stack)
 
 /* --- reading ---------------------------------------------------------------------------- */
 
+/* libcrypto leaves out what it has no memory for, and goes on: was there such a thing?  Empties its queue. */
+static bool
+starved(void)
+{
+	unsigned long why;
+	bool found = false;
+
+	while ((why = ERR_get_error()) != 0)
+		found |= ERR_GET_REASON(why) == ERR_R_MALLOC_FAILURE;
+	return found;
+}
+
 static int
 pool_add(STACK_OF(X509) *pool, X509 *cert, struct err *e)
 {
@@ -38,15 +50,21 @@ read_pem(const char *path, const struct buf *b, STACK_OF(X509) *pool, struct err
 	BIO *bio = BIO_new_mem_buf(b->data, (int)b->len);
 	X509 *cert;
 	int n = 0, r = 0;
+	bool end;
 
 	if (bio == NULL)
 		return err_set(e, ERR_MEM, "%s", path);
+	ERR_clear_error();
 	while (r == 0 && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
 		r = pool_add(pool, cert, e);
 		n++;
 	}
 	BIO_free(bio);
-	ERR_clear_error(); /* "no start line": how the end of a bundle looks */
+	end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE; /* how the end of a bundle looks */
+	if (starved() && r == 0)
+		r = err_set(e, ERR_MEM, "%s", path);
+	else if (!end && r == 0)
+		r = err_set(e, ERR_CERT, "%s: certificate %d can not be read", path, n + 1);
 	return r < 0 ? r : n;
 }
 
@@ -156,14 +174,25 @@ cert_valid_at(const X509 *cert, int64_t now_us, struct err *e)
 	return err_set(e, ERR_CERT, "certificate '%s' expired on %s: get a new one, then restart", name, when);
 }
 
+static bool
+is_brainpool(const X509 *cert)
+{
+	char curve[80] = "";
+	size_t n;
+
+	return EVP_PKEY_get_group_name(X509_get0_pubkey(cert), curve, sizeof(curve), &n) == 1 && strncmp(curve, "brainpool", 9) == 0;
+}
+
 static int
 judge_key(const X509 *cert, bool legacy, struct err *e)
 {
 	uint32_t bits;
 	enum seal_key type = cert_key(cert, &bits);
 
+	if (type == SEAL_KEY_NONE && is_brainpool(cert))
+		return err_set(e, ERR_KEY, "the key is on a brainpool curve, of which Adobe's readers know nothing: order one for RSA 3072 or ECDSA P-256");
 	if (type == SEAL_KEY_NONE)
-		return err_set(e, ERR_KEY, "the key is neither RSA nor ECDSA P-256");
+		return err_set(e, ERR_KEY, "the key is neither RSA nor ECDSA P-256: order one of these");
 	if (type == SEAL_KEY_RSA && (bits < 2048 || bits > 4096))
 		return err_set(e, ERR_KEY, "an RSA key of %u bits: 2048 to 4096 are possible", bits);
 	if (type == SEAL_KEY_RSA && bits < 3000 && !legacy)
@@ -190,13 +219,21 @@ cert_judge(const X509 *cert, bool legacy, int64_t now_us, struct err *e)
 
 /* --- chain ------------------------------------------------------------------------------ */
 
+static bool
+has_issued(X509 *by, X509 *cert)
+{
+	return X509_check_issued(by, cert) == X509_V_OK && X509_verify(cert, X509_get0_pubkey(by)) == 1;
+}
+
+/* libcrypto 3.0 may say no and leave no error where memory was short: who has the name is asked twice. */
 static X509 *
 issuer_of(X509 *cert, STACK_OF(X509) *pool)
 {
 	for (int i = 0; i < sk_X509_num(pool); i++) {
 		X509 *by = sk_X509_value(pool, i);
+		bool named = X509_NAME_cmp(X509_get_subject_name(by), X509_get_issuer_name(cert)) == 0;
 
-		if (X509_check_issued(by, cert) == X509_V_OK && X509_verify(cert, X509_get0_pubkey(by)) == 1)
+		if (named && (has_issued(by, cert) || has_issued(by, cert)))
 			return by;
 	}
 	return NULL;
@@ -213,8 +250,9 @@ cert_chain(X509 *cert, STACK_OF(X509) *pool, bool must, STACK_OF(X509) **ret, st
 		return err_set(e, ERR_MEM, "certificate chain");
 	if (must && issuer_of(cert, pool) == NULL) {
 		short_name(cert, name, sizeof(name));
-		return err_set(e, ERR_CERT, "chain: the issuer of '%s' is not in that file", name);
+		return err_set(e, ERR_CERT, "chain: the issuer of '%s' is not in that file: add its certificate", name);
 	}
+	ERR_clear_error();
 	while ((at = issuer_of(at, pool)) != NULL && X509_self_signed(at, 0) != 1) {
 		if (sk_X509_num(chain) >= SEAL_CHAIN_MAX - 1)
 			return err_set(e, ERR_CERT, "more than %d certificates above the seal's", SEAL_CHAIN_MAX - 1);
@@ -222,9 +260,67 @@ cert_chain(X509 *cert, STACK_OF(X509) *pool, bool must, STACK_OF(X509) **ret, st
 			return err_set(e, ERR_MEM, "certificate chain");
 		X509_up_ref(at);
 	}
+	if (starved())
+		return err_set(e, ERR_MEM, "certificate chain");
 	*ret = chain;
 	chain = NULL;
 	return 0;
+}
+
+/* --- oddities ---------------------------------------------------------------------------- */
+
+/* Each of its extended key usages is for something that is no document. */
+static bool
+other_use(const X509 *cert)
+{
+	static const int others[] = { NID_server_auth, NID_client_auth, NID_code_sign, NID_time_stamp, NID_OCSP_sign };
+	EXTENDED_KEY_USAGE *use = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
+	int n = use == NULL ? 0 : sk_ASN1_OBJECT_num(use), other = 0;
+
+	for (int i = 0; i < n; i++)
+		for (size_t j = 0; j < sizeof(others) / sizeof(others[0]); j++)
+			other += OBJ_obj2nid(sk_ASN1_OBJECT_value(use, i)) == others[j];
+	EXTENDED_KEY_USAGE_free(use);
+	return n > 0 && other == n;
+}
+
+/* As our own check of a seal goes about it (seal/verify/chain.c): any certificate of the file is an anchor. */
+static bool
+leads_to(X509_STORE *store, X509 *cert, STACK_OF(X509) *chain)
+{
+	X509_STORE_CTX *c = X509_STORE_CTX_new();
+	bool good = true; /* of what can not be looked at nothing is said */
+
+	if (c != NULL && X509_STORE_CTX_init(c, store, cert, chain)) {
+		X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_IGNORE_CRITICAL);
+		good = X509_verify_cert(c) == 1;
+	}
+	X509_STORE_CTX_free(c);
+	return good;
+}
+
+static bool
+anchored(X509 *cert, STACK_OF(X509) *chain, const char *roots)
+{
+	AUTO_CERTS *pool = sk_X509_new_null();
+	X509_STORE *store = X509_STORE_new();
+	struct err e;
+	bool good = true;
+
+	if (pool != NULL && store != NULL && cert_read_file(roots, pool, &e) == 0) {
+		for (int i = 0; i < sk_X509_num(pool); i++)
+			good &= X509_STORE_add_cert(store, sk_X509_value(pool, i)) == 1;
+		good = !good || leads_to(store, cert, chain);
+	}
+	X509_STORE_free(store);
+	return good;
+}
+
+uint32_t
+cert_odd(X509 *cert, STACK_OF(X509) *chain, const char *roots)
+{
+	return (X509_check_ca(cert) == 1 ? SEAL_ODD_CA : 0) | (other_use(cert) ? SEAL_ODD_USE : 0) |
+	    (anchored(cert, chain, roots) ? 0 : SEAL_ODD_ROOT);
 }
 
 /* --- facts ------------------------------------------------------------------------------ */

@@ -42,6 +42,8 @@ int cert_valid_at(const X509 *, int64_t now_us, struct err *); /* the dates alon
  */
 int cert_chain(X509 *cert, STACK_OF(X509) *pool, bool must, STACK_OF(X509) **ret, struct err *);
 
+/* SEAL_ODD_*; roots: PEM file, and while it can not be read nothing is said of the chain. */
+uint32_t cert_odd(X509 *, STACK_OF(X509) *chain, const char *roots);
 void cert_facts(const X509 *, struct ready_seal *);
 void cert_subject(const X509 *, char *dst, size_t size); /* one line, RFC 4514 */
 

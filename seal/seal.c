@@ -208,6 +208,8 @@ token_facts(struct seal *s)
 	snprintf(s->facts.token_serial, sizeof(s->facts.token_serial), "%s", token_serial(s->token));
 	snprintf(s->facts.token_label, sizeof(s->facts.token_label), "%s", token_label(s->token));
 	cert_facts(token_cert(s->token), &s->facts);
+	if (s->flags & SETTINGS_NO_LOGIN)
+		s->facts.odd = cert_odd(token_cert(s->token), token_chain(s->token), s->conf->trust);
 }
 
 static int

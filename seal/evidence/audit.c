@@ -13,59 +13,12 @@
 #include "agent/lib/path.h"
 #include "seal/evidence/auditint.h"
 #include "seal/evidence/layout.h"
+#include "seal/evidence/look.h"
 
 #define MANIFEST "manifest-sha256.txt"
 #define MANIFEST_MAX ((size_t)64 * 1024 * 1024)
 
-/* --- saying, listing, reading ---------------------------------------------------------- */
-
-void
-audit_say(struct audit *a, uint32_t verdict, const char *path, const char *fmt, ...)
-{
-	char shown[1024], text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	path_display(path, shown, sizeof(shown));
-	a->res->findings++;
-	/* disproven outweighs "cannot tell" */
-	if (a->res->verdict != VERDICT_DISPROVEN)
-		a->res->verdict = verdict;
-	a->found(a->ctx, verdict, shown, text);
-}
-
-void
-audit_tell(struct audit *a, const char *path, const char *fmt, ...)
-{
-	char text[1600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	a->found(a->ctx, VERDICT_PROVEN, path, text);
-}
-
-void
-audit_say_err(struct audit *a, const char *path, const struct err *e)
-{
-	audit_say(a, e->code == ERR_LOG || e->code == ERR_SIG ? VERDICT_DISPROVEN : VERDICT_UNKNOWN, path, "%s.", e->text);
-}
-
-void
-audit_unread(struct audit *a, const char *path, const char *why)
-{
-	a->unread = true;
-	audit_say(a, VERDICT_UNKNOWN, path, "can not be read: %s.", why);
-}
-
-uint32_t
-audit_lost(const struct audit *a)
-{
-	return a->unread ? VERDICT_UNKNOWN : VERDICT_DISPROVEN;
-}
+/* --- listing, reading ------------------------------------------------------------------ */
 
 void *
 audit_grow(void *array, size_t n, size_t *cap, size_t size)
@@ -81,35 +34,22 @@ audit_grow(void *array, size_t n, size_t *cap, size_t size)
 
 /* Opens a regular file; -1 and said why not. */
 static int
-audit_file(struct audit *a, const char *path, uint64_t *ret_size)
+audit_file(struct audit *a, const char *path)
 {
-	struct stat st;
-	AUTO_FD fd = path_open(a->dir, path, O_RDONLY | O_NONBLOCK);
+	struct look_seen seen;
+	int fd = look_open(a->dir, path, &seen);
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR)
-			audit_say(a, VERDICT_DISPROVEN, path, "is missing.");
-		else if (errno == ELOOP)
-			audit_say(a, VERDICT_DISPROVEN, path, "is a symbolic link.");
-		else
-			audit_unread(a, path, strerror(errno));
-		return -1;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		audit_say(a, VERDICT_DISPROVEN, path, "is not a file.");
-		return -1;
-	}
-	*ret_size = (uint64_t)st.st_size;
-	return take_fd(&fd);
+	if (fd < 0)
+		audit_say_unseen(a, path, &seen);
+	return fd;
 }
 
 bool
 audit_read(struct audit *a, const char *path, struct buf *out)
 {
 	uint8_t block[16384];
-	uint64_t size;
 	ssize_t n;
-	AUTO_FD fd = audit_file(a, path, &size);
+	AUTO_FD fd = audit_file(a, path);
 
 	buf_clear(out);
 	if (fd < 0)
@@ -193,27 +133,6 @@ audit_list(struct audit *a, const char *path, struct audit_list *ret, struct err
 
 /* --- entries and the files they name ---------------------------------------------------- */
 
-/* Reads and hashes one file an entry names. */
-static void
-check_file(struct audit *a, const char *path, const struct entry_file *f)
-{
-	uint8_t hash[HASH_LEN];
-	struct err e = { 0 };
-	uint64_t size;
-	AUTO_FD fd = audit_file(a, path, &size);
-
-	if (fd < 0)
-		return;
-	if (hash_fd(fd, 0, UINT64_MAX, hash, &e) < 0) {
-		audit_unread(a, path, e.text);
-		return;
-	}
-	a->res->files++;
-	a->res->bytes += size;
-	if (size != f->size || memcmp(hash, f->hash, HASH_LEN) != 0)
-		audit_say(a, VERDICT_DISPROVEN, path, "was changed: it is not the file the log names.");
-}
-
 /* A job's directory holds the files of its entry and nothing else. */
 static int
 check_job(struct audit *a, const struct entry *x, struct err *e)
@@ -224,7 +143,7 @@ check_job(struct audit *a, const struct entry *x, struct err *e)
 
 	for (uint32_t i = 0; i < x->nfiles; i++) {
 		snprintf(path, sizeof(path), "%s/%s", x->path, x->files[i].name);
-		check_file(a, path, &x->files[i]);
+		audit_check(a, path, &x->files[i]);
 	}
 	if ((r = audit_list(a, x->path, &l, e)) < 0)
 		return r;
@@ -279,7 +198,6 @@ manifest_lines(const struct entry *x, uint8_t ret[HASH_LEN])
 static int
 archived_job(struct audit *a, const struct entry *x, struct audit_job *j, struct err *e)
 {
-	a->res->jobs++;
 	if (strlen(x->path) != AUDIT_DAY + 1 + ID_LEN || !is_day(x->path) || strcmp(x->path + AUDIT_DAY + 1, x->job) != 0) {
 		audit_say(a, VERDICT_DISPROVEN, "evidence/log", "entry %llu names no place in the archive.",
 		    (unsigned long long)x->index);
@@ -295,6 +213,77 @@ archived_job(struct audit *a, const struct entry *x, struct audit_job *j, struct
 	return check_job(a, x, e);
 }
 
+/* "HASH  YYYY/MM/DD/<job>/original.pdf" */
+#define PART_LINE (LAYOUT_PARTS_LINE - 1)
+
+static bool
+part_parse(const char *line, struct audit_part *ret)
+{
+	char text[PART_LINE + 1], *place = text + 2 * HASH_LEN + 2, *id = place + AUDIT_DAY + 1;
+
+	memcpy(text, line, PART_LINE);
+	text[PART_LINE] = '\0';
+	if (strlen(text) != PART_LINE || memcmp(place - 2, "  ", 2) != 0 || !is_day(place) || id[-1] != '/' ||
+	    strcmp(id + ID_LEN, "/" LAYOUT_PART) != 0)
+		return false;
+	place[-2] = id[ID_LEN] = '\0';
+	memcpy(ret->id, id, ID_MAX);
+	return id_valid(ret->id) && hash_from_hex(text, ret->hash) == 0;
+}
+
+static int
+part_add(struct audit *a, const struct audit_part *part, struct err *e)
+{
+	void *p = audit_grow(a->parts, a->nparts, &a->parts_cap, sizeof(*a->parts));
+
+	if (p == NULL)
+		return err_set(e, ERR_MEM, "audit");
+	a->parts = p;
+	a->parts[a->nparts++] = *part;
+	return 0;
+}
+
+/* That its bytes are those of the entry is seen like that of any file. */
+static int
+read_parts(struct audit *a, const struct entry *x, struct err *e)
+{
+	char path[sizeof(x->path) + sizeof("/" LAYOUT_PARTS)];
+	struct audit_part part = { .id = "" };
+	AUTO_BUF b = { 0 };
+	int r = 0;
+
+	snprintf(path, sizeof(path), "%s/" LAYOUT_PARTS, x->path);
+	buf_init(&b, LAYOUT_PARTS_LINE * STACK_PARTS_MAX);
+	if (!audit_exists(a, path) || !audit_read(a, path, &b)) /* said already, as of a file that the entry names */
+		return 0;
+	memcpy(part.stack, x->job, ID_MAX);
+	for (size_t at = 0; r == 0 && at < b.len; at += LAYOUT_PARTS_LINE) {
+		const char *line = (const char *)b.data + at;
+
+		if (b.len - at <= PART_LINE || line[PART_LINE] != '\n' || !part_parse(line, &part)) {
+			audit_say(a, VERDICT_DISPROVEN, path, "is not a list of documents.");
+			return 0;
+		}
+		r = part_add(a, &part, e);
+	}
+	return r;
+}
+
+static int
+divided(struct audit *a, const struct entry *x, struct audit_job *j, struct err *e)
+{
+	bool listed = false;
+	int r;
+
+	a->res->stacks++;
+	for (uint32_t i = 0; i < x->nfiles; i++)
+		listed = listed || strcmp(x->files[i].name, LAYOUT_PARTS) == 0;
+	if (!listed)
+		audit_say(a, VERDICT_DISPROVEN, "evidence/log", "entry %llu names no list of documents.", (unsigned long long)x->index);
+	r = archived_job(a, x, j, e);
+	return r == 0 && listed && j->day[0] != '\0' ? read_parts(a, x, e) : r;
+}
+
 static int
 final_entry(struct audit *a, const struct entry *x, struct err *e)
 {
@@ -305,21 +294,24 @@ final_entry(struct audit *a, const struct entry *x, struct err *e)
 		return err_set(e, ERR_MEM, "audit");
 	a->jobs = p;
 	j = &a->jobs[a->njobs++];
-	*j = (struct audit_job){ .index = x->index };
+	*j = (struct audit_job){ .index = x->index, .has_source = x->has_source };
 	memcpy(j->id, x->job, ID_MAX);
+	memcpy(j->source, x->source_hash, HASH_LEN);
+	if (x->type == ENTRY_DIVIDE)
+		return divided(a, x, j, e);
+	a->res->jobs += x->type == ENTRY_JOB;
 	return x->type == ENTRY_JOB ? archived_job(a, x, j, e) : 0;
 }
 
-/* Files of evidence/config and evidence/trust that a config or key entry names. */
-static int
-named_files(struct audit *a, const struct entry *x, struct err *e)
+int
+audit_named(struct audit *a, const struct entry *x, struct err *e)
 {
 	char path[sizeof("evidence/") + ENTRY_PATH_MAX];
 	void *p;
 
 	for (uint32_t i = 0; i < x->nfiles; i++) {
 		snprintf(path, sizeof(path), "evidence/%s", x->files[i].name);
-		check_file(a, path, &x->files[i]);
+		audit_check(a, path, &x->files[i]);
 		if ((p = audit_grow(a->names, a->nnames, &a->names_cap, sizeof(*a->names))) == NULL)
 			return err_set(e, ERR_MEM, "audit");
 		a->names = p;
@@ -350,7 +342,7 @@ break_entry(struct audit *a, const struct entry *x, struct err *e)
 	audit_tell(a, "evidence/log", "entry %llu says that after a restore the log went on from %llu entries, its record being "
 	    "%s (user %u: %s); %u jobs entered again, %u lost, %u put aside.", (unsigned long long)x->index,
 	    (unsigned long long)x->disk_size, record, x->operator_uid, why, x->again, x->lost, x->aside);
-	return named_files(a, x, e);
+	return audit_named(a, x, e);
 }
 
 int
@@ -375,15 +367,18 @@ audit_entry(struct audit *a, uint64_t index, const void *text, size_t len, struc
 
 		snprintf(path, sizeof(path), "evidence/checkpoints/%llu", (unsigned long long)x.heads[i]);
 		if (audit_head_of(a, x.heads[i]) == NULL)
-			audit_say(a, audit_lost(a), path, "is missing or damaged, but entry %llu lists it.",
+			audit_say(a, AUDIT_LOST, path, "is missing or damaged, but entry %llu lists it.",
 			    (unsigned long long)index);
 	}
-	if (x.type == ENTRY_JOB || x.type == ENTRY_REJECT || x.type == ENTRY_WITHDRAW || x.type == ENTRY_REPEAT)
+	if (x.type == ENTRY_JOB || x.type == ENTRY_REJECT || x.type == ENTRY_WITHDRAW || x.type == ENTRY_REPEAT ||
+	    x.type == ENTRY_DIVIDE)
 		return final_entry(a, &x, e);
 	if (x.type == ENTRY_BREAK)
 		return break_entry(a, &x, e);
+	if (x.type == ENTRY_BATCH || x.type == ENTRY_RENEWAL)
+		return audit_record_entry(a, &x, e);
 	a->res->voids += x.type == ENTRY_VOID;
-	return x.type == ENTRY_CONFIG || x.type == ENTRY_KEY ? named_files(a, &x, e) : 0;
+	return x.type == ENTRY_CONFIG || x.type == ENTRY_KEY ? audit_named(a, &x, e) : 0;
 }
 
 /* --- what is there, against the log ---------------------------------------------------- */
@@ -419,6 +414,35 @@ static const struct audit_job *
 job_of(const struct audit *a, const char *id)
 {
 	return a->njobs == 0 ? NULL : bsearch(id, a->jobs, a->njobs, sizeof(*a->jobs), by_id);
+}
+
+static int
+by_part(const void *x, const void *y)
+{
+	return strcmp(((const struct audit_part *)x)->id, ((const struct audit_part *)y)->id);
+}
+
+/* One that was not sealed yet may be held for weeks; what its entry says it was made from must be what the stack lists. */
+static void
+check_parts(struct audit *a)
+{
+	if (a->nparts > 0)
+		qsort(a->parts, a->nparts, sizeof(*a->parts), by_part);
+	for (size_t i = 0; i < a->nparts; i++) {
+		const struct audit_part *p = &a->parts[i];
+		const struct audit_job *j = job_of(a, p->id);
+
+		if (i > 0 && strcmp(p[-1].id, p->id) == 0)
+			audit_say(a, VERDICT_DISPROVEN, "evidence/log", "stacks %s and %s both list document %s.", p[-1].stack, p->stack,
+			    p->id);
+		if (j == NULL && a->whole) {
+			if (a->res->unended++ == 0)
+				memcpy(a->res->unended_id, p->id, ID_MAX);
+		} else if (j != NULL && (!j->has_source || memcmp(j->source, p->hash, HASH_LEN) != 0)) {
+			audit_say(a, VERDICT_DISPROVEN, "evidence/log", "entry %llu is about other bytes of document %s than stack %s lists.",
+			    (unsigned long long)j->index, p->id, p->stack);
+		}
+	}
 }
 
 /* Lines of one job from *at on: their end, and the job's id. NULL: not a manifest. */
@@ -473,7 +497,7 @@ check_manifest(struct audit *a, const char *day, size_t jobs)
 		}
 	}
 	if (seen != jobs)
-		audit_say(a, audit_lost(a), path, "names %zu documents, the log %zu of this day.", seen, jobs);
+		audit_say(a, AUDIT_LOST, path, "names %zu documents, the log %zu of this day.", seen, jobs);
 }
 
 /* The directories of one day: each must be in the log. */
@@ -574,8 +598,7 @@ names_itself(struct audit *a, const char *path, const char *name)
 	char hex[HASH_HEX + 5];
 	uint8_t hash[HASH_LEN];
 	struct err e = { 0 };
-	uint64_t size;
-	AUTO_FD fd = audit_file(a, path, &size);
+	AUTO_FD fd = audit_file(a, path);
 
 	if (fd < 0 || hash_fd(fd, 0, UINT64_MAX, hash, &e) < 0)
 		return false;
@@ -638,11 +661,6 @@ walk_evidence(struct audit *a, struct err *e)
 			audit_say(a, VERDICT_DISPROVEN, path, "does not belong here.");
 	}
 	free(l.v);
-	if ((r = audit_list(a, "evidence/er", &l, e)) < 0)
-		return r;
-	if (l.n > 0)
-		audit_say(a, VERDICT_UNKNOWN, "evidence/er", "holds evidence records, which this release does not judge.");
-	free(l.v);
 	if (!a->whole)
 		return 0;
 	return (r = check_kept(a, "config", e)) < 0 ? r : check_kept(a, "trust", e);
@@ -677,6 +695,21 @@ check_layout(struct audit *a)
 		audit_say(a, VERDICT_DISPROVEN, "README.txt", "is not the text of this format.");
 }
 
+static int
+audit_all(struct audit *a, struct err *e)
+{
+	int r;
+
+	check_layout(a);
+	if ((r = audit_log(a, e)) < 0)
+		return r;
+	check_finals(a);
+	check_parts(a);
+	if ((r = walk_evidence(a, e)) < 0 || (r = audit_records(a, e)) < 0)
+		return r;
+	return walk_root(a, e);
+}
+
 int
 audit_run(int dir, const struct audit_options *opt, audit_found *found, void *ctx, struct audit_result *ret,
     struct err *e)
@@ -685,18 +718,18 @@ audit_run(int dir, const struct audit_options *opt, audit_found *found, void *ct
 	int r;
 
 	*ret = (struct audit_result){ .verdict = VERDICT_PROVEN };
+	if ((r = audit_begin(&a, e)) < 0)
+		return r;
 	if (!audit_exists(&a, "FORMAT") && !audit_exists(&a, "evidence"))
-		return err_set(e, ERR_ARCHIVE, "no archive of sealroom: it has neither FORMAT nor evidence");
-	check_layout(&a);
-	r = audit_log(&a, e);
-	if (r == 0) {
-		check_finals(&a);
-		if ((r = walk_evidence(&a, e)) == 0)
-			r = walk_root(&a, e);
-	}
+		r = err_set(e, ERR_ARCHIVE, "no archive of sealroom: it has neither FORMAT nor evidence");
+	else
+		r = audit_all(&a, e);
+	audit_end(&a);
 	free(a.heads);
 	free(a.jobs);
+	free(a.parts);
 	free(a.names);
 	free(a.breaks);
+	free(a.records);
 	return r;
 }

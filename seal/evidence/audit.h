@@ -4,8 +4,9 @@
  *
  *	audit_run(dir, &options, found, ctx, &result, &e)
  *
- * found() is called once for each thing that is wrong or can not be told, with
- * the path it is about and one sentence.  The verdict is the worst of them:
+ * Files are read by one process a core; found() is called in this one, in the same
+ * order whatever their number.  It is called once for each thing that is wrong or
+ * can not be told, with the path it is about and one sentence.  The verdict is the worst of them:
  * proven, disproven (something was changed, cut, exchanged, added or removed),
  * or cannot tell (something could not be read or is newer than this program).
  *
@@ -25,7 +26,11 @@
  *                            size and root of the log it goes on from
  *   YYYY/MM/DD/              directories and job entries one to one; each file
  *                            read and hashed; each manifest
+ *   parts-sha256.txt         the documents of each stack with the entries that end
+ *                            them; one that has none is counted, no more: it may be held
  *   config/ trust/           with the entries that name them
+ *   er/                      each tree with the entries it is about, each record of
+ *                            the log with its time stamps, by judge()
  */
 #ifndef SEALROOM_AUDIT_H
 #define SEALROOM_AUDIT_H
@@ -33,12 +38,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/lib/buf.h"
 #include "agent/lib/err.h"
+#include "agent/lib/id.h"
 #include "agent/lib/taskmsg.h"
+
+/*
+ * An evidence record and the hashes it should cover, in a row: *ret as TASK_RECORD
+ * has it.  -code: it can not be judged at all.
+ */
+typedef int audit_judge(void *ctx, const struct buf *objects, const struct buf *record, struct ers_result *ret,
+    struct err *);
 
 struct audit_options {
 	const char *vkey;  /* the log's key as the auditor knows it; NULL: the one in the tree */
 	const char *since; /* text of a checkpoint kept elsewhere; NULL: none */
+	audit_judge *judge; /* NULL: time stamps are not looked at; ctx is that of found() */
+	unsigned processes; /* that read files at once; 0: one a core, 1: none but this one */
 };
 
 struct audit_result {
@@ -53,6 +69,12 @@ struct audit_result {
 	uint64_t findings;
 	uint64_t breaks;      /* entries that say the log goes on after a restore */
 	uint64_t voids;       /* entries that declare a document void */
+	uint64_t records;     /* batches of evidence records */
+	uint64_t judged;      /* of these, by opt->judge */
+	uint64_t renewals;
+	uint64_t stacks;      /* entries of stacks that were divided */
+	uint64_t unended;     /* documents of these without an entry that ends them */
+	char unended_id[ID_MAX]; /* the first of them */
 };
 
 /* VERDICT_PROVEN: no finding, but what an auditor must know (a break). */

@@ -27,6 +27,13 @@ struct audit_job { /* a final entry */
 	char day[AUDIT_DAY + 1]; /* "": nothing archived */
 	uint64_t index;
 	uint8_t lines[HASH_LEN]; /* SHA-256 of its lines in the day's manifest */
+	bool has_source;
+	uint8_t source[HASH_LEN];
+};
+
+struct audit_part { /* a document of a stack, as the stack's list has it */
+	char id[ID_MAX], stack[ID_MAX];
+	uint8_t hash[HASH_LEN];
 };
 
 struct audit_name { /* a file of config/ or trust/ that an entry names */
@@ -40,8 +47,11 @@ struct audit_break { /* the log was put back, and says so */
 	bool has_anchor;
 };
 
+struct audit_queue; /* auditsay.c */
+
 struct audit {
 	int dir; /* of the archive */
+	struct audit_queue *queue;
 	const struct audit_options *opt;
 	audit_found *found;
 	void *ctx;
@@ -52,15 +62,30 @@ struct audit {
 	size_t nheads, heads_cap;
 	struct audit_job *jobs;
 	size_t njobs, jobs_cap;
+	struct audit_part *parts;
+	size_t nparts, parts_cap;
 	struct audit_name *names;
 	size_t nnames, names_cap;
+	struct entry *records; /* of types batch and renewal */
+	size_t nrecords, records_cap;
 	struct audit_break *breaks;
 	size_t nbreaks, breaks_cap;
 	uint64_t size; /* entries under the newest checkpoint */
 	bool whole;    /* all of them could be read */
-	bool unread;   /* something could not be read or listed: what is not known may only be unseen */
+	bool unread;   /* something said so far could not be read or listed: what is not known may only be unseen */
 };
 
+/*
+ * auditsay.c: what is said comes out in the order in which it was found, whatever
+ * is still being read; files are read on all cores meanwhile.
+ *
+ * AUDIT_LOST is the verdict on what should be known and is not: a fault of reading
+ * said before makes it "cannot tell", for that is no proof of tampering.
+ */
+#define AUDIT_LOST 100u
+int audit_begin(struct audit *, struct err *);
+/* Says what is still to be said. */
+void audit_end(struct audit *);
 void audit_say(struct audit *, uint32_t verdict, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* What an auditor must know, and no finding. */
@@ -69,6 +94,11 @@ void audit_tell(struct audit *, const char *path, const char *fmt, ...) __attrib
 void audit_say_err(struct audit *, const char *path, const struct err *);
 /* Room for one more element; NULL: no memory. */
 void *audit_grow(void *array, size_t n, size_t *cap, size_t size);
+struct look_seen;
+/* Why a file could not be opened. */
+void audit_say_unseen(struct audit *, const char *path, const struct look_seen *);
+/* Reads and hashes a file that an entry names, and says how it differs. */
+void audit_check(struct audit *, const char *path, const struct entry_file *);
 /*
  * Reads a file of the archive, at most out->max bytes, out emptied first.
  * false: it could not be, and that was said.
@@ -78,8 +108,6 @@ bool audit_read(struct audit *, const char *path, struct buf *out);
 int audit_exists(struct audit *, const char *path);
 /* It is there, perhaps, and does not let itself be read: nobody can tell. */
 void audit_unread(struct audit *, const char *path, const char *why);
-/* The verdict on what should be known and is not: a fault of reading is no proof of tampering. */
-uint32_t audit_lost(const struct audit *);
 /* Names in a directory, sorted; those of temporary files are left out. *ret to be freed. 0: also when it is missing. */
 struct audit_list {
 	char (*v)[256];
@@ -91,6 +119,12 @@ int audit_list(struct audit *, const char *path, struct audit_list *ret, struct 
 int audit_log(struct audit *, struct err *);
 /* The kept checkpoint of this size; NULL: none. */
 const struct audit_head *audit_head_of(const struct audit *, uint64_t size);
+/* auditrecord.c: trees and time stamps. When all entries are known. */
+int audit_records(struct audit *, struct err *);
+/* An entry batch or renewal. */
+int audit_record_entry(struct audit *, const struct entry *, struct err *);
+/* audit.c: files of evidence/ that an entry names */
+int audit_named(struct audit *, const struct entry *, struct err *);
 /* audit.c: called for each entry of the log, in order. */
 int audit_entry(struct audit *, uint64_t index, const void *text, size_t len, struct err *);
 

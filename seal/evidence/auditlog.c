@@ -169,7 +169,7 @@ read_head(struct audit *a)
 		    (unsigned long long)cp.size, (unsigned long long)a->size);
 	snprintf(twin, sizeof(twin), "evidence/checkpoints/%llu", (unsigned long long)cp.size);
 	if (audit_head_of(a, cp.size) == NULL)
-		audit_say(a, audit_lost(a), twin, "is missing or damaged, but " LOG "checkpoint names it.");
+		audit_say(a, AUDIT_LOST, twin, "is missing or damaged, but " LOG "checkpoint names it.");
 	else if (audit_read(a, twin, &kept) && (kept.len != head.len || memcmp(kept.data, head.data, head.len) != 0))
 		audit_say(a, VERDICT_DISPROVEN, path, "is not the same as %s.", twin);
 	if (cp.size > a->size)
@@ -304,7 +304,7 @@ check_partials(struct walk *w, unsigned level, uint64_t n, unsigned width, bool 
 		check_file(w, level, n, (unsigned)v);
 		size = n * TILE_WIDTH + v;
 		if (level == 0 && !full && size < a->size && audit_head_of(a, size) == NULL)
-			audit_say(a, audit_lost(a), path, "was made for a checkpoint, but evidence/checkpoints/%llu is missing.",
+			audit_say(a, AUDIT_LOST, path, "was made for a checkpoint, but evidence/checkpoints/%llu is missing.",
 			    (unsigned long long)size);
 	}
 	free(l.v);
@@ -373,6 +373,16 @@ check_needed(struct walk *w)
 	}
 }
 
+/* Of a level, of thousands of tiles, of a tile's narrower files?  A crash may leave such a directory empty. */
+static bool
+is_tile_dir(const char *name)
+{
+	size_t n = strlen(name), digits = strspn(name, "0123456789");
+
+	return strcmp(name, "entries") == 0 || (n > 0 && digits == n && n <= 2) || (digits == 3 && strcmp(name + 3, ".p") == 0) ||
+	    (name[0] == 'x' && n == 4 && strspn(name + 1, "0123456789") == 3);
+}
+
 /* Directories and files below tile/ that no tree of this size has. */
 static int
 check_strays(struct walk *w, const char *dir, struct err *e)
@@ -390,7 +400,7 @@ check_strays(struct walk *w, const char *dir, struct err *e)
 			audit_say(w->a, VERDICT_DISPROVEN, dir, "holds what does not belong to this log.");
 			continue;
 		}
-		if ((fd = path_open(w->a->dir, path, O_RDONLY | O_DIRECTORY)) >= 0) {
+		if ((fd = path_open(w->a->dir, path, O_RDONLY | O_DIRECTORY)) >= 0 && is_tile_dir(l.v[i])) {
 			r = check_strays(w, path, e);
 			continue;
 		}

@@ -445,6 +445,52 @@ get_ocr(char *v, void *field)
 	return get_escaped(v, x->ocr, sizeof(x->ocr)) < 0 ? -1 : get_hash(last + 1, x->ocr_hash);
 }
 
+/* Pages by number, as page_set_text() writes them; or so many that they stand in job.json only. */
+static bool
+is_pages(const char *list, size_t most)
+{
+	return list != NULL && list[0] != '\0' && strlen(list) < most &&
+	    (list[strspn(list, "0123456789,-/")] == '\0' || strcmp(list, "many") == 0);
+}
+
+/* "3", or with what was blank or not read: "3 blank 2", "2 dropped 2 unread 1,3"; the pages of the source. */
+static void
+put_pages(struct buf *b, const void *field)
+{
+	const struct entry *x = field;
+
+	buf_printf(b, "%u", x->pages);
+	if (x->blank[0] != '\0')
+		buf_printf(b, " %s %s", x->blank_dropped ? "dropped" : "blank", x->blank);
+	if (x->unread[0] != '\0')
+		buf_printf(b, " unread %s", x->unread);
+}
+
+static int
+get_pages(char *v, void *field)
+{
+	struct entry *x = field;
+	char *n = word(&v), *how, *list;
+
+	if (n == NULL || get_u32(n, &x->pages) < 0)
+		return -1;
+	if ((how = word(&v)) != NULL && strcmp(how, "unread") != 0) {
+		x->blank_dropped = strcmp(how, "dropped") == 0;
+		list = word(&v);
+		if ((!x->blank_dropped && strcmp(how, "blank") != 0) || !is_pages(list, sizeof(x->blank)))
+			return -1;
+		memcpy(x->blank, list, strlen(list) + 1);
+		how = word(&v);
+	}
+	if (how == NULL)
+		return 0;
+	list = word(&v);
+	if (strcmp(how, "unread") != 0 || !is_pages(list, sizeof(x->unread)) || v != NULL)
+		return -1;
+	memcpy(x->unread, list, strlen(list) + 1);
+	return 0;
+}
+
 static void
 put_disk(struct buf *b, const void *field)
 {
@@ -540,6 +586,73 @@ get_key(char *v, void *field)
 }
 
 static void
+put_before(struct buf *b, const void *field)
+{
+	const struct entry *x = field;
+
+	if (x->has_before)
+		buf_printf(b, "%llu", (unsigned long long)x->before);
+	else
+		buf_put(b, "-", 1);
+}
+
+static int
+get_before(char *v, void *field)
+{
+	struct entry *x = field;
+
+	if (strcmp(v, "-") == 0)
+		return 0;
+	x->has_before = true;
+	return get_u64(v, &x->before);
+}
+
+static void
+put_range(struct buf *b, const void *field)
+{
+	const struct entry *x = field;
+
+	buf_printf(b, "%llu %llu log:%llu", (unsigned long long)x->range[0], (unsigned long long)x->range[1],
+	    (unsigned long long)x->range[2]);
+}
+
+static int
+get_range(char *v, void *field)
+{
+	struct entry *x = field;
+	char *first = word(&v), *last = word(&v), *size = labelled(&v, "log:");
+
+	return first == NULL || last == NULL || size == NULL || get_u64(first, &x->range[0]) < 0 ||
+	            get_u64(last, &x->range[1]) < 0 || get_u64(size, &x->range[2]) < 0 ?
+	    -1 :
+	    0;
+}
+
+static void
+put_stamped(struct buf *b, const void *field)
+{
+	const struct entry *x = field;
+
+	put_escaped(b, x->tsa, false);
+	buf_printf(b, " ");
+	put_time(b, x->stamped_us);
+	buf_printf(b, " until:");
+	put_time(b, x->until_us);
+}
+
+static int
+get_stamped(char *v, void *field)
+{
+	struct entry *x = field;
+	char *tsa = word(&v), *at = word(&v), *until = labelled(&v, "until:");
+
+	return tsa == NULL || at == NULL || until == NULL || get_escaped(tsa, x->tsa, sizeof(x->tsa)) < 0 ||
+	            get_time(at, &x->stamped_us) < 0 || get_time(until, &x->until_us) < 0 ?
+	    -1 :
+	    0;
+}
+
+static void
 put_operator(struct buf *b, const void *field)
 {
 	const struct entry *x = field;
@@ -615,7 +728,8 @@ get_file(char *v, struct entry *x)
 /* --- the format: keys in their order, and in which types they stand -------------------- */
 
 #define T(name) (1u << ENTRY_##name)
-#define OF_JOB (T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(VOID) | T(ORPHAN))
+#define OF_JOB (T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(DIVIDE) | T(VOID) | T(ORPHAN))
+#define WITH_SOURCE (T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW) | T(REPEAT) | T(DIVIDE))
 #define ALL ((1u << ENTRY_TYPE_COUNT) - 2)
 #define FIELD(f) offsetof(struct entry, f)
 
@@ -633,26 +747,32 @@ static const struct key keys[] = {
 	{ "folder",    OF_JOB,                             put_word_line, get_word64,    FIELD(folder) },
 	{ "question",  T(HOLD) | T(RELEASE),               put_u32_line,  get_u32_line,  FIELD(question) },
 	{ "rule",      T(JOB),                             put_rule,      get_rule,      0 },
-	{ "source",    T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW) | T(REPEAT), put_source,    get_source,    0 },
+	{ "source",    WITH_SOURCE,                        put_source,    get_source,    0 },
 	{ "sealed",    T(JOB),                             put_sealed,    get_sealed,    0 },
-	{ "archive",   T(JOB),                             put_word_line, get_word64,    FIELD(path) },
-	{ "file",      T(JOB) | T(CONFIG) | T(KEY) | T(BREAK), NULL,          NULL,          0 },
-	{ "times",     T(JOB) | T(REJECT) | T(HOLD) | T(WITHDRAW) | T(REPEAT), put_times,     get_times,     0 },
-	{ "pages",     T(JOB),                             put_u32_line,  get_u32_line,  FIELD(pages) },
+	{ "archive",   T(JOB) | T(DIVIDE),                 put_word_line, get_word64,    FIELD(path) },
+	{ "file",      T(JOB) | T(DIVIDE) | T(CONFIG) | T(KEY) | T(BREAK) | T(BATCH) | T(RENEWAL), NULL,          NULL,          0 },
+	{ "times",     WITH_SOURCE,                        put_times,     get_times,     0 },
+	{ "pages",     T(JOB),                             put_pages,     get_pages,     0 },
 	{ "ocr",       T(JOB),                             put_ocr,       get_ocr,       0 },
 	{ "attempts",  T(JOB) | T(ORPHAN),                 put_u32_line,  get_u32_line,  FIELD(attempts) },
 	{ "token",     T(JOB) | T(ORPHAN),                 put_word_line, get_word64,    FIELD(token) },
 	{ "seal-cert", T(JOB) | T(ORPHAN),                 put_hash_line, get_hash_line, FIELD(seal_cert) },
 	{ "tst",       T(JOB),                             put_hash_line, get_hash_line, FIELD(tst) },
 	{ "reason",    T(REJECT) | T(HOLD) | T(STOP),      put_word_line, get_word32,    FIELD(reason) },
-	{ "text",      T(REJECT) | T(HOLD) | T(STOP) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(VOID) | T(NOTE) | T(BREAK), put_text_line, get_text512, FIELD(text) },
+	{ "text",      T(REJECT) | T(HOLD) | T(STOP) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(DIVIDE) | T(VOID) | T(NOTE) | T(BREAK), put_text_line, get_text512, FIELD(text) },
 	{ "disk",      T(START) | T(BREAK),                put_disk,      get_disk,      0 },
 	{ "anchor",    T(START) | T(BREAK),                put_anchor,    get_anchor,    0 },
 	{ "jobs",      T(BREAK),                           put_jobs,      get_jobs,      0 },
 	{ "boot",      T(START),                           put_word_line, get_word40,    FIELD(boot) },
 	{ "config",    T(START) | T(CONFIG),               put_hash_line, get_hash_line, FIELD(config_hash) },
 	{ "key",       T(KEY),                             put_key,       get_key,       0 },
-	{ "operator",  T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(VOID) | T(NOTE) | T(BREAK), put_operator, get_operator, 0 },
+	{ "record",    T(BATCH) | T(RENEWAL),              put_u32_line,  get_u32_line,  FIELD(record) },
+	{ "before",    T(BATCH) | T(RENEWAL),              put_before,    get_before,    0 },
+	{ "entries",   T(BATCH),                           put_range,     get_range,     0 },
+	{ "groups",    T(BATCH) | T(RENEWAL),              put_u32_line,  get_u32_line,  FIELD(groups) },
+	{ "root",      T(BATCH) | T(RENEWAL),              put_hash_line, get_hash_line, FIELD(root) },
+	{ "stamped",   T(BATCH) | T(RENEWAL),              put_stamped,   get_stamped,   0 },
+	{ "operator",  T(JOB) | T(REJECT) | T(HOLD) | T(RELEASE) | T(WITHDRAW) | T(REPEAT) | T(DIVIDE) | T(VOID) | T(NOTE) | T(BREAK), put_operator, get_operator, 0 },
 	{ "host",      ALL,                                put_word_line, get_word64,    FIELD(host) },
 	{ "software",  ALL,                                put_software,  get_software,  0 },
 };

@@ -48,9 +48,12 @@
 	X(RELEASE, "release") /* a person decided */ \
 	X(WITHDRAW, "withdraw") /* taken back before the seal: final */ \
 	X(REPEAT,  "repeat")  /* answered with an earlier job's result: final */ \
+	X(DIVIDE,  "divide")  /* a stack whose documents are jobs of their own now, archived: final */ \
 	X(VOID,    "void")    /* sealed, and declared void by a person */ \
 	X(ORPHAN,  "orphan")  /* the token was asked, its signature is lost */ \
 	X(BREAK,   "break")   /* log or anti-rollback record were put back; a person went on from here */ \
+	X(BATCH,   "batch")   /* one time stamp over documents and log: evidence records */ \
+	X(RENEWAL, "renewal") /* one time stamp over the time stamps of such records */ \
 	X(NOTE,    "note")    /* words of an operator */
 /* clang-format on */
 
@@ -69,7 +72,7 @@ struct entry_name {
 };
 
 struct entry_file { /* a file of the archive */
-	char name[ENTRY_PATH_MAX]; /* below the job's directory; config and key: below evidence/ */
+	char name[ENTRY_PATH_MAX]; /* below the job's directory; else below evidence/ */
 	uint64_t size;
 	uint8_t hash[HASH_LEN];
 };
@@ -81,10 +84,10 @@ struct entry {
 	uint32_t nheads;                 /* checkpoints published since the entry before */
 	uint64_t heads[ENTRY_HEADS_MAX];
 
-	/* job reject hold release withdraw repeat void orphan */
+	/* job reject hold release withdraw repeat divide void orphan */
 	char job[ID_MAX];
 	char folder[MSG_NAME_MAX];
-	/* job reject hold withdraw repeat */
+	/* job reject hold withdraw repeat divide */
 	bool has_source;
 	struct entry_name source;        /* as the sender called it */
 	uint64_t source_size;
@@ -102,6 +105,9 @@ struct entry {
 	uint32_t level;                  /* enum pades_level: what was proven */
 	char pdfa[4];                    /* "2u" */
 	uint32_t pages;
+	char blank[256];                 /* pages of the source, "2,4-8/2" or "many"; "" for none */
+	bool blank_dropped;              /* they are not among pages */
+	char unread[256];                /* pages of the source without text, because reading them took too long; as blank */
 	char ocr[128];                   /* engine, version, languages */
 	uint8_t ocr_hash[HASH_LEN];      /* of the language data */
 	uint8_t tst[HASH_LEN];           /* of the signature time stamp token */
@@ -109,13 +115,13 @@ struct entry {
 	uint32_t attempts;               /* n of the attempt that counts, or that is lost */
 	char token[MSG_NAME_MAX];
 	uint8_t seal_cert[HASH_LEN];     /* SHA-256 of the certificate */
-	/* job config key break: in the order of their names */
-	char path[64];                   /* job: "2026/11/22/<job>" */
+	/* job divide config key break batch renewal: in the order of their names */
+	char path[64];                   /* job divide: "2026/11/22/<job>" */
 	uint32_t nfiles;
 	struct entry_file files[ENTRY_FILES_MAX];
 	/* reject hold stop */
 	char reason[32];                 /* err_word(), or a word of its own for stop */
-	char text[512];                  /* one line: reject hold stop release (the decision) withdraw repeat void note break */
+	char text[512];                  /* one line: reject hold stop release (the decision) withdraw repeat divide void note break */
 	uint32_t question;               /* hold release: the n-th hold of this job, from 1 */
 	/* start break */
 	uint64_t disk_size;              /* the log as found */
@@ -135,7 +141,16 @@ struct entry {
 	char key_role[MSG_NAME_MAX];     /* "log" "seal" "tsa" "trust" */
 	char key_name[MSG_NAME_MAX];     /* token, TSA, or the log's origin */
 	uint8_t key_hash[HASH_LEN];      /* of the vkey text or the certificate's DER */
-	/* job reject hold release withdraw repeat void note break: who dropped or decided */
+	/* batch renewal */
+	uint32_t record;                 /* its number: evidence/er/<record>/ */
+	bool has_before;
+	uint64_t before;                 /* entry of the record before it */
+	uint64_t range[3];               /* batch: first and last entry, and the size of the log that is covered */
+	uint32_t groups;                 /* of its tree */
+	uint8_t root[HASH_LEN];
+	char tsa[MSG_NAME_MAX];
+	int64_t stamped_us, until_us;    /* genTime; end of the authority's certificate */
+	/* job reject hold release withdraw repeat divide void note break: who dropped or decided */
 	bool has_operator;
 	uint32_t operator_uid;
 	struct entry_name operator;

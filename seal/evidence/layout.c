@@ -12,11 +12,12 @@
 	        ".popsection\n")
 
 INCLUDED(layout_readme_1, "archive-readme-1.txt");
-INCLUDED(layout_readme_2, "archive-readme.txt");
-extern const char layout_readme_1[], layout_readme_2[];
+INCLUDED(layout_readme_2, "archive-readme-2.txt");
+INCLUDED(layout_readme_3, "archive-readme.txt");
+extern const char layout_readme_1[], layout_readme_2[], layout_readme_3[];
 
 const char *
 layout_readme(unsigned format)
 {
-	return format == 1 ? layout_readme_1 : layout_readme_2;
+	return format == 1 ? layout_readme_1 : format == 2 ? layout_readme_2 : layout_readme_3;
 }

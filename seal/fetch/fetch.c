@@ -157,8 +157,8 @@ setup(int fd, uint32_t flags, struct buf *ready, void **state, struct err *e)
 }
 
 static const struct task_kind kinds[] = {
-	{ TASK_STAMP, "stamp", run_stamp },
-	{ TASK_PROBE, "probe", run_stamp },
+	{ TASK_STAMP, "stamp", run_stamp, NULL },
+	{ TASK_PROBE, "probe", run_stamp, NULL },
 };
 
 static const struct task_role fetch_role = { .program = "sealroom-fetch", .role = ROLE_FETCH, .kinds = kinds,

@@ -5,6 +5,7 @@
 #include "agent/lib/clock.h"
 #include "agent/lib/path.h"
 #include "seal/verify/attach.h"
+#include "seal/verify/complete.h"
 #include "seal/verify/signed.h"
 #include "seal/verify/timestamp.h"
 
@@ -161,6 +162,19 @@ attach_cms(const struct attach_params *p, const struct der *token, struct buf *o
 	return r;
 }
 
+/* With its path inside; and what came of it is judged once more, for these are the bytes that stay. */
+static int
+complete_token(const struct trust *trust, const struct attach_params *p, struct der *token, struct timestamp *ts,
+    struct buf *out, struct err *e)
+{
+	int r;
+
+	if ((r = complete_run(trust, p->tsa, token, ts->gen_time_us, out, e)) < 0)
+		return r;
+	*token = (struct der){ out->data, out->len };
+	return check_token(trust, p, token, ts, e);
+}
+
 int
 attach_run(const struct trust *trust, const struct attach_params *p, const uint8_t *answer, size_t len,
     struct buf *out, struct attach_result *ret, struct err *e)
@@ -175,6 +189,9 @@ attach_run(const struct trust *trust, const struct attach_params *p, const uint8
 		return r;
 	if (p->cms_len > 0) {
 		if ((r = attach_cms(p, &token, out, e)) < 0)
+			return r;
+	} else if (p->complete) {
+		if ((r = complete_token(trust, p, &token, &ts, out, e)) < 0)
 			return r;
 	} else {
 		buf_put(out, token.p, token.len);

@@ -11,7 +11,7 @@
  * With a CMS the token becomes its unsigned attribute id-aa-timeStampToken
  * (RFC 3161, appendix A); every byte the signer wrote stays as it was, and
  * that is checked on the result.  Without one the token itself is the result,
- * byte for byte as received.
+ * byte for byte as received; or, for evidence records, with its path (complete.h).
  */
 #ifndef SEALROOM_ATTACH_H
 #define SEALROOM_ATTACH_H

@@ -3,6 +3,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/lib/clock.h"
 #include "agent/lib/path.h"
@@ -17,7 +18,7 @@ struct root_set {
 };
 
 struct trust {
-	struct root_set sets[SETTINGS_PEMS_MAX + 1];
+	struct root_set sets[SETTINGS_FILES_MAX + 3];
 	size_t n;
 };
 
@@ -43,30 +44,51 @@ make_set(struct trust *t, const char *name)
 }
 
 /*
- * Adds the certificates of a PEM text to one or two sets.  Their keys are
+ * Adds the certificates of a PEM text to sets, up to a NULL.  Their keys are
  * decoded now, not in a child, and a root's own signature is checked, whatever
  * comes of it: libcrypto finds its algorithms with the first and keeps them.
  */
 static int
-add_pem(X509_STORE *one, X509_STORE *two, const char *name, const char *pem, struct err *e)
+add_pem(X509_STORE *const *sets, const char *name, const char *pem, struct err *e)
 {
 	BIO *b = BIO_new_mem_buf(pem, -1);
 	X509 *x;
 	int n = 0;
-	bool good = b != NULL && one != NULL;
+	bool good = b != NULL;
 
 	while (good && n < ROOTS_MAX && (x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
 		(void)X509_self_signed(x, 1);
-		good = X509_get0_pubkey(x) != NULL && X509_STORE_add_cert(one, x) &&
-		    (two == NULL || X509_STORE_add_cert(two, x));
+		good = X509_get0_pubkey(x) != NULL;
+		for (X509_STORE *const *set = sets; good && *set != NULL; set++)
+			good = X509_STORE_add_cert(*set, x);
 		X509_free(x);
 		n++;
 	}
 	BIO_free(b);
+	/* "no start line" is how the end of a bundle looks; what had no memory is no end */
+	good = good && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 	ERR_clear_error();
 	if (!good || n == 0 || n == ROOTS_MAX)
 		return err_set(e, ERR_CONF, "trusted roots \"%s\": certificate %d is not readable PEM", name, n + 1);
 	return 0;
+}
+
+/* Which sets a file of that name goes into; false: no memory. */
+static bool
+sets_of(struct trust *t, const char *name, X509_STORE *ret[4])
+{
+	bool tsa = strncmp(name, CHAIN_ANY_TSA, strlen(CHAIN_ANY_TSA)) == 0;
+	const char *const names[] = { name, tsa ? CHAIN_ANY_TSA : CHAIN_EARLIER, CHAIN_EARLIER_TSA };
+	size_t n = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		if (i == 0 || strcmp(names[i], name) != 0) {
+			if ((ret[n] = make_set(t, names[i])) == NULL)
+				return false;
+			n++;
+		}
+	ret[n] = NULL;
+	return true;
 }
 
 int
@@ -75,12 +97,12 @@ trust_new(struct trust **ret, const struct settings *s, struct err *e)
 	struct trust *t = calloc(1, sizeof(*t));
 	int r = t == NULL ? err_set(e, ERR_MEM, "trusted roots") : 0;
 
-	for (uint32_t i = 0; r == 0 && i < s->npems; i++) {
-		const char *name = s->pems[i].name;
-		bool tsa = strncmp(name, "tsa:", 4) == 0;
-		X509_STORE *any = tsa ? make_set(t, "tsa:") : NULL;
+	for (uint32_t i = 0; r == 0 && i < s->nfiles; i++) {
+		const char *name = s->files[i].name;
+		X509_STORE *sets[4];
 
-		r = add_pem(make_set(t, name), any, name, s->pems[i].pem, e);
+		r = sets_of(t, name, sets) ? add_pem(sets, name, (const char *)s->files[i].data, e) :
+		                             err_set(e, ERR_MEM, "trusted roots");
 	}
 	if (r < 0) {
 		trust_free(t);
@@ -168,7 +190,9 @@ explain(X509_STORE_CTX *c, int64_t at_us, struct findings *f)
 	}
 }
 
-/* X509_verify_cert() at a given time; on success *ret_path, when asked for, is the path. */
+#define ANY_TIME INT64_MIN
+
+/* X509_verify_cert() at a given time, or at none; on success *ret_path, when asked for, is the path. */
 static bool
 path_exists(X509_STORE *roots, X509 *cert, STACK_OF(X509) *others, int purpose, int64_t at_us,
     STACK_OF(X509) **ret_path, struct findings *f)
@@ -179,9 +203,10 @@ path_exists(X509_STORE *roots, X509 *cert, STACK_OF(X509) *others, int purpose, 
 
 	if (c != NULL && X509_STORE_CTX_init(c, roots, cert, others)) {
 		p = X509_STORE_CTX_get0_param(c);
-		X509_VERIFY_PARAM_set_time(p, (time_t)(at_us / 1000000));
+		if (at_us != ANY_TIME)
+			X509_VERIFY_PARAM_set_time(p, (time_t)(at_us / 1000000));
 		X509_VERIFY_PARAM_set_auth_level(p, SECURITY_BITS_LEVEL);
-		X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN);
+		X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN | (at_us == ANY_TIME ? X509_V_FLAG_NO_CHECK_TIME : 0));
 		X509_VERIFY_PARAM_set_depth(p, 8);
 		if (purpose != 0)
 			X509_VERIFY_PARAM_set_purpose(p, purpose);
@@ -214,6 +239,46 @@ no_strangers(X509_STORE *roots, STACK_OF(X509) *path, STACK_OF(X509) *others, in
 	return true;
 }
 
+static int
+purpose_of(enum chain_use use)
+{
+	return use == CHAIN_STAMP ? X509_PURPOSE_TIMESTAMP_SIGN : 0;
+}
+
+STACK_OF(X509) *
+chain_path(const struct trust *t, const char *set, X509 *cert, STACK_OF(X509) *others, enum chain_use use, int64_t at_us)
+{
+	X509_STORE *roots = find_set(t, set);
+	STACK_OF(X509) *path = NULL;
+
+	if (roots != NULL)
+		(void)path_exists(roots, cert, others, purpose_of(use), at_us, &path, NULL);
+	return path;
+}
+
+int64_t
+chain_not_after(const X509 *x)
+{
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) ? (int64_t)timegm(&tm) * 1000000 : 0;
+}
+
+/* Without the time there is a path, and one of its certificates had ended. */
+static bool
+expired_alone(X509_STORE *roots, X509 *cert, STACK_OF(X509) *others, int purpose, int64_t at_us)
+{
+	STACK_OF(X509) *path = NULL;
+	bool ended = false;
+
+	if (!path_exists(roots, cert, others, purpose, ANY_TIME, &path, NULL))
+		return false;
+	for (int i = 0; i < sk_X509_num(path); i++)
+		ended = ended || chain_not_after(sk_X509_value(path, i)) < at_us;
+	sk_X509_pop_free(path, X509_free);
+	return ended;
+}
+
 bool
 chain_check(const struct trust *t, const char *set, X509 *cert, STACK_OF(X509) *others, enum chain_use use,
     int64_t at_us, bool strangers, struct findings *f)
@@ -224,8 +289,11 @@ chain_check(const struct trust *t, const char *set, X509 *cert, STACK_OF(X509) *
 
 	if (roots == NULL)
 		return findings_add(f, VERDICT_UNKNOWN, "chain: no trusted roots are set");
-	good = use_fits(cert, use, f) &&
-	    path_exists(roots, cert, others, use == CHAIN_STAMP ? X509_PURPOSE_TIMESTAMP_SIGN : 0, at_us, &path, f);
+	if (!use_fits(cert, use, f))
+		return false;
+	good = path_exists(roots, cert, others, purpose_of(use), at_us, &path, f);
+	if (!good)
+		f->expired = expired_alone(roots, cert, others, purpose_of(use), at_us);
 	if (good && strangers && !no_strangers(roots, path, others, at_us))
 		good = findings_add(f, VERDICT_UNKNOWN, "the CMS carries a certificate that belongs to no trusted chain");
 	sk_X509_pop_free(path, X509_free);

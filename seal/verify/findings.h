@@ -10,6 +10,7 @@
 #ifndef SEALROOM_FINDINGS_H
 #define SEALROOM_FINDINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/lib/taskmsg.h"
@@ -20,6 +21,7 @@
 struct findings {
 	uint32_t verdict; /* enum verdict; starts as VERDICT_PROVEN */
 	uint32_t n;
+	bool expired;     /* a certificate has ended, and the path to a trusted root is there all the same */
 	char text[FINDINGS_MAX][FINDING_TEXT];
 };
 

@@ -1,7 +1,9 @@
 #include <inttypes.h>
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/lib/path.h"
 #include "seal/verify/judge.h"
@@ -15,6 +17,9 @@
 struct sig {
 	struct sig_info info;
 	const uint8_t *range_hash;
+	bool earlier;           /* of somebody else */
+	bool expired;
+	int64_t claimed_us;
 	bool baseline;          /* nothing seen that PAdES baseline forbids */
 	bool stamped;           /* ts is a proven time stamp over this signature */
 	struct timestamp ts;
@@ -90,13 +95,32 @@ check_baseline_attributes(struct sig *s, const struct signed_data *sd)
 static void
 check_baseline(struct sig *s, const struct signed_data *sd)
 {
-	if (strcmp(s->info.sub_filter, "ETSI.CAdES.detached") != 0)
+	bool claimed = strcmp(s->info.sub_filter, "ETSI.CAdES.detached") == 0;
+
+	if (s->earlier && !claimed) { /* nothing to remark: most others are not */
+		s->baseline = false;
+		return;
+	}
+	if (!claimed)
 		not_baseline(s, "SubFilter is not ETSI.CAdES.detached");
 	if (s->info.has_cert_key)
 		not_baseline(s, "/Cert in the signature dictionary");
 	if (!s->info.has_signing_time_key)
 		not_baseline(s, "no /M in the signature dictionary");
 	check_baseline_attributes(s, sd);
+}
+
+/* A time stamp over the signature, whatever stands beside it. */
+static bool
+earlier_token_of(const struct signed_data *sd, struct der *ret)
+{
+	char oid[DER_OID_TEXT];
+	struct der values;
+
+	for (struct der attrs = sd->unsigned_attrs; signed_attr_next(&attrs, oid, &values);)
+		if (strcmp(oid, OID_TIME_STAMP_TOKEN) == 0)
+			return der_whole(&values, DER_SEQUENCE, ret);
+	return false;
 }
 
 /*
@@ -122,6 +146,12 @@ token_of(struct sig *s, const struct signed_data *sd, struct der *ret)
 	return true;
 }
 
+static const char *
+tsa_roots(const struct sig *s)
+{
+	return s->earlier ? CHAIN_EARLIER_TSA : CHAIN_ANY_TSA;
+}
+
 static void
 judge_embedded_token(const struct bench *b, struct sig *s, const struct signed_data *sd)
 {
@@ -129,9 +159,11 @@ judge_embedded_token(const struct bench *b, struct sig *s, const struct signed_d
 	struct findings f = { 0 };
 	struct der token;
 
-	if (!token_of(s, sd, &token))
+	if (!(s->earlier ? earlier_token_of(sd, &token) : token_of(s, sd, &token)))
 		return;
-	s->stamped = timestamp_check(&s->ts, token.p, token.len, &want, b->trust, "tsa:", &f);
+	s->stamped = timestamp_check(&s->ts, token.p, token.len, &want, b->trust, tsa_roots(s), &f);
+	if (s->earlier && f.verdict == VERDICT_UNKNOWN)
+		f.verdict = VERDICT_PROVEN;
 	findings_merge(&s->f, &f, "time stamp: ");
 }
 
@@ -144,7 +176,7 @@ find_document_stamp(const struct bench *b, struct sig *s)
 	for (uint32_t i = 0; i < b->n && !s->info.is_timestamp; i++) {
 		const struct sig *t = &b->sigs[i];
 
-		if (!t->info.is_timestamp || t->f.verdict != VERDICT_PROVEN || t->info.range[1] < end)
+		if (!t->info.is_timestamp || t->f.verdict != VERDICT_PROVEN || t->info.range[1] < end || t->earlier != s->earlier)
 			continue;
 		if (!s->stamped || t->ts.gen_time_us < s->ts.gen_time_us)
 			s->ts = t->ts;
@@ -155,13 +187,36 @@ find_document_stamp(const struct bench *b, struct sig *s)
 static void
 judge_chain(const struct bench *b, struct sig *s, const struct signed_data *sd)
 {
-	int64_t at = s->stamped ? s->ts.gen_time_us : b->params->now_us;
+	int64_t now = s->earlier && b->params->earlier_us != 0 ? b->params->earlier_us : b->params->now_us;
+	int64_t at = s->stamped ? s->ts.gen_time_us : now;
+	bool so_far = s->f.verdict == VERDICT_PROVEN;
 
 	/* a TSA's clock is believed before ours; but a person should know */
 	if (s->stamped && at > b->params->now_us + CLOCK_DOUBT_US)
 		findings_add(&s->f, VERDICT_PROVEN, "the time stamp is later than the clock of this machine");
-	if (chain_check(b->trust, "seal", sd->cert, sd->certs, CHAIN_SEAL, at, true, &s->f))
+	if (chain_check(b->trust, s->earlier ? CHAIN_EARLIER : "seal", sd->cert, sd->certs, CHAIN_SEAL, at, !s->earlier, &s->f))
 		qc_text(sd->cert, s->qualified);
+	s->expired = so_far && s->f.expired;
+}
+
+/* /M, which stands in the dictionary, or else the attribute that other formats have for it; both are claims. */
+static void
+take_claimed_time(struct sig *s, const struct signed_data *sd)
+{
+	struct der value;
+	const uint8_t *p;
+	ASN1_TIME *t;
+	struct tm tm;
+
+	s->claimed_us = s->info.claimed_us;
+	if (s->claimed_us != 0 || !signed_attr_one(sd->signed_attrs, OID_SIGNING_TIME, &value))
+		return;
+	p = value.p;
+	t = d2i_ASN1_TIME(NULL, &p, (long)value.len);
+	if (t != NULL && ASN1_TIME_to_tm(t, &tm))
+		s->claimed_us = (int64_t)timegm(&tm) * 1000000;
+	ASN1_TIME_free(t);
+	ERR_clear_error();
 }
 
 static void
@@ -179,6 +234,7 @@ judge_cms(const struct bench *b, struct sig *s)
 			findings_add(&s->f, VERDICT_UNKNOWN, "digest algorithm of the signature is not SHA-256");
 		else if (signed_verify(&sd, OID_DATA, s->range_hash, &s->f)) {
 			check_baseline(s, &sd);
+			take_claimed_time(s, &sd);
 			judge_embedded_token(b, s, &sd);
 			find_document_stamp(b, s);
 			judge_chain(b, s, &sd);
@@ -214,7 +270,7 @@ judge_timestamp(const struct bench *b, struct sig *s)
 		findings_add(&s->f, VERDICT_UNKNOWN, "SubFilter of the document time stamp is not ETSI.RFC3161");
 		return;
 	}
-	s->stamped = timestamp_check(&s->ts, s->info.cms, s->info.cms_len, &want, b->trust, "tsa:", &s->f);
+	s->stamped = timestamp_check(&s->ts, s->info.cms, s->info.cms_len, &want, b->trust, tsa_roots(s), &s->f);
 	memcpy(s->signer, s->ts.signer, sizeof(s->signer));
 	memcpy(s->cert_hash, s->ts.cert_hash, sizeof(s->cert_hash));
 }
@@ -229,6 +285,8 @@ report(const struct bench *b, const struct sig *s, struct judged_sig *out)
 	out->is_timestamp = s->info.is_timestamp;
 	out->covers_file = s->info.range[2] <= b->params->file_len &&
 	    s->info.range[3] == b->params->file_len - s->info.range[2];
+	out->expired = s->expired && s->f.verdict == VERDICT_UNKNOWN;
+	out->claimed_us = s->claimed_us;
 	path_display(s->info.field, out->field, sizeof(out->field));
 	snprintf(out->signer, sizeof(out->signer), "%s", s->signer);
 	memcpy(out->cert_hash, s->cert_hash, HASH_LEN);
@@ -245,6 +303,36 @@ report(const struct bench *b, const struct sig *s, struct judged_sig *out)
 		snprintf(out->reasons[i], sizeof(out->reasons[i]), "%s", s->f.text[i]);
 }
 
+/*
+ * Other programs write BER where ISO 32000-1, 12.8.3.3 wants DER.  What is signed
+ * does not change by that: attributes are hashed in DER (RFC 5652, 5.4).
+ */
+static int
+make_der(struct sig_info *s, struct err *e)
+{
+	const uint8_t *p = s->cms, *end = s->cms + s->cms_len;
+	CMS_ContentInfo *cms = der_strict(s->cms, s->cms_len) ? NULL : d2i_CMS_ContentInfo(NULL, &p, (long)s->cms_len);
+	uint8_t *der = NULL, *copy;
+	int n = 0;
+
+	while (cms != NULL && p < end && *p == 0)
+		p++;
+	if (cms != NULL && p == end)
+		n = i2d_CMS_ContentInfo(cms, &der);
+	CMS_ContentInfo_free(cms);
+	ERR_clear_error();
+	if (n <= 0) /* as it is: judging says what is wrong with it */
+		return 0;
+	if ((copy = malloc((size_t)n)) != NULL) {
+		memcpy(copy, der, (size_t)n);
+		free(s->cms);
+		s->cms = copy;
+		s->cms_len = (size_t)n;
+	}
+	OPENSSL_free(der);
+	return copy != NULL ? 0 : err_set(e, ERR_MEM, "signatures");
+}
+
 static int
 read_sigs(const struct judge_params *params, struct buf *in, struct sig *sigs, uint32_t n, struct err *e)
 {
@@ -257,10 +345,22 @@ read_sigs(const struct judge_params *params, struct buf *in, struct sig *sigs, u
 			return r;
 		if (i < n) {
 			sigs[i].range_hash = params->range_hash[i];
+			sigs[i].earlier = params->earlier[i] != 0;
 			sigs[i].baseline = true;
 		}
+		if (i < n && sigs[i].earlier && (r = make_der(&sigs[i].info, e)) < 0)
+			return r;
 	}
 	return buf_finished(in) ? 0 : err_set(e, ERR_PEER, "signatures do not match their hashes");
+}
+
+static bool
+all_earlier(const struct bench *b)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		if (!b->sigs[i].earlier)
+			return false;
+	return true;
 }
 
 static void
@@ -277,7 +377,8 @@ judge_all(const struct bench *b, struct judge_result *ret)
 	ret->nsigs = b->n;
 	for (uint32_t i = 0; i < b->n; i++) {
 		report(b, &b->sigs[i], &ret->sigs[i]);
-		ret->verdict = verdict_worst(ret->verdict, b->sigs[i].f.verdict);
+		if (!b->sigs[i].earlier || all_earlier(b))
+			ret->verdict = verdict_worst(ret->verdict, b->sigs[i].f.verdict);
 	}
 	if (b->n < b->params->nsigs)
 		ret->verdict = verdict_worst(ret->verdict, VERDICT_UNKNOWN);

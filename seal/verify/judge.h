@@ -13,6 +13,13 @@
  *	           over it (embedded, or a later DocTimeStamp), else now
  *	DISPROVEN  changed, damaged, or contradicting itself
  *	UNKNOWN    anything we can not tell: chain, algorithm, foreign forms
+ * Signatures of others, which a document brought along (judge_params.earlier), are
+ * judged for what they are worth to a reader, at earlier_us: roots "earlier", BER
+ * as many programs write it, embedded certificates and unsigned attributes that
+ * lead nowhere are no doubt, and a time stamp that can not be judged counts as
+ * none.  A time stamp of ours says nothing about them.  The verdict of the whole
+ * is that of the others, where there are any.
+ *
  * A level is claimed only with PROVEN, and only B-B or B-T; what breaks the
  * PAdES baseline (EN 319 142-1, 6.3) costs the level and is a remark.
  * Revocation is not asked.  Bytes after the range of a signature are its

@@ -153,6 +153,7 @@ timestamp_check(struct timestamp *ret, const uint8_t *der, size_t len, const str
 	hash_bytes(der, len, ret->hash);
 	if (sd.cert != NULL) {
 		chain_subject(sd.cert, ret->signer);
+		ret->not_after_us = chain_not_after(sd.cert);
 		good = X509_digest(sd.cert, EVP_sha256(), ret->cert_hash, NULL) && good;
 	}
 	if (good && !read_tst_info(&sd.content, &t))
@@ -161,7 +162,7 @@ timestamp_check(struct timestamp *ret, const uint8_t *der, size_t len, const str
 		ret->gen_time_us = t.gen_time_us;
 		memcpy(ret->policy, t.policy, sizeof(ret->policy));
 		good = info_fits(&t, want, f) &&
-		    chain_check(trust, set, sd.cert, sd.certs, CHAIN_STAMP, t.gen_time_us, false, f);
+		    chain_check(trust, set, sd.cert, sd.certs, CHAIN_STAMP, t.gen_time_us, want->no_strangers, f);
 	}
 	signed_done(&sd);
 	return good;

@@ -22,6 +22,7 @@
 
 struct timestamp {
 	int64_t gen_time_us;
+	int64_t not_after_us;   /* end of its certificate */
 	uint8_t hash[HASH_LEN]; /* SHA-256 of the token */
 	char signer[CHAIN_SUBJECT_MAX];
 	uint8_t cert_hash[HASH_LEN];
@@ -36,6 +37,7 @@ struct timestamp_want {
 	const uint8_t *imprint;
 	const char *policy;    /* NULL or "": any */
 	const uint64_t *nonce; /* NULL: not asked for */
+	bool no_strangers;     /* each embedded certificate belongs to a trusted path (chain.h) */
 };
 
 /* True: PROVEN, *ret filled.  Otherwise *f says why, and *ret holds what could be read. */

@@ -20,9 +20,11 @@
 
 #include "seal/verify/attach.h"
 #include "seal/verify/chain.h"
+#include "seal/verify/ers.h"
 #include "seal/verify/judge.h"
 
 #define SIGS_FILE_MAX ((size_t)SIGS_MAX * (SIGS_CMS_MAX + 4096))
+#define RECORD_FILE_MAX ((size_t)4 + (size_t)ERS_OBJECTS_MAX * HASH_LEN + ERS_RECORD_MAX)
 #define RESULT_ROOM 256 /* of a message, for what stands beside the bytes */
 
 /* Memory, the input, one socket, the end. */
@@ -108,6 +110,33 @@ run_judge(struct task *t, struct err *e)
 	return task_result(t, &payload, e);
 }
 
+/* u32 n, n hashes, the record. */
+static int
+run_record(struct task *t, struct err *e)
+{
+	static struct ers_result result;
+	struct ers_params p;
+	AUTO_FREE uint8_t *bytes = NULL;
+	AUTO_BUF payload, in;
+	const uint8_t *objects;
+	uint32_t n;
+	size_t len;
+	int r;
+
+	buf_init(&in, 0);
+	buf_init(&payload, WIRE_PAYLOAD);
+	if ((r = ers_params_get(&t->params, &p, e)) < 0 || (r = read_input(t, RECORD_FILE_MAX, &bytes, &len, e)) < 0)
+		return r;
+	buf_view(&in, bytes, len);
+	n = buf_get_u32(&in);
+	if (n == 0 || n > ERS_OBJECTS_MAX || (objects = buf_get_raw(&in, (size_t)n * HASH_LEN)) == NULL)
+		return err_set(e, ERR_PEER, "input without the hashes of objects");
+	len = buf_left(&in);
+	ers_judge(t->role_state, &p, (const uint8_t (*)[HASH_LEN])objects, n, buf_get_raw(&in, len), len, &result);
+	ers_result_put(&payload, &result);
+	return task_result(t, &payload, e);
+}
+
 static int
 setup(int fd, uint32_t flags, struct buf *ready, void **state, struct err *e)
 {
@@ -126,8 +155,9 @@ setup(int fd, uint32_t flags, struct buf *ready, void **state, struct err *e)
 }
 
 static const struct task_kind kinds[] = {
-	{ TASK_ATTACH, "attach", run_attach },
-	{ TASK_JUDGE, "judge", run_judge },
+	{ TASK_ATTACH, "attach", run_attach, NULL },
+	{ TASK_JUDGE, "judge", run_judge, NULL },
+	{ TASK_RECORD, "record", run_record, NULL },
 };
 
 static const struct task_role verify_role = { .program = "sealroom-verify", .role = ROLE_VERIFY, .kinds = kinds,
