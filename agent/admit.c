@@ -10,8 +10,10 @@
 #include "agent/lib/path.h"
 
 #include "agent/admit.h"
+#include "agent/byticket.h"
 #include "agent/hot.h"
 #include "agent/rights.h"
+#include "agent/stack.h"
 
 #define LOOK_LEAST_MS 100
 #define LOOK_MOST_MS 2000
@@ -45,7 +47,7 @@ ticket_wait(struct core *c, const struct watch_file *f, size_t stem)
 	char name[SPOOL_NAME_MAX];
 	struct stat st;
 
-	if (f->folder->ticket == TICKET_NONE || stem >= sizeof(name))
+	if (f->folder->ticket == TICKET_NONE || stem >= sizeof(name) || byticket_is(f->dir, f->name))
 		return 0;
 	memcpy(name, f->name, stem);
 	name[stem] = '\0';
@@ -66,7 +68,7 @@ admit_wait_ms(struct core *c, const struct watch_file *f)
 	if (f->folder->ticket == TICKET_NONE || f->overdue ||
 	    snprintf(name, sizeof(name), "%s" TICKET_SUFFIX, f->name) >= (int)sizeof(name))
 		return 0;
-	if ((quiet = watch_quiet(c->watch, f->folder, name)) < 0)
+	if ((quiet = watch_quiet(c->watch, f->folder, name)) < 0 || (quiet > 0 && byticket_is(f->dir, name)))
 		return f->folder->ticket == TICKET_REQUIRED ? look_ms(f->folder) : 0;
 	return quiet > 0 ? 0 : look_ms(f->folder);
 }
@@ -174,6 +176,8 @@ check_ticket(struct job *j, struct err *e)
 		return r;
 	if (t->bound && memcmp(t->sha256, j->claim.hash, HASH_LEN) != 0)
 		return err_set(e, ERR_TICKET_OTHER, "sha256 of the ticket is not that of the document");
+	if (t->decision.has) /* it has become one in this very moment */
+		return err_set(e, ERR_TICKET_BAD, "ticket: decision: is for a document that is held already");
 	return ticket_check(t, j->folder, e);
 }
 
@@ -242,29 +246,33 @@ check_reference(struct job *j, struct err *e)
 			return err_set(e, ERR_REFERENCE, "its reference is that of job %s, with other bytes", k->claim.id);
 		return 2;
 	}
-	if (!seen_find(s, SEEN_REFERENCE, &j->claim, j->ticket->reference, j->other))
-		return 0;
-	if (!seen_find(s, SEEN_BOTH, &j->claim, j->ticket->reference, same))
+	if ((r = seen_find(s, SEEN_REFERENCE, &j->claim, j->ticket->reference, j->other, e)) <= 0 ||
+	    (r = seen_find(s, SEEN_BOTH, &j->claim, j->ticket->reference, same, e)) < 0)
+		return r;
+	if (r == 0)
 		return err_set(e, ERR_REFERENCE, "its reference is that of job %s, with other bytes", j->other);
 	outcome_repeat(j, same);
 	return 1;
 }
 
-bool
-admit_same_as(const struct job *j, char ret_id[ID_MAX])
+int
+admit_same_as(const struct job *j, char ret_id[ID_MAX], struct err *e)
 {
 	const struct job *k = at_work(j, same_bytes);
 
-	if (k != NULL)
-		memcpy(ret_id, k->claim.id, ID_MAX);
-	return k != NULL || seen_find(&j->core->spool, SEEN_BYTES, &j->claim, NULL, ret_id);
+	if (k == NULL)
+		return seen_find(&j->core->spool, SEEN_BYTES, &j->claim, NULL, ret_id, e);
+	memcpy(ret_id, k->claim.id, ID_MAX);
+	return 1;
 }
 
 static int
 check_duplicate(struct job *j, struct err *e)
 {
-	if (!admit_same_as(j, j->other))
-		return 0;
+	int r = admit_same_as(j, j->other, e);
+
+	if (r <= 0)
+		return r;
 	if (j->folder->duplicates == DUPLICATES_HOLD)
 		return err_set(e, ERR_DUPLICATE, "the same bytes as job %s", j->other);
 	if (j->folder->duplicates == DUPLICATES_REFUSE)
@@ -294,7 +302,10 @@ look(struct job *j, bool decided, struct err *e)
 	/* a person has seen all that */
 	if (decided)
 		return 0;
-	if ((r = check_reference(j, e)) != 0 || (r = check_duplicate(j, e)) < 0)
+	if ((r = check_reference(j, e)) != 0)
+		return r;
+	/* a stack that comes again is asked about as a whole, not once more for each document */
+	if (!stack_had(j) && (r = check_duplicate(j, e)) < 0)
 		return r;
 	return check_hold(j, e);
 }
@@ -320,7 +331,9 @@ admit(struct job *j)
 
 	if (j->admitted)
 		return true;
-	if ((r = decided = decision_get(j, &d, &e)) < 0 || (r = look(j, decided == 1, &e)) < 0) {
+	if ((r = byticket_step(j, &e)) == 1)
+		return false;
+	if (r < 0 || (r = decided = decision_get(j, &d, &e)) < 0 || (r = look(j, decided == 1 || j->divided, &e)) < 0) {
 		job_trouble(j, &e);
 		return false;
 	}

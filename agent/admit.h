@@ -9,6 +9,8 @@
  *	                     it is quiet too and its JSON does not break off
  *	         "required"  the document also waits for it to come
  *
+ * A ticket with a decision is not with a document, whatever its name: byticket.h.
+ *
  * None waits longer than incomplete_max; then an unfinished ticket is wrong, a
  * missing one is missing, and one without a document is refused by itself.  The
  * bytes of a ticket are in the job before the claim is; from then on the file
@@ -28,8 +30,8 @@ uint64_t admit_wait_ms(struct core *, const struct watch_file *);
 /* The job's ticket, read once: *ret is NULL when it has none. -ERR_TICKET_BAD for a wrong one. */
 int admit_ticket(struct job *, const struct ticket **ret, struct err *);
 
-/* An earlier job with the same bytes in this folder, at work or sealed within 90 days. */
-bool admit_same_as(const struct job *, char ret_id[ID_MAX]);
+/* An earlier job with the same bytes in this folder, at work or sealed within 90 days: 1, 0, -code. */
+int admit_same_as(const struct job *, char ret_id[ID_MAX], struct err *);
 
 /*
  * The first step of a claimed job: owners, ticket, reference, duplicates.

@@ -10,7 +10,9 @@
 #include "agent/lib/io.h"
 
 #include "agent/alarm.h"
+#include "agent/batch.h"
 #include "agent/events.h"
+#include "agent/jsonput.h"
 #include "agent/watch.h"
 
 #define RECORD "alarms.json"
@@ -94,7 +96,7 @@ static void
 keep(struct alarms *s)
 {
 	json_t *o = json_pack("{s:i, s:o}", "v", 1, "alarms", alarm_json(s->core));
-	AUTO_FREE char *text = o != NULL ? json_dumps(o, JSON_INDENT(1)) : NULL;
+	AUTO_FREE char *text = o != NULL ? json_text(o, JSON_INDENT(1)) : NULL;
 	struct err e = { 0 };
 
 	json_decref(o);
@@ -143,8 +145,12 @@ load(struct alarms *s, struct err *e)
 	AUTO_BUF b;
 
 	buf_init(&b, RECORD_MAX);
-	if (io_read_file(s->core->spool.state, RECORD, &b, e) < 0)
-		return errno == ENOENT ? 0 : -(int)e->code;
+	if (io_read_file(s->core->spool.state, RECORD, &b, e) < 0) {
+		if (errno != ENOENT)
+			return -(int)e->code;
+		memset(e, 0, sizeof(*e)); /* none was ever raised: no trouble to end with */
+		return 0;
+	}
 	o = json_loadb((const char *)b.data, b.len, 0, NULL);
 	for (size_t i = 0; i < json_array_size(json_object_get(o, "alarms")); i++)
 		load_one(s, json_array_get(json_object_get(o, "alarms"), i));
@@ -321,6 +327,19 @@ look_at_folders(struct alarms *s)
 			cause(s, ALARM_FOLDER, conf->folders[i].name, "%s is not there", conf->folders[i].path);
 }
 
+/* The timer renews once a day: what is still due after some time waits for a person. */
+static void
+look_at_records(struct alarms *s)
+{
+	int64_t due = batch_due(s->core);
+	char at[CLOCK_ISO_MAX];
+
+	if (due == 0 || clock_wall_us() < due + (int64_t)s->core->conf->alarms.renewal_ms * 1000)
+		return;
+	clock_iso(due, at);
+	cause(s, ALARM_RENEWAL, "evidence", "evidence records were to be renewed by %s; sealroom evidence renew", at);
+}
+
 static bool
 cert_unknown(const struct alarms *s, const char *token)
 {
@@ -381,6 +400,7 @@ on_look(void *ctx)
 	look_at_space(s, "archive", archive_dir(c->archive));
 	look_at_jobs(s);
 	look_at_folders(s);
+	look_at_records(s);
 	sweep(s);
 	if (s->changed)
 		keep(s);

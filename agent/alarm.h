@@ -28,7 +28,8 @@
 	X(HELD,     "held-long",           JOURNAL_ALARM_HELD,     0) \
 	X(FOLDER,   "folder-away",         JOURNAL_ALARM_FOLDER,   10000) \
 	X(DELIVERY, "not-delivered",       JOURNAL_ALARM_DELIVERY, 0) \
-	X(PROGRAM,  "program-away",        JOURNAL_ALARM_PROGRAM,  30000)
+	X(PROGRAM,  "program-away",        JOURNAL_ALARM_PROGRAM,  30000) \
+	X(RENEWAL,  "renewal-due",         JOURNAL_ALARM_RENEWAL,  0) /* alarms.renewal is its patience */
 /* clang-format on */
 
 enum alarm_kind {

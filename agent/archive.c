@@ -64,9 +64,11 @@ archive_blank(int dir, struct err *e)
 		io_close(&fd);
 		return err_sys(e, ERR_IO, "archive");
 	}
-	while (r == 0 && (de = readdir(d)) != NULL)
+	while (r == 0 && (errno = 0, de = readdir(d)) != NULL)
 		if (de->d_name[0] != '.' && strcmp(de->d_name, "README.txt") != 0 && strcmp(de->d_name, "lost+found") != 0)
 			r = err_set(e, ERR_ARCHIVE, "archive: it is not empty, and has no file FORMAT");
+	if (r == 0 && errno != 0)
+		r = err_sys(e, ERR_IO, "archive");
 	closedir(d);
 	return r;
 }
@@ -175,36 +177,42 @@ by_name(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+static int
+names_add(struct names *l, const char *name, struct err *e)
+{
+	void *p;
+
+	if (l->n == l->cap) {
+		l->cap = l->cap == 0 ? 64 : 2 * l->cap;
+		if ((p = reallocarray(l->v, l->cap, sizeof(*l->v))) == NULL)
+			return err_set(e, ERR_MEM, "archive");
+		l->v = p;
+	}
+	memcpy(l->v[l->n++], name, strlen(name) + 1);
+	return 0;
+}
+
 /* Everything in a directory but dot files and the manifest, in order. */
 static int
 names_read(int dir, struct names *l, struct err *e)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *de;
-	void *p;
 
 	if (d == NULL) {
 		io_close(&fd);
 		return err_sys(e, ERR_IO, "archive: listing a directory");
 	}
-	while ((de = readdir(d)) != NULL) {
-		if (de->d_name[0] == '.' || strcmp(de->d_name, MANIFEST) == 0 || strlen(de->d_name) >= NAME_LEN_MAX)
-			continue;
-		if (l->n == l->cap) {
-			l->cap = l->cap == 0 ? 64 : 2 * l->cap;
-			if ((p = reallocarray(l->v, l->cap, sizeof(*l->v))) == NULL) {
-				closedir(d);
-				return err_set(e, ERR_MEM, "archive");
-			}
-			l->v = p;
-		}
-		memcpy(l->v[l->n++], de->d_name, strlen(de->d_name) + 1);
-	}
+	while (r == 0 && (errno = 0, de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.' && strcmp(de->d_name, MANIFEST) != 0 && strlen(de->d_name) < NAME_LEN_MAX)
+			r = names_add(l, de->d_name, e);
+	if (r == 0 && errno != 0)
+		r = err_sys(e, ERR_IO, "archive: listing a directory");
 	closedir(d);
-	if (l->n > 0)
+	if (r == 0 && l->n > 0)
 		qsort(l->v, l->n, sizeof(*l->v), by_name);
-	return 0;
+	return r;
 }
 
 static int

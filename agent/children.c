@@ -18,6 +18,7 @@
 #include "agent/lib/proc.h"
 #include "agent/lib/wire.h"
 
+#include "agent/aside.h"
 #include "agent/children.h"
 #include "agent/peers.h"
 
@@ -32,6 +33,7 @@
 #define EXIT_PATIENCE_MS 10000
 #define TRUST_MAX (1u << 20)
 #define READ_MOST 32         /* messages of one child a turn */
+#define SLOTS_LONG 12        /* children beside the slots, once they have taken long */
 #define END_MS 2000          /* how long a peer may take to end */
 #define END_LOGIN_MS 20000   /* ... in the middle of a login: killed there, it would leave its mark */
 
@@ -88,6 +90,7 @@ struct task_run {
 	void *ctx;
 	int sock, pidfd;
 	uint64_t timer;
+	struct aside aside;
 	bool answered, failed, breach, timed_out, exited;
 	bool ours;                      /* err is a failure of our own, not the child's */
 	struct buf result;
@@ -100,10 +103,14 @@ struct task_run {
 static const struct {
 	uint32_t kind;
 	const char *word;
+	uint32_t patience_ms; /* who takes longer stands aside for others (aside.h) */
 } kinds[] = {
-	{ TASK_INSPECT, "inspect" }, { TASK_PAGE, "page" }, { TASK_COMPOSE, "compose" }, { TASK_EXPLAIN, "explain" },
-	{ TASK_FIELD, "field" }, { TASK_FINISH, "finish" }, { TASK_SIGS, "sigs" }, { TASK_PICTURE, "picture" },
-	{ TASK_ATTACH, "attach" }, { TASK_JUDGE, "judge" }, { TASK_STAMP, "stamp" }, { TASK_PROBE, "probe" },
+	{ TASK_INSPECT, "inspect", 100 }, { TASK_PAGE, "page", 1000 }, { TASK_COMPOSE, "compose", 500 },
+	{ TASK_EXPLAIN, "explain", 500 }, { TASK_FIELD, "field", 500 }, { TASK_FINISH, "finish", 500 },
+	{ TASK_SIGS, "sigs", 500 }, { TASK_PICTURE, "picture", 500 },
+	{ TASK_KEPT_PAGE, "kept-page", 1000 }, { TASK_KEPT_PICTURE, "kept-picture", 500 }, { TASK_FILES, "files", 500 },
+	{ TASK_PROOF, "proof", 500 }, { TASK_PART, "part", 500 }, { TASK_ATTACH, "attach", 500 },
+	{ TASK_JUDGE, "judge", 500 }, { TASK_STAMP, "stamp", 0 }, { TASK_PROBE, "probe", 0 },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -113,6 +120,7 @@ struct children {
 	struct peer *peers;
 	struct peers *door;             /* where units come to; NULL: all are spawned */
 	struct task_run *tasks;         /* oldest first */
+	struct asides *asides;
 	uint64_t handles;
 	uint64_t pump_timer;
 	uint64_t renew_timer;
@@ -129,21 +137,40 @@ static void pump(struct children *);
 /* --- peers: settings ------------------------------------------------------------------- */
 
 static int
-add_pem(struct settings *s, const char *kind, const char *name, const char *path, struct err *e)
+add_file(struct settings *s, const char *kind, const char *name, const char *path, size_t max, struct err *e)
 {
+	struct settings_file *f = &s->files[s->nfiles];
 	AUTO_BUF b = { 0 };
 	int r;
 
-	if (s->npems == SETTINGS_PEMS_MAX)
-		return err_set(e, ERR_CONF, "more than %u trust files", SETTINGS_PEMS_MAX);
-	buf_init(&b, TRUST_MAX);
+	if (s->nfiles == SETTINGS_FILES_MAX)
+		return err_set(e, ERR_CONF, "the settings name more than %u files that a process must know", SETTINGS_FILES_MAX);
+	buf_init(&b, max);
 	if ((r = io_read_file(AT_FDCWD, path, &b, e)) < 0)
 		return r;
-	snprintf(s->pems[s->npems].name, sizeof(s->pems[0].name), "%s%s", kind, name);
-	if ((s->pems[s->npems].pem = buf_take_text(&b)) == NULL)
-		return err_set(e, ERR_MEM, "trust file");
-	s->npems++;
+	snprintf(f->name, sizeof(f->name), "%s%s", kind, name);
+	f->len = (uint32_t)b.len;
+	if ((f->data = (uint8_t *)buf_take_text(&b)) == NULL)
+		return err_set(e, ERR_MEM, "'%s'", path);
+	s->nfiles++;
 	return 0;
+}
+
+/* Pictures and fonts of the seals: who draws them can open no file. */
+static int
+add_looks(struct settings *s, const struct conf *conf, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < conf->nseals && r == 0; i++) {
+		const struct conf_seal *seal = &conf->seals[i];
+
+		if (*seal->look.image != '\0')
+			r = add_file(s, "image:", seal->name, seal->look.image, CONF_IMAGE_MAX, e);
+		if (r == 0 && *seal->look.font != '\0')
+			r = add_file(s, "font:", seal->name, seal->look.font, CONF_FONT_MAX, e);
+	}
+	return r;
 }
 
 /* What this role may know, as a memfd. */
@@ -157,10 +184,16 @@ peer_settings(struct peer *p, int *ret, struct err *e)
 	if ((p->role == ROLE_SCAN || p->role == ROLE_FETCH) && (s.conf = conf_text(conf)) == NULL)
 		r = err_set(e, ERR_MEM, "settings");
 	if (p->role == ROLE_VERIFY) {
-		r = add_pem(&s, "seal", "", conf->trust, e);
+		r = add_file(&s, "seal", "", conf->trust, TRUST_MAX, e);
+		if (r == 0 && *conf->scan.signed_trust != '\0')
+			r = add_file(&s, "earlier", "", conf->scan.signed_trust, TRUST_MAX, e);
 		for (size_t i = 0; i < conf->ntsas && r == 0; i++)
-			r = add_pem(&s, "tsa:", conf->tsas[i].name, conf->tsas[i].trust, e);
+			r = add_file(&s, "tsa:", conf->tsas[i].name, conf->tsas[i].trust, TRUST_MAX, e);
+		if (r == 0 && p->c->opts.tsa_roots != NULL)
+			r = add_file(&s, "tsa:", "given", p->c->opts.tsa_roots, TRUST_MAX, e);
 	}
+	if (r == 0 && p->role == ROLE_SCAN)
+		r = add_looks(&s, conf, e);
 	if (r == 0)
 		r = settings_write(&s, ret, e);
 	settings_done(&s);
@@ -204,6 +237,8 @@ send_settings(struct peer *p, struct err *e)
 	buf_init(&b, 16);
 	if (p->role == ROLE_SCAN && o->ocr)
 		flags |= SETTINGS_OCR;
+	if (p->role == ROLE_SCAN && o->ocr_look)
+		flags |= SETTINGS_OCR_LOOK;
 	if (p->log && o->log_empty)
 		flags |= SETTINGS_LOG_EMPTY;
 	if (p->token != NULL && o->no_login)
@@ -337,6 +372,7 @@ task_finish(struct task_run *t, bool lost)
 		}
 	count_usage(t);
 	loop_timer_del(c->loop, t->timer);
+	aside_end(&t->aside);
 	if (t->sock >= 0)
 		loop_fd_del(c->loop, t->sock);
 	if (!t->exited)
@@ -698,6 +734,8 @@ on_started(struct peer *p, struct wire_msg *m, struct err *e)
 	t->pidfd = take_fd(&m->fd[0]);
 	if (t->timed_out || t->breach || t->ours)
 		task_signal(p, t->id, t->pidfd);
+	else if (!p->remote)
+		aside_started(&t->aside, t->pidfd);
 	return 0;
 }
 
@@ -940,19 +978,27 @@ add_peer(struct children *c, enum role role, const char *name, const struct conf
 	return 0;
 }
 
+static void
+on_aside(void *ctx)
+{
+	pump(ctx);
+}
+
 int
 children_open(struct children **ret, struct loop *loop, const struct children_opts *o, struct err *e)
 {
 	struct children *c = calloc(1, sizeof(*c));
-	int r = 0;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int r;
 
 	if (c == NULL)
 		return err_set(e, ERR_MEM, "process table");
 	c->loop = loop;
 	c->opts = *o;
+	r = asides_new(&c->asides, loop, cores > 0 ? (uint32_t)cores : 1, on_aside, c, e);
 	if (c->opts.answer_ms == 0)
 		c->opts.answer_ms = SEAL_ANSWER_MS;
-	if (o->scan)
+	if (r == 0 && o->scan)
 		r = add_peer(c, ROLE_SCAN, "", NULL, false, e);
 	if (r == 0 && o->verify)
 		r = add_peer(c, ROLE_VERIFY, "", NULL, false, e);
@@ -1158,6 +1204,7 @@ children_close(struct children *c)
 		free(p->scan);
 		free(p);
 	}
+	asides_free(c->asides);
 	free(c);
 }
 
@@ -1167,6 +1214,15 @@ static enum role
 role_of(uint32_t kind)
 {
 	return kind >= TASK_STAMP ? ROLE_FETCH : kind >= TASK_ATTACH ? ROLE_VERIFY : ROLE_SCAN;
+}
+
+static uint32_t
+patience_of(uint32_t kind)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].patience_ms;
+	return 0;
 }
 
 static uint32_t
@@ -1330,9 +1386,13 @@ static void
 on_deadline(void *ctx)
 {
 	struct task_run *t = ctx;
+	uint64_t lost = aside_lost_ms(&t->aside);
 
 	t->timer = 0;
-	task_kill(t);
+	if (lost > 0)
+		t->timer = loop_timer(t->c->loop, lost, on_deadline, t);
+	else
+		task_kill(t);
 }
 
 static int
@@ -1373,12 +1433,43 @@ task_start(struct task_run *t)
 		t->c->ids = 1;
 	t->id = t->c->ids;
 	t->peer->running++;
+	if (t->peer->role != ROLE_FETCH) /* which waits for the network, not for a core */
+		aside_begin(t->c->asides, &t->aside, t->req.behind ? 0 : patience_of(t->req.kind));
 	if (task_send(t, &e) < 0) {
 		peer_down(t->peer, &e);
 		return;
 	}
 	if (t->req.deadline_ms != 0)
 		t->timer = loop_timer(t->c->loop, t->req.deadline_ms, on_deadline, t);
+}
+
+/* Who has taken long gives its slot back, and goes on beside the others. */
+static bool
+slot_free(const struct peer *p)
+{
+	uint32_t fresh = 0;
+
+	if (p->state != PEER_READY || p->renew || p->running >= slots_of(p->role) + SLOTS_LONG)
+		return false;
+	for (const struct task_run *t = p->c->tasks; t != NULL; t = t->next)
+		fresh += t->peer == p && t->id != 0 && !t->aside.taken_long;
+	return fresh < slots_of(p->role);
+}
+
+/* The oldest that can start; of what already is half way to its seal, before what only begins. */
+static struct task_run *
+next_task(const struct children *c)
+{
+	struct task_run *first = NULL;
+
+	for (struct task_run *t = c->tasks; t != NULL; t = t->next) {
+		if (t->id != 0 || (!t->ours && !slot_free(t->peer)))
+			continue;
+		if (t->req.kind != TASK_INSPECT && t->req.kind != TASK_PAGE)
+			return t;
+		first = first == NULL ? t : first;
+	}
+	return first;
 }
 
 /* Starts what can start. A start may fail and take its peer down: begin again then. */
@@ -1390,10 +1481,7 @@ pump(struct children *c)
 	if (c->closing)
 		return;
 	do {
-		for (t = c->tasks; t != NULL; t = t->next)
-			if (t->id == 0 && (t->ours || (t->peer->state == PEER_READY && !t->peer->renew &&
-			        t->peer->running < slots_of(t->peer->role))))
-				break;
+		t = next_task(c);
 		if (t != NULL && t->ours)
 			task_finish(t, true);
 		else if (t != NULL)
@@ -1432,6 +1520,10 @@ children_task(struct children *c, const struct task_req *req, task_cb *cb, void 
 	buf_init(&t->params, WIRE_PAYLOAD);
 	if (req->params != NULL)
 		buf_put(&t->params, req->params->data, req->params->len);
+	if (!buf_ok(&t->params) || (req->params != NULL && !buf_ok(req->params))) {
+		t->ours = true; /* nor is half a question one that a child answers for */
+		err_set(&t->err, ERR_MEM, "parameters of a task");
+	}
 	buf_init(&t->result, WIRE_PAYLOAD);
 	while (*pp != NULL)
 		pp = &(*pp)->next;

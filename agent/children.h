@@ -38,6 +38,7 @@ struct children;
 struct children_opts {
 	const struct conf *conf;   /* outlives the children */
 	bool scan, ocr;            /* sealroom-scan; with the recognition models */
+	bool ocr_look;             /* without: it only looks for them, in an eighth of the time, and reads no page */
 	bool verify, fetch;
 	bool tokens;               /* one sealroom-seal for each conf token */
 	bool no_login;             /* tokens: report only, never log in */
@@ -45,6 +46,7 @@ struct children_opts {
 	bool log_empty;            /* it may make the key */
 	bool connect;              /* sealroom-seal and sealroom-fetch come to us: conf->peers */
 	int state_dir;             /* descriptor of conf->state, for the PIN marks; -1 without tokens */
+	const char *tsa_roots;     /* verify: a PEM file beside those of conf; NULL: none */
 	uint32_t answer_ms;        /* patience for one signature or checkpoint; 0: 60 s */
 	/* A peer came or went; may be NULL. name is the token's, "log", or "". */
 	void (*changed)(void *ctx, enum role role, const char *name, bool ready, const struct err *why);
@@ -71,6 +73,7 @@ struct task_req {
 	uint32_t as_mib, cpu_s;     /* limits; 0: none */
 	uint64_t fsize;             /* UINT64_MAX: no limit */
 	uint32_t deadline_ms;
+	bool behind;                /* stands aside for others from the start */
 	/*
 	 * page-pulling kinds: a descriptor (closed after sending), or -1 with errno:
 	 * ERANGE is the child's fault, everything else is ours and ends the task as lost.

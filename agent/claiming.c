@@ -8,6 +8,7 @@
 #include "agent/lib/path.h"
 
 #include "agent/admit.h"
+#include "agent/byticket.h"
 #include "agent/core.h"
 #include "agent/deliver.h"
 #include "agent/intake.h"
@@ -31,6 +32,7 @@
 
 struct claiming {
 	struct core *core;
+	struct claiming *next; /* of core.claims */
 	const struct conf_folder *folder;
 	char name[SPOOL_NAME_MAX];
 	bool overdue;
@@ -38,15 +40,35 @@ struct claiming {
 	struct inspect_result inspect;
 };
 
+/* It ends, whatever became of the file. */
+static void
+over(struct claiming *k)
+{
+	struct claiming **at = &k->core->claims;
+
+	while (*at != k)
+		at = &(*at)->next;
+	*at = k->next;
+	k->core->claims_running--;
+	intake_drop(&k->in);
+	free(k);
+}
+
+/* At the end of the core: who waits for a child waits no longer. */
+void
+claiming_close(struct core *c)
+{
+	while (c->claims != NULL)
+		over(c->claims);
+}
+
 static void
 put_off(struct claiming *k, uint64_t ms)
 {
 	struct core *c = k->core;
 
-	intake_drop(&k->in);
 	watch_later(c->watch, k->folder, k->name, ms);
-	c->claims_running--;
-	free(k);
+	over(k);
 	core_idle_check(c);
 }
 
@@ -65,10 +87,8 @@ trouble(struct claiming *k, const struct err *e)
 		return;
 	}
 	if (e->code == ERR_DOC_SIZE) {
-		intake_drop(&k->in);
 		watch_skip(c->watch, k->folder, k->name, e);
-		c->claims_running--;
-		free(k);
+		over(k);
 		return;
 	}
 	log_line(LOG_NOTICE, "%s is not taken in yet: %s: %s", shown, err_word(e->code), e->text);
@@ -80,10 +100,8 @@ forget(struct claiming *k)
 {
 	struct core *c = k->core;
 
-	intake_drop(&k->in);
 	watch_done(c->watch, k->folder, k->name);
-	c->claims_running--;
-	free(k);
+	over(k);
 	core_idle_check(c);
 }
 
@@ -146,7 +164,7 @@ claiming_commit(struct core *c, struct intake **in, const struct inspect_result 
 		return r;
 	c->space_low = false;
 	memcpy(ret_id, claim.id, ID_MAX);
-	buf_init(&b, 256);
+	buf_init(&b, 512);
 	if ((j = job_add(c, &claim, SPOOL_CLAIMED, dir)) == NULL) {
 		close(dir); /* the next start finds it */
 		return 0;
@@ -154,7 +172,7 @@ claiming_commit(struct core *c, struct intake **in, const struct inspect_result 
 	if (inspect->kind != DOC_NONE) {
 		inspect_result_put(&b, inspect);
 		/* only saves a second look: without it the job looks itself */
-		if (record_put(dir, "inspect", b.data, b.len, &unsaid) < 0)
+		if (record_put_buf(dir, "inspect", &b, &unsaid) < 0)
 			log_err(LOG_NOTICE, "record inspect", &unsaid);
 	}
 	journal(JOURNAL_JOB_TAKEN, LOG_INFO, &(struct about){ .job = claim.id, .folder = claim.folder },
@@ -175,8 +193,7 @@ commit(struct claiming *k)
 		return;
 	}
 	watch_done(c->watch, k->folder, k->name);
-	c->claims_running--;
-	free(k);
+	over(k);
 }
 
 /* Offered again when it changes, now and then, and when its time is up. */
@@ -192,6 +209,7 @@ static void
 on_inspected(void *ctx, const struct task_outcome *o)
 {
 	struct claiming *k = ctx;
+	struct err unsaid;
 	bool incomplete;
 
 	if (o->lost) {
@@ -203,12 +221,9 @@ on_inspected(void *ctx, const struct task_outcome *o)
 		put_off_unfinished(k);
 		return;
 	}
-	if (o->err == NULL) {
-		struct err e;
-
-		if (inspect_result_get(o->result, &k->inspect, &e) < 0)
-			k->inspect.kind = DOC_NONE;
-	}
+	/* of a lie nothing is kept: the job looks itself, and judges */
+	if (o->err == NULL)
+		(void)inspect_answer(k->core, o->result, &k->inspect, &unsaid);
 	commit(k);
 }
 
@@ -226,7 +241,8 @@ take_ticket(struct claiming *k, struct err *e)
 		return 0;
 	buf_init(&b, TICKET_MAX + 1);
 	snprintf(name, sizeof(name), "%s" TICKET_SUFFIX, k->name);
-	if ((r = intake_ticket(k->in, name, &b, e)) < 0)
+	r = byticket_is(watch_dir(k->core->watch, k->folder), name) ? 0 : intake_ticket(k->in, name, &b, e);
+	if (r < 0)
 		return r;
 	if (r == 1)
 		(void)ticket_parse(b.data, b.len, &t, &unfinished, e); /* whether it is right is the job's matter */
@@ -255,8 +271,8 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 		forget(k);
 		return;
 	}
-	if (seen_has(&c->spool, intake_claim(in), id)) {
-		if (remove_again(k, id, &e) < 0)
+	if ((r = seen_has(&c->spool, intake_claim(in), id, &e)) != 0) {
+		if (r < 0 || remove_again(k, id, &e) < 0)
 			trouble(k, &e);
 		return;
 	}
@@ -333,6 +349,8 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 	k->folder = f->folder;
 	k->overdue = f->overdue;
 	snprintf(k->name, sizeof(k->name), "%s", f->name);
+	k->next = c->claims;
+	c->claims = k;
 	c->claims_running++;
 	watch_busy(c->watch, f->folder, f->name);
 	if (intake_begin(&k->in, c->loop, c->conf, &c->spool, f->folder, f->dir, f->name, on_copied, k, &e) < 0)

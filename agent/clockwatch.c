@@ -2,11 +2,13 @@
 #include <stdio.h>
 
 #include "agent/lib/clock.h"
+#include "agent/lib/io.h"
 #include "seal/evidence/entry.h"
 
 #include "agent/clockwatch.h"
 
 #define LOOK_MS 2000
+#define DOUBT_FILE "clock-doubt" /* below state/: the clock was set, and nobody has confirmed it yet */
 #define STEP_US 2000000
 #define AHEAD_US (INT64_C(7) * 86400 * 1000000) /* longer than a weekend without mail */
 
@@ -32,6 +34,17 @@ enter(struct core *c, const char *text)
 		logbook_commit_soon(c);
 }
 
+/* A start that follows must not take the entries of this run for a clock that was right. */
+static void
+doubt(struct core *c)
+{
+	struct err e = { 0 };
+
+	c->clock_doubt = true;
+	if (io_replace(c->spool.state, DOUBT_FILE, "", 0, 0600, &e) < 0)
+		log_err(LOG_WARNING, "state/" DOUBT_FILE, &e);
+}
+
 void
 clockwatch_look(struct core *c)
 {
@@ -41,7 +54,7 @@ clockwatch_look(struct core *c)
 	c->clock_apart_us = now;
 	if (step > -STEP_US && step < STEP_US)
 		return;
-	c->clock_doubt = true;
+	doubt(c);
 	snprintf(text, sizeof(text), "the clock was set %s by %.1f s; seals wait until a time stamp confirms it",
 	    step < 0 ? "back" : "forward", fabs((double)step / 1e6));
 	if (c->log_ready && !c->stopping)
@@ -79,21 +92,27 @@ clockwatch_start(struct core *c, int64_t last)
 
 	c->clock_apart_us = apart();
 	if (last != 0 && ahead < -STEP_US) {
-		c->clock_doubt = true;
+		doubt(c);
 		snprintf(text, sizeof(text), "the clock is %.1f s behind the last entry; seals wait until a time stamp confirms it",
 		    -(double)ahead / 1e6);
 		enter(c, text);
 	} else if (last != 0 && ahead > AHEAD_US) {
-		c->clock_doubt = true;
+		doubt(c);
 		log_line(LOG_NOTICE, "the last entry is %lld days old; the first seal waits until a time stamp confirms the clock",
 		    (long long)(ahead / 86400 / 1000000));
 	}
+	if (io_exists(c->spool.state, DOUBT_FILE))
+		c->clock_doubt = true;
 	loop_timer(c->loop, LOOK_MS, on_look, c);
 }
 
 void
 clockwatch_confirmed(struct core *c)
 {
+	struct err e = { 0 };
+
 	c->clock_doubt = false;
+	if (io_unlink(c->spool.state, DOUBT_FILE, &e) < 0)
+		log_err(LOG_WARNING, "state/" DOUBT_FILE, &e); /* the next start asks once more */
 	log_line(LOG_NOTICE, "a time stamp has confirmed the clock");
 }

@@ -10,7 +10,8 @@
  *
  * In doubt, the next seal of level B-T or more first asks its TSA for a time
  * stamp over random bytes; tsa.NAME.skew says how far the two may be apart.
- * Seals of level B-B have nobody to ask; for them the log's entry must do.
+ * state/clock-doubt keeps the doubt over a restart, behind whose own entries no
+ * clock would look wrong.  Seals of level B-B have nobody to ask; for them the log's entry must do.
  */
 #ifndef SEALROOM_CLOCKWATCH_H
 #define SEALROOM_CLOCKWATCH_H

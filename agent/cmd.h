@@ -58,16 +58,31 @@ int cmd_evidence_resume(struct cmd_args *); /* agent/cmd_resume.c */
 int cmd_release(struct cmd_args *);
 int cmd_resume(struct cmd_args *);
 int cmd_retry(struct cmd_args *);
+int cmd_rules(struct cmd_args *);
 int cmd_status(struct cmd_args *);
 int cmd_submit(struct cmd_args *);
 int cmd_token(struct cmd_args *);
+int cmd_place(struct cmd_args *);
 int cmd_try(struct cmd_args *);
 int cmd_verify(struct cmd_args *);
 int cmd_void(struct cmd_args *);
 int cmd_withdraw(struct cmd_args *);
+int cmd_words(struct cmd_args *);
 
 /* agent/cmd_login.c, a part of cmd_token() */
 int cmd_token_login(struct cmd_args *, const struct conf *, const char *name, bool from_stdin);
+
+/*
+ * agent/cmd_try.c: what `sealroom try --json` says of one file after another.  The
+ * programs start with the first and serve them all; *ret is the caller's.
+ */
+struct try;
+struct try *try_new(const struct conf *); /* NULL: no memory */
+int try_file(struct try *, const struct conf_folder *, const char *path, json_t **ret, struct err *);
+void try_free(struct try *);              /* NULL is fine */
+
+/* agent/cmd_submit.c: a descriptor to pass to the daemon, of a copy when the file lies on the network; or -code. */
+int cmd_open_document(const char *path, struct err *);
 
 /* agent/cmd_common.c: prints "usage: sealroom VERB ARGS" to stderr; EX_USAGE. */
 int cmd_usage(const struct cmd_args *);
@@ -81,6 +96,8 @@ int cmd_conf(const struct cmd_args *, struct conf **ret);
 int cmd_json(json_t *);
 /* Flushes stdout: 'status', or EX_IOERR when stdout did not take everything. */
 int cmd_done(int status);
+/* Where files without a name are made: $TMPDIR, else /tmp; the caller's, -1: it can not be opened. */
+int cmd_tmpdir(void);
 /*
  * Takes the option 'name' ("--png") with its value ("--png FILE" or
  * "--png=FILE") out of argv; *ret stays as it was when it is not there.

@@ -1,5 +1,7 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/lib/proc.h"
@@ -147,4 +149,12 @@ cmd_flag(struct cmd_args *a, const char *name)
 			return true;
 		}
 	return false;
+}
+
+int
+cmd_tmpdir(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	return open(tmp != NULL && *tmp == '/' ? tmp : "/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }

@@ -6,10 +6,12 @@
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
+#include "seal/evidence/er.h"
 #include "seal/evidence/log.h"
 #include "seal/evidence/merkle.h"
 
 #include "agent/cmd.h"
+#include "agent/cmd_record.h"
 
 #define PREFIX_MIN 8 /* characters of an id that a person must give */
 #define PROOF_MAX (65536 + 8192) /* a checkpoint with all its signatures, and the hashes */
@@ -49,10 +51,16 @@ entry_line(const struct entry *x)
 	    x->job[0] != '\0' ? x->job : "-", x->folder[0] != '\0' ? x->folder : "-");
 	if (x->type == ENTRY_JOB)
 		printf("  %s  %s", x->has_sealed ? level_name(x->level) : "-", x->path);
+	if (x->type == ENTRY_DIVIDE)
+		printf("  %s", x->path);
 	if (x->type == ENTRY_KEY)
 		printf("  %s %s", x->key_role, x->key_name);
 	if (x->type == ENTRY_BREAK)
 		printf("  %llu -> %llu", x->has_anchor ? (unsigned long long)x->anchor_size : 0ull, (unsigned long long)x->disk_size);
+	if (x->type == ENTRY_BATCH)
+		printf("  er/%u  %llu to %llu", x->record, (unsigned long long)x->range[0], (unsigned long long)x->range[1]);
+	if (x->type == ENTRY_RENEWAL)
+		printf("  er/%u  of %u", x->record, x->groups);
 	if (x->reason[0] != '\0')
 		printf("  %s", x->reason);
 	if (x->text[0] != '\0') {
@@ -167,7 +175,7 @@ find_job(struct elog *l, const char *prefix, char id[ID_MAX], uint64_t *ret_inde
 		if (!final)
 			*ret_index = i;
 		final = final || type == ENTRY_JOB || type == ENTRY_REJECT || type == ENTRY_WITHDRAW ||
-		    type == ENTRY_REPEAT;
+		    type == ENTRY_REPEAT || type == ENTRY_DIVIDE;
 	}
 	return id[0] != '\0' ? 0 : err_set(e, ERR_USAGE, "the log has no job %.26s", prefix);
 }
@@ -228,11 +236,10 @@ prove(const struct cmd_args *a, struct elog *l, const char *prefix, const char *
 
 /* The log of --archive DIR, else of the settings; also while the daemon runs or is down. */
 static int
-open_log(struct cmd_args *a, const char *archive, struct elog **ret, struct err *e)
+open_log(struct cmd_args *a, const char *archive, int *ret_dir, struct elog **ret, struct err *e)
 {
 	struct conf *conf = NULL;
-	AUTO_FD dir = -1;
-	int r;
+	int dir, r;
 
 	if (archive == NULL) {
 		if ((r = cmd_conf(a, &conf)) != 0)
@@ -241,34 +248,74 @@ open_log(struct cmd_args *a, const char *archive, struct elog **ret, struct err 
 	}
 	dir = io_open_dir(AT_FDCWD, archive, e);
 	r = dir < 0 ? dir : elog_open(ret, dir, NULL, true, e);
+	*ret_dir = dir;
 	conf_free(conf);
 	return r;
+}
+
+/* Of one job; without one, of the log up to the last batch. */
+static int
+export(struct elog *l, int archive, const char *prefix, const char *out, struct err *e)
+{
+	uint64_t index = 0, end = elog_size(l);
+	char id[ID_MAX];
+	struct entry x;
+	int r;
+
+	if (prefix != NULL)
+		return (r = find_job(l, prefix, id, &index, e)) < 0 ? r : cmd_record_export(l, archive, id, index, out, e);
+	while ((r = er_last(l, &end, UINT64_MAX, &x, e)) == 1 && x.type != ENTRY_BATCH)
+		;
+	if (r <= 0)
+		return r < 0 ? r : err_set(e, ERR_LATER, "no time stamp covers the log yet");
+	return cmd_record_export(l, archive, NULL, x.range[1], out, e);
+}
+
+/* How many words a verb takes behind it. */
+static const struct {
+	const char *verb;
+	int least, most;
+} verbs[] = { { "list", 0, 1 }, { "head", 0, 0 }, { "prove", 1, 1 }, { "export", 0, 1 } };
+
+static bool
+verb_fits(const char *verb, int words, const char *id)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].verb, verb) == 0)
+			return words >= verbs[i].least && words <= verbs[i].most &&
+			    (id == NULL || (strlen(id) >= PREFIX_MIN && strlen(id) <= ID_LEN));
+	return false;
 }
 
 int
 cmd_evidence(struct cmd_args *a)
 {
-	const char *archive = NULL, *out = ".", *verb, *id;
+	const char *archive = NULL, *out = NULL, *roots = NULL, *verb, *id;
 	struct elog *l = NULL;
 	struct err e = { 0 };
+	AUTO_FD dir = -1;
 	int r;
 
 	if (a->argc > 1 && strcmp(a->argv[1], "resume") == 0)
 		return cmd_evidence_resume(a);
-	if (cmd_option(a, "--archive", &archive) < 0 || cmd_option(a, "--out", &out) < 0 || a->argc < 2)
+	if (cmd_option(a, "--archive", &archive) < 0 || cmd_option(a, "--out", &out) < 0 ||
+	    cmd_option(a, "--trust", &roots) < 0 || a->argc < 2)
 		return cmd_usage(a);
 	verb = a->argv[1];
-	id = a->argc == 3 ? a->argv[2] : NULL;
-	if (a->argc > 3 || (id != NULL && (strlen(id) < PREFIX_MIN || strlen(id) > ID_LEN)) ||
-	    (strcmp(verb, "list") != 0 && (strcmp(verb, "head") != 0 || id != NULL) &&
-	        (strcmp(verb, "prove") != 0 || id == NULL)))
+	if (strcmp(verb, "verify") == 0)
+		return cmd_record_verify(a, roots);
+	if (strcmp(verb, "renew") == 0)
+		return cmd_record_renew(a);
+	id = a->argc > 2 ? a->argv[2] : NULL;
+	if (!verb_fits(verb, a->argc - 2, id))
 		return cmd_usage(a);
-	if ((r = open_log(a, archive, &l, &e)) > 0)
+	if ((r = open_log(a, archive, &dir, &l, &e)) > 0)
 		return r; /* mistakes in the settings: all said */
 	if (r == 0)
 		r = strcmp(verb, "list") == 0 ? list(a, l, id, &e) :
 		    strcmp(verb, "head") == 0 ? head(a, l, &e) :
-		                                prove(a, l, id, out, &e);
+		    strcmp(verb, "prove") == 0 ? prove(a, l, id, out != NULL ? out : ".", &e) :
+		                                 export(l, dir, id, out, &e);
 	elog_free(l);
 	return r < 0 ? cmd_fail(a, &e) : cmd_done(EX_OK);
 }

@@ -102,7 +102,7 @@ print_one(const json_t *o)
 	if (now != NULL)
 		print_now(now);
 	else
-		printf("now:      ended\n");
+		printf("now:      %s\n", json_is_true(json_object_get(o, "divided")) ? "divided into its documents" : "ended");
 	if (json_is_true(json_object_get(o, "void")))
 		printf("VOID:     the seal was declared void, see below\n");
 	if (*text_of(o, "archive") != '\0')

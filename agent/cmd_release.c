@@ -54,7 +54,7 @@ request_of(struct cmd_args *a, json_t **ret)
 
 	if (cmd_option(a, "--rule", &rule) < 0 || cmd_option(a, "--at", &at) < 0 ||
 	    cmd_option(a, "--reject", &reject) < 0 || a->argc != 2 ||
-	    (rule != NULL) + (at != NULL) + (reject != NULL) + again != 1 || (at != NULL && (place = read_at(at)) == NULL))
+	    (rule != NULL || at != NULL) + (reject != NULL) + again != 1 || (at != NULL && (place = read_at(at)) == NULL))
 		return -1;
 	if ((j = json_pack("{s:s, s:s}", "op", "release", "job", a->argv[1])) == NULL) {
 		json_decref(place);

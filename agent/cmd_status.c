@@ -18,6 +18,7 @@
 #include "agent/control.h"
 #include "agent/messages.h"
 #include "agent/outcome.h"
+#include "agent/status.h"
 
 static const char *language = "en";
 
@@ -239,6 +240,20 @@ print_pause(const json_t *p)
 }
 
 static void
+print_records(const json_t *o)
+{
+	if (!json_is_object(o))
+		return;
+	printf("\n%s\n  %lld, %s %lld %s", t(N_("Evidence records")), number_of(o, "records"), t(N_("over the first")),
+	    number_of(o, "covered"), t(N_("entries")));
+	if (*text_of(o, "due") != '\0')
+		printf(", %s %s", t(N_("to be renewed by")), text_of(o, "due"));
+	if (*text_of(o, "why") != '\0')
+		printf("; %s: %s", text_of(o, "why"), text_of(o, "text"));
+	printf("\n");
+}
+
+static void
 print_rest(const json_t *s)
 {
 	const json_t *log = json_object_get(s, "log"), *space = json_object_get(s, "space");
@@ -247,6 +262,7 @@ print_rest(const json_t *s)
 	if (json_is_object(log))
 		printf("\n%s\n  %s, %lld %s, %s %lld\n", t(N_("Log")), text_of(log, "origin"), number_of(log, "size"),
 		    t(N_("entries")), t(N_("signed up to")), number_of(log, "checkpoint"));
+	print_records(json_object_get(s, "evidence"));
 	if (json_is_object(space)) {
 		size_text(number_of(space, "spool"), spool, sizeof(spool));
 		size_text(number_of(space, "archive"), archive, sizeof(archive));
@@ -306,6 +322,7 @@ spool_job(const struct spool *s, enum spool_state state, const char *id)
 
 	if (dir < 0 || claim_get(dir, &c, &e) < 0)
 		return j; /* moved on, or damaged: its id and place are what there is */
+	json_object_set_new(j, "state", json_string(status_state(dir, state)));
 	path_display(c.name, name, sizeof(name));
 	clock_iso(c.received_us, received);
 	json_object_set_new(j, "folder", json_string(c.folder));
@@ -321,7 +338,7 @@ spool_job(const struct spool *s, enum spool_state state, const char *id)
 static int
 spool_jobs(const struct spool *s, enum spool_state state, json_t *jobs, struct err *e)
 {
-	int fd = openat(s->dir[state], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(s->dir[state], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 	struct dirent *de;
 	DIR *d;
 
@@ -329,11 +346,12 @@ spool_jobs(const struct spool *s, enum spool_state state, json_t *jobs, struct e
 		io_close(&fd);
 		return err_sys(e, ERR_IO, "spool/%s", spool_state_name(state));
 	}
-	while ((de = readdir(d)) != NULL)
+	while ((errno = 0, de = readdir(d)) != NULL)
 		if (id_valid(de->d_name))
 			json_array_append_new(jobs, spool_job(s, state, de->d_name));
+	r = errno != 0 ? err_sys(e, ERR_IO, "spool/%s", spool_state_name(state)) : 0;
 	closedir(d);
-	return 0;
+	return r;
 }
 
 /* state/stopped: "word text", why the daemon ended until a person has acted. */

@@ -47,8 +47,8 @@ local_copy(int from, const struct stat *st, struct err *e)
 	return ro;
 }
 
-static int
-open_document(const char *path, struct err *e)
+int
+cmd_open_document(const char *path, struct err *e)
 {
 	struct stat st;
 	AUTO_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -82,7 +82,7 @@ cmd_submit(struct cmd_args *a)
 		json_decref(request);
 		return r;
 	}
-	if ((fd = open_document(a->argv[1], &e)) < 0) {
+	if ((fd = cmd_open_document(a->argv[1], &e)) < 0) {
 		json_decref(request);
 		r = cmd_fail(a, &e);
 	} else if (control_ask_fd(conf->control, request, fd, SUBMIT_MS, &answer, &e) < 0) {

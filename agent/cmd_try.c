@@ -1,13 +1,14 @@
 /*
- * sealroom try FILE --folder NAME [--png OUT] - what would happen to this file
- * in this folder, and why.
+ * sealroom try FILE --folder NAME [--png OUT [--page N] | --daemon] - what would happen to
+ * this file in this folder, and why; sealroom place FILE --folder NAME --out OUT -
+ * the page on which a person shows the place of the seal.
  *
- * The very tasks of the daemon: inspect, every page, and the rules, which here
- * also write down what they looked at (rules/explain.h).  The picture shows
- * the page with what was found, the candidates and the place of the seal.
- * Nothing is claimed, sealed or logged.
+ * What the daemon would do (trial.h), with children of our own or by the daemon
+ * itself.  The picture shows the page with what was found, the candidates and the
+ * place of the seal, or page N and its mark.  Nothing is claimed, sealed or logged.
  */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,37 +19,33 @@
 
 #include "agent/children.h"
 #include "agent/cmd.h"
-#include "agent/lib/clock.h"
+#include "agent/control.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
+#include "agent/messages.h"
+#include "agent/placepage.h"
+#include "agent/reload.h"
+#include "agent/trial.h"
 #include "rules/pagefile.h"
 
-#define INSPECT_MIB 1024
-#define EXPLAIN_MIB 512
 #define PICTURE_MIB 1536
 #define TASK_MS 90000
 #define TRACE_MAX (16 * 1024 * 1024)
+#define DESCRIPTORS 256  /* beside those of the pages */
+#define DAEMON_MS 330000 /* a trial takes five minutes at most there */
 #define MM_TO_MPT (720.0 / 0.254)
-
-struct page_ctx {
-	struct try *try;
-	uint32_t page;
-	int fd; /* its result */
-};
 
 struct try {
 	const struct conf *conf;
-	const struct conf_folder *folder;
-	const char *path;              /* of the file */
 	struct loop *loop;
-	struct children *children;
-	int file, trace_fd, picture;
-	uint8_t hash[HASH_LEN];
-	struct inspect_result inspect;
-	struct page_ctx *pages;
-	uint32_t next, running, done;
-	struct compose_result *plan;
-	json_t *trace;                 /* array, as rules/explain.h has it */
+	struct children *children;     /* NULL: not started yet; they serve one file after another */
+	struct err down;               /* a program can not start: there is nothing to wait for, ever */
+	/* of one file */
+	const struct conf_folder *folder;
+	const char *path;
+	uint32_t show;                 /* page of the result for the picture, from 1; 0: that of the seal */
+	int file, dir, picture;
+	struct trial *trial;
 	struct err err;                /* code ERR_OK: all went well */
 };
 
@@ -64,7 +61,7 @@ on_change(void *ctx, enum role role, const char *name, bool ready, const struct 
 	(void)name;
 	if (ready || why == NULL || why->code == ERR_OK || err_class(why->code) != ERR_CLASS_STOP)
 		return;
-	t->err = *why;
+	t->err = t->down = *why;
 	loop_stop(t->loop);
 }
 
@@ -78,198 +75,52 @@ wait_for(struct try *t)
 	return -(int)t->err.code;
 }
 
-static int
-run_task(struct try *t, const struct task_req *req, task_cb *cb)
-{
-	if (children_task(t->children, req, cb, t) == 0)
-		return err_set(&t->err, ERR_MEM, "task");
-	return wait_for(t);
-}
-
 static void
-on_inspected(void *ctx, const struct task_outcome *o)
+on_tried(void *ctx, const struct err *why)
 {
 	struct try *t = ctx;
 
-	if (o->err != NULL)
-		t->err = *o->err;
-	else
-		inspect_result_get(o->result, &t->inspect, &t->err);
+	if (why != NULL)
+		t->err = *why;
 	loop_stop(t->loop);
 }
 
-static int
-inspect(struct try *t)
-{
-	AUTO_BUF none;
-	struct task_req req = { .kind = TASK_INSPECT, .params = &none, .in = t->file, .out = -1, .as_mib = INSPECT_MIB,
-		.cpu_s = 60, .deadline_ms = TASK_MS };
-
-	buf_init(&none, 0);
-	return run_task(t, &req, on_inspected);
-}
-
-/* --- pages ------------------------------------------------------------------------------- */
-
-static void pages_pump(struct try *);
-
-static void
-on_page(void *ctx, const struct task_outcome *o)
-{
-	struct page_ctx *p = ctx;
-	struct try *t = p->try;
-	struct page_result res;
-	struct err e = { 0 };
-
-	if (o->err != NULL)
-		e = *o->err;
-	else if (page_result_get(o->result, &res, &e) == 0 && pagefile_check(p->fd, t->hash, &e) < 0)
-		err_set(&e, ERR_DOC_CRASH, "the page came back damaged");
-	if (e.code != ERR_OK && t->err.code == ERR_OK) {
-		t->err = e;
-		t->err.page = p->page + 1;
-	}
-	t->running--;
-	t->done++;
-	if (t->err.code != ERR_OK || t->done == t->inspect.pages)
-		loop_stop(t->loop);
-	else
-		pages_pump(t);
-}
-
-static int
-page_start(struct try *t, uint32_t page)
-{
-	const struct conf_scan *s = &t->conf->scan;
-	struct page_params params = { .kind = t->inspect.kind, .page = page };
-	struct task_req req = { .kind = TASK_PAGE, .in = t->file, .as_mib = (uint32_t)(s->page_memory >> 20),
-		.cpu_s = (uint32_t)(s->page_ms / 1000 + 1), .fsize = UINT64_MAX, .deadline_ms = (uint32_t)s->page_ms };
-	struct page_ctx *p = &t->pages[page];
-	const char *tmp = getenv("TMPDIR");
-	AUTO_FD dir = open(tmp != NULL && *tmp == '/' ? tmp : "/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_BUF b;
-
-	buf_init(&b, 256);
-	memcpy(params.key, t->hash, HASH_LEN);
-	page_params_put(&b, &params);
-	if ((p->fd = dir < 0 ? memfd_create("page", MFD_CLOEXEC) : io_tmpfile(dir, &t->err)) < 0)
-		return t->err.code != ERR_OK ? -(int)t->err.code : err_sys(&t->err, ERR_IO, "page");
-	req.params = &b;
-	req.out = p->fd;
-	if (children_task(t->children, &req, on_page, p) == 0)
-		return err_set(&t->err, ERR_MEM, "task");
-	t->running++;
-	return 0;
-}
-
-/* As many at once as the settings say, or as there are cores. */
-static void
-pages_pump(struct try *t)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t workers = t->conf->scan.workers != 0 ? t->conf->scan.workers : cores > 0 ? (uint32_t)cores : 1;
-
-	while (t->running < workers && t->next < t->inspect.pages)
-		if (page_start(t, t->next++) < 0) {
-			loop_stop(t->loop);
-			return;
-		}
-}
-
-/* A descriptor for each page result. */
-static int
-descriptors_raise(struct try *t)
+/* As many descriptors as we may have: each page result is one. */
+static uint32_t
+pages_max(void)
 {
 	struct rlimit lim;
-	rlim_t want = t->inspect.pages + 256;
 
-	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur >= want)
-		return 0;
-	if (lim.rlim_max < want)
-		return err_set(&t->err, ERR_DOC_PAGES, "%u pages are more than the %ju descriptors allowed here (ulimit -n)",
-		    t->inspect.pages, (uintmax_t)lim.rlim_max);
-	lim.rlim_cur = want;
-	return setrlimit(RLIMIT_NOFILE, &lim) < 0 ? err_sys(&t->err, ERR_IO, "limit of descriptors") : 0;
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return DESCRIPTORS;
+	lim.rlim_cur = lim.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_max <= DESCRIPTORS)
+		return DESCRIPTORS;
+	return lim.rlim_max - DESCRIPTORS > UINT32_MAX ? UINT32_MAX : (uint32_t)(lim.rlim_max - DESCRIPTORS);
 }
 
-static int
-read_pages(struct try *t)
-{
-	int r;
-
-	if ((r = descriptors_raise(t)) < 0)
-		return r;
-	if ((t->pages = malloc(t->inspect.pages * sizeof(*t->pages))) == NULL)
-		return err_set(&t->err, ERR_MEM, "pages");
-	for (uint32_t i = 0; i < t->inspect.pages; i++)
-		t->pages[i] = (struct page_ctx){ t, i, -1 };
-	pages_pump(t);
-	return wait_for(t);
-}
-
-/* --- the rules ----------------------------------------------------------------------------- */
-
-static int
-give_page(void *ctx, uint32_t page)
-{
-	struct try *t = ctx;
-
-	return page < t->inspect.pages ? fcntl(t->pages[page].fd, F_DUPFD_CLOEXEC, 3) : -1;
-}
-
-static void
-on_explained(void *ctx, const struct task_outcome *o)
-{
-	struct try *t = ctx;
-
-	if (o->err != NULL)
-		t->err = *o->err;
-	else
-		compose_result_get(o->result, t->plan, &t->err);
-	loop_stop(t->loop);
-}
-
-static int
-trace_read(struct try *t)
-{
-	AUTO_FREE char *text = NULL;
-	uint64_t len;
-	int r;
-
-	if ((r = io_size(t->trace_fd, &len, &t->err)) < 0)
-		return r;
-	if (len > TRACE_MAX || (text = malloc(len + 1)) == NULL)
-		return err_set(&t->err, ERR_DOC_SIZE, "the explanation is too long");
-	if ((r = io_pread_full(t->trace_fd, text, len, 0, &t->err)) < 0)
-		return r;
-	t->trace = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	return json_is_array(t->trace) ? 0 : err_set(&t->err, ERR_DOC_CRASH, "the explanation came back damaged");
-}
-
-static int
-explain(struct try *t)
+static const char *
+name_of(const struct try *t)
 {
 	const char *slash = strrchr(t->path, '/');
-	struct task_req req = { .kind = TASK_EXPLAIN, .in = t->file, .as_mib = EXPLAIN_MIB, .page = give_page,
-		.fsize = TRACE_MAX, .cpu_s = 120 + t->inspect.pages / 10, .deadline_ms = 180000 + t->inspect.pages * 100 };
-	struct compose_params p = { .received_us = clock_wall_us(), .kind = t->inspect.kind, .pages = t->inspect.pages };
-	AUTO_BUF b;
+
+	return slash == NULL ? t->path : slash + 1;
+}
+
+static int
+consider(struct try *t)
+{
+	struct trial_spec s = { .loop = t->loop, .children = t->children, .conf = t->conf, .folder = t->folder, .name = name_of(t),
+		.file = t->file, .workers = core_workers(t->conf), .pages_max = pages_max(), .pages_more = "see ulimit -n",
+		.trace_max = TRACE_MAX, .done = on_tried, .ctx = t };
 	int r;
 
-	buf_init(&b, WIRE_PAYLOAD);
-	if (id_new(p.id) < 0)
-		return err_set(&t->err, ERR_IO, "no random numbers");
-	snprintf(p.folder, sizeof(p.folder), "%s", t->folder->name);
-	path_display(slash == NULL ? t->path : slash + 1, p.name, sizeof(p.name));
-	memcpy(p.source_hash, t->hash, HASH_LEN);
-	compose_params_put(&b, &p);
-	if ((t->plan = calloc(1, sizeof(*t->plan))) == NULL || (t->trace_fd = memfd_create("trace", MFD_CLOEXEC)) < 0)
-		return err_set(&t->err, ERR_MEM, "explanation");
-	req.params = &b;
-	req.out = t->trace_fd;
-	if ((r = run_task(t, &req, on_explained)) < 0)
+	if ((r = hash_fd(t->file, 0, UINT64_MAX, s.hash, &t->err)) < 0)
 		return r;
-	return trace_read(t);
+	s.dir = t->dir = cmd_tmpdir();
+	if ((r = trial_start(&t->trial, &s, &t->err)) < 0)
+		return r;
+	return wait_for(t);
 }
 
 /* --- the picture ---------------------------------------------------------------------------- */
@@ -289,7 +140,7 @@ deciding(const struct try *t)
 	const json_t *rule;
 	size_t i;
 
-	json_array_foreach(t->trace, i, rule)
+	json_array_foreach(t->trial->trace, i, rule)
 		if (json_is_true(json_object_get(rule, "matched")))
 			return rule;
 	return NULL;
@@ -321,9 +172,19 @@ mark_add(struct picture_params *p, enum mark mark, uint32_t page, const struct b
 	p->marks[p->nmarks++].box = *b;
 }
 
+/* A place as the trace tells it, "page" and the box under that key. */
+static void
+mark_told(struct picture_params *p, enum mark mark, const json_t *told, const char *key, json_int_t page)
+{
+	struct box b;
+
+	if (page > 0 && page <= UINT32_MAX && box_of(json_object_get(told, key), &b))
+		mark_add(p, mark, (uint32_t)page - 1, &b);
+}
+
 /* What the rule's words and values were found at. */
 static void
-mark_found(struct picture_params *p, const json_t *rule, const char *key)
+mark_found(const struct compose_result *plan, struct picture_params *p, const json_t *rule, const char *key)
 {
 	const json_t *one;
 	size_t i;
@@ -331,10 +192,9 @@ mark_found(struct picture_params *p, const json_t *rule, const char *key)
 	json_array_foreach(json_object_get(rule, key), i, one) {
 		const json_t *found = json_object_get(one, "found");
 		json_int_t page = json_integer_value(json_object_get(found, "page"));
-		struct box b;
 
-		if (page > 0 && page <= UINT32_MAX && box_of(json_object_get(found, "box"), &b))
-			mark_add(p, MARK_FOUND, (uint32_t)page - 1, &b);
+		if (page > 0 && page <= UINT32_MAX) /* of the result; the picture shows the source */
+			mark_told(p, MARK_FOUND, found, "box", (json_int_t)compose_source_page(plan, (uint32_t)page - 1) + 1);
 	}
 }
 
@@ -351,13 +211,17 @@ on_picture(void *ctx, const struct task_outcome *o)
 static void
 picture_marks(const struct try *t, struct picture_params *p)
 {
-	const struct compose_result *plan = t->plan;
+	const struct compose_result *plan = t->trial->plan;
 
 	/* later ones are drawn over earlier ones */
-	mark_found(p, deciding(t), "when");
-	mark_found(p, deciding(t), "finds");
+	mark_found(plan, p, deciding(t), "when");
+	mark_found(plan, p, deciding(t), "finds");
+	mark_told(p, MARK_REFUSED, json_object_get(deciding(t), "place"), "ideal", (json_int_t)p->page + 1);
 	if (plan->place == PLACE_BOX)
-		mark_add(p, MARK_PLACE, plan->place_page, &plan->place_box);
+		mark_add(p, MARK_PLACE, compose_source_page(plan, plan->place_page), &plan->place_box);
+	for (uint32_t i = 0; i < plan->marks.pages.pages; i++)
+		if (page_set_has(&plan->marks.pages, i))
+			mark_add(p, MARK_PLACE, compose_source_page(plan, i), seal_marks_box(&plan->marks, i));
 	for (uint32_t i = 0; i < plan->ncandidates; i++)
 		mark_add(p, MARK_CANDIDATE, plan->candidates[i].page, &plan->candidates[i].box);
 }
@@ -376,61 +240,105 @@ picture_save(struct try *t, const char *path)
 	return io_copy(t->picture, 0, len, out, NULL, &t->err);
 }
 
+/* Of the page that p names, as its reader sees it, into t->picture; the rest of p is filled in. */
 static int
-picture(struct try *t, const char *path)
+draw(struct try *t, struct picture_params *p)
 {
-	const struct compose_result *plan = t->plan;
-	uint32_t page = plan->place == PLACE_BOX ? plan->place_page : plan->ncandidates > 0 ? plan->candidates[0].page : 0;
-	struct picture_params p = { .kind = t->inspect.kind, .page = page };
-	struct task_req req = { .kind = TASK_PICTURE, .in = t->file, .as_mib = PICTURE_MIB, .cpu_s = 60,
+	struct task_req req = { .kind = doc_picture_task(t->trial->inspect.kind), .in = t->file, .as_mib = PICTURE_MIB, .cpu_s = 60,
 		.fsize = UINT64_MAX, .deadline_ms = TASK_MS };
 	struct pagefile head;
 	AUTO_BUF b;
 	int r;
 
 	buf_init(&b, WIRE_PAYLOAD);
-	if (page >= t->inspect.pages)
+	if (p->page >= t->trial->inspect.pages)
 		return err_set(&t->err, ERR_DOC_CRASH, "the explanation names a page that is not there");
-	if ((r = pagefile_head(t->pages[page].fd, &head, &t->err)) < 0)
+	if ((r = pagefile_head(trial_page(t->trial, p->page), &head, &t->err)) < 0)
 		return r;
-	p.rotate = head.rotate;
-	pagefile_view(&head, &p.width_mpt, &p.height_mpt);
-	picture_marks(t, &p);
-	picture_params_put(&b, &p);
+	p->kind = t->trial->inspect.kind;
+	p->rotate = head.rotate;
+	pagefile_view(&head, &p->width_mpt, &p->height_mpt);
+	picture_params_put(&b, p);
+	io_close(&t->picture);
 	if ((t->picture = memfd_create("picture", MFD_CLOEXEC)) < 0)
 		return err_sys(&t->err, ERR_IO, "picture");
 	req.params = &b;
 	req.out = t->picture;
-	if ((r = run_task(t, &req, on_picture)) < 0)
+	children_task(t->children, &req, on_picture, t);
+	return wait_for(t);
+}
+
+/* The page of the source that the picture shows. */
+static uint32_t
+picture_page(const struct try *t)
+{
+	const struct compose_result *plan = t->trial->plan;
+
+	if (t->show > 0)
+		return compose_source_page(plan, t->show - 1);
+	if (plan->place == PLACE_BOX)
+		return compose_source_page(plan, plan->place_page);
+	return plan->ncandidates > 0 ? plan->candidates[0].page : 0;
+}
+
+static int
+picture(struct try *t, const char *path)
+{
+	struct picture_params p = { .page = picture_page(t) };
+	int r;
+
+	if (t->show > 0 && p.page >= t->trial->inspect.pages)
+		return err_set(&t->err, ERR_USAGE, "--page %u: there are not so many", t->show);
+	picture_marks(t, &p);
+	return (r = draw(t, &p)) < 0 ? r : picture_save(t, path);
+}
+
+/* --- the page on which a person shows the place ------------------------------------------------ */
+
+static int
+add_pages(struct try *t, struct placepage *page)
+{
+	uint32_t show[PLACEPAGE_PAGES_MAX];
+	size_t n = placepage_choose(t->trial->inspect.pages, t->trial->plan, show);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct picture_params p = { .page = show[i], .gray = 1 };
+
+		if ((r = draw(t, &p)) == 0)
+			r = placepage_add(page, show[i], p.width_mpt, p.height_mpt, t->picture, &t->err);
+	}
+	return r;
+}
+
+static int
+place_page(struct try *t, const char *path)
+{
+	const struct compose_result *plan = t->trial->plan;
+	AUTO_FD out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	struct placepage_spec s = { .folder = t->folder, .name = name_of(t), .reason = "",
+		.rule = plan->rule, .plan = plan };
+	struct placepage *page;
+	struct err why = { .code = plan->hold };
+	struct message m;
+	int r;
+
+	if (out < 0)
+		return err_sys(&t->err, ERR_IO, "%s", path);
+	memcpy(s.sha256, t->trial->spec.hash, HASH_LEN);
+	if (plan->hold != 0) {
+		message_make(t->folder->language, &why, plan->hold_word, &m);
+		s.reason = m.what;
+	}
+	if ((r = placepage_open(&page, out, &s, &t->err)) < 0)
 		return r;
-	return picture_save(t, path);
+	if ((r = add_pages(t, page)) == 0)
+		return placepage_close(page, &t->err);
+	placepage_free(page);
+	return r;
 }
 
 /* --- telling ---------------------------------------------------------------------------------- */
-
-static json_t *
-result_json(const struct try *t)
-{
-	static const char *const modes[] = { "none", "box", "invisible" };
-	const struct compose_result *p = t->plan;
-	const struct box *b = &p->place_box;
-	json_t *values = json_object(), *o;
-
-	for (uint32_t i = 0; i < p->nvalues; i++)
-		json_object_set_new(values, p->values[i].key, json_string(p->values[i].value));
-	o = json_pack("{s:s, s:s, s:s, s:s, s:o}", "rule", p->rule, "seal", p->seal, "name", p->name, "mode",
-	    p->place <= PLACE_INVISIBLE ? modes[p->place] : "", "values", values);
-	if (p->place == PLACE_BOX) {
-		json_object_set_new(o, "page", json_integer((json_int_t)p->place_page + 1));
-		/* exact, in 1/1000 pt; the rule's own entry has it in mm */
-		json_object_set_new(o, "box_mpt", json_pack("[i, i, i, i]", b->x0, b->y0, b->x1, b->y1));
-	}
-	if (p->hold != 0) {
-		json_object_set_new(o, "hold", json_string(err_word((enum err_code)p->hold)));
-		json_object_set_new(o, "hold_text", json_string(p->hold_text));
-	}
-	return o;
-}
 
 static json_t *
 report_json(const struct try *t)
@@ -438,8 +346,7 @@ report_json(const struct try *t)
 	char shown[1024];
 
 	path_display(t->path, shown, sizeof(shown));
-	return json_pack("{s:s, s:s, s:s, s:i, s:O, s:o}", "file", shown, "folder", t->folder->name, "kind",
-	    doc_kind_name(t->inspect.kind), "pages", (int)t->inspect.pages, "rules", t->trace, "result", result_json(t));
+	return trial_report(t->trial, shown);
 }
 
 /* Text that came out of a document: nothing in it may steer a terminal. */
@@ -477,6 +384,14 @@ print_match(const json_t *m)
 	printf("\n");
 }
 
+/* How far the place is from where it would be, along one axis. */
+static double
+off(const json_t *p, size_t axis)
+{
+	return json_number_value(json_array_get(json_object_get(p, "box"), axis)) -
+	    json_number_value(json_array_get(json_object_get(p, "ideal"), axis));
+}
+
 static void
 print_place(const json_t *p)
 {
@@ -490,6 +405,8 @@ print_place(const json_t *p)
 		printf(", ");
 	}
 	printf("%s\n", safe(text_of(p, "why"), text));
+	if (json_is_array(json_object_get(p, "ideal")) && json_is_array(json_object_get(p, "box")))
+		printf("    moved by %.1f mm\n", hypot(off(p, 0), off(p, 1)));
 	if (*text_of(p, "covers") != '\0')
 		printf("    it covers: \"%s\"\n", safe(text_of(p, "covers"), text));
 }
@@ -505,7 +422,10 @@ print_rule(const json_t *rule)
 	    json_is_true(json_object_get(rule, "matched")) ? "applies" : "does not apply", safe(text_of(rule, "why"), more));
 	json_array_foreach(json_object_get(rule, "when"), i, one) {
 		printf("  %s \"%s\": ", safe(text_of(one, "list"), text), safe(text_of(one, "phrase"), more));
-		print_match(json_object_get(one, "found"));
+		if (json_is_boolean(json_object_get(one, "holds")))
+			printf("%s: \"%s\"\n", json_is_true(json_object_get(one, "holds")) ? "yes" : "no", safe(text_of(one, "text"), text));
+		else
+			print_match(json_object_get(one, "found"));
 	}
 	json_array_foreach(json_object_get(rule, "finds"), i, one) {
 		bool value = json_is_string(json_object_get(one, "value"));
@@ -526,25 +446,93 @@ print_rule(const json_t *rule)
 }
 
 static void
-report_print(const struct try *t)
+print_signature(const json_t *s)
 {
-	const struct compose_result *p = t->plan;
-	char shown[1024];
-	const json_t *rule;
+	const char *who = text_of(s, "subject");
+	char text[MSG_TEXT_MAX], more[MSG_TEXT_MAX];
+	const json_t *reason;
 	size_t i;
 
-	path_display(t->path, shown, sizeof(shown));
-	printf("%s: %s, %u page%s, folder %s\n", shown, doc_kind_name(t->inspect.kind), t->inspect.pages,
-	    t->inspect.pages == 1 ? "" : "s", t->folder->name);
-	json_array_foreach(t->trace, i, rule)
+	printf("signature \"%s\": %s, %s%s\n", safe(text_of(s, "field"), text), text_of(s, "verdict"),
+	    *who != '\0' ? safe(who, more) : "(nobody known)",
+	    json_is_true(json_object_get(s, "covers_document")) ? "" : ", covers an earlier revision");
+	json_array_foreach(json_object_get(s, "reasons"), i, reason)
+		printf("  - %s\n", safe(json_string_value(reason), text));
+}
+
+/* Pages in a row are one range: "1-3, 5". */
+static void
+print_pages(const json_t *pages)
+{
+	const json_t *one;
+	size_t i;
+	json_int_t first = 0;
+
+	json_array_foreach(pages, i, one) {
+		json_int_t page = json_integer_value(one), next = json_integer_value(json_array_get(pages, i + 1));
+
+		if (first == 0)
+			printf("%s%" JSON_INTEGER_FORMAT, i > 0 ? ", " : "", first = page);
+		if (next == page + 1)
+			continue;
+		if (first != page)
+			printf("-%" JSON_INTEGER_FORMAT, page);
+		first = 0;
+	}
+}
+
+static void
+print_mark(const json_t *m)
+{
+	const json_t *pages = json_object_get(m, "pages"), *b = json_object_get(m, "box_pt");
+
+	printf("  mark on page%s ", json_array_size(pages) == 1 ? "" : "s");
+	print_pages(pages);
+	printf(": %.1f %.1f to %.1f %.1f pt\n", json_number_value(json_array_get(b, 0)), json_number_value(json_array_get(b, 1)),
+	    json_number_value(json_array_get(b, 2)), json_number_value(json_array_get(b, 3)));
+}
+
+static void
+print_documents(const json_t *documents)
+{
+	const json_t *one;
+	size_t i;
+
+	printf("it would be divided into %zu documents: pages", json_array_size(documents));
+	json_array_foreach(documents, i, one) {
+		const int first = (int)json_integer_value(json_array_get(one, 0)), last = (int)json_integer_value(json_array_get(one, 1));
+
+		printf(last > first ? "%s %d-%d" : "%s %d", i > 0 ? "," : "", first, last);
+	}
+	printf("\n");
+}
+
+static void
+report_print(const json_t *report)
+{
+	const json_t *result = json_object_get(report, "result"), *rule, *signature, *mark;
+	int pages = (int)json_integer_value(json_object_get(report, "pages"));
+	char text[MSG_TEXT_MAX], more[MSG_TEXT_MAX];
+	size_t i;
+
+	printf("%s: %s, %d page%s, folder %s\n", text_of(report, "file"), text_of(report, "kind"), pages, pages == 1 ? "" : "s",
+	    text_of(report, "folder"));
+	json_array_foreach(json_object_get(report, "signatures"), i, signature)
+		print_signature(signature);
+	json_array_foreach(json_object_get(report, "rules"), i, rule)
 		print_rule(rule);
-	if (p->hold != 0) {
-		path_display(p->hold_text, shown, sizeof(shown));
-		printf("it would be held: %s: %s\n", err_word((enum err_code)p->hold), shown);
+	if (json_is_string(json_object_get(result, "hold"))) {
+		printf("it would be held: %s: %s\n", text_of(result, "hold"), safe(text_of(result, "hold_text"), text));
 		return;
 	}
-	path_display(p->name, shown, sizeof(shown));
-	printf("it would be sealed with %s%s%s\n", p->seal, *shown != '\0' ? " as " : "", shown);
+	if (json_is_array(json_object_get(result, "documents"))) {
+		print_documents(json_object_get(result, "documents"));
+		return;
+	}
+	printf("it would be sealed with %s%s%s\n", safe(text_of(result, "seal"), more), *text_of(result, "name") != '\0' ? " as " : "",
+	    safe(text_of(result, "name"), text));
+	json_array_foreach(json_object_get(result, "marks"), i, mark)
+		print_mark(mark);
 }
 
 /* ------------------------------------------------------------------------------------------------ */
@@ -553,91 +541,221 @@ static int
 open_file(struct try *t)
 {
 	struct stat st;
-	int r;
 
 	if ((t->file = open(t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0 || fstat(t->file, &st) < 0)
 		return err_sys(&t->err, ERR_IO, "the file");
 	if (!S_ISREG(st.st_mode))
 		return err_set(&t->err, ERR_USAGE, "not a regular file");
-	if (st.st_size == 0)
-		return err_set(&t->err, ERR_DOC_EMPTY, "the file is empty");
 	if ((uint64_t)st.st_size > t->conf->scan.max_bytes)
-		return err_set(&t->err, ERR_DOC_SIZE, "the file is larger than scan.max_bytes");
-	if ((r = hash_fd(t->file, 0, UINT64_MAX, t->hash, &t->err)) < 0)
-		return r;
+		return err_set(&t->err, ERR_DOC_SIZE, "%llu bytes, and scan.max_bytes is %llu", (unsigned long long)st.st_size,
+		    (unsigned long long)t->conf->scan.max_bytes);
 	return 0;
 }
 
 static int
-work(struct try *t, const char *png)
+programs_start(struct try *t)
 {
-	const struct children_opts opts = { .conf = t->conf, .scan = true, .ocr = true, .state_dir = -1,
+	const struct children_opts opts = { .conf = t->conf, .scan = true, .verify = true, .ocr = true, .state_dir = -1,
 		.changed = on_change, .ctx = t };
 	int r;
 
-	if ((r = open_file(t)) < 0 || (r = loop_new(&t->loop, &t->err)) < 0)
+	if (t->children != NULL)
+		return 0;
+	if (t->loop == NULL && (r = loop_new(&t->loop, &t->err)) < 0)
 		return r;
-	if ((r = children_open(&t->children, t->loop, &opts, &t->err)) == 0 && (r = inspect(t)) == 0 &&
-	    (r = read_pages(t)) == 0 && (r = explain(t)) == 0 && png != NULL)
-		r = picture(t, png);
-	children_close(t->children);
-	loop_free(t->loop);
-	return r;
+	return children_open(&t->children, t->loop, &opts, &t->err);
+}
+
+static int
+work(struct try *t, const char *png, const char *html)
+{
+	int r;
+
+	if ((r = open_file(t)) < 0 || (r = programs_start(t)) < 0 || (r = consider(t)) < 0)
+		return r;
+	if (png != NULL && (r = picture(t, png)) < 0)
+		return r;
+	return html != NULL ? place_page(t, html) : 0;
+}
+
+static void
+try_init(struct try *t, const struct conf *conf)
+{
+	*t = (struct try){ .conf = conf, .file = -1, .dir = -1, .picture = -1 };
+}
+
+static void
+file_done(struct try *t)
+{
+	trial_free(t->trial);
+	t->trial = NULL;
+	io_close(&t->file);
+	io_close(&t->dir);
+	io_close(&t->picture);
 }
 
 static void
 try_done(struct try *t)
 {
-	for (uint32_t i = 0; t->pages != NULL && i < t->inspect.pages; i++)
-		io_close(&t->pages[i].fd);
-	free(t->pages);
-	free(t->plan);
-	json_decref(t->trace);
-	io_close(&t->file);
-	io_close(&t->trace_fd);
-	io_close(&t->picture);
+	file_done(t);
+	children_close(t->children);
+	loop_free(t->loop);
 }
 
-/* The page belongs to what went wrong. */
-static int
-fail(struct cmd_args *a, struct err *e)
+struct try *
+try_new(const struct conf *conf)
 {
-	char text[ERR_TEXT_MAX];
+	struct try *t = malloc(sizeof(*t));
 
-	if (e->page != 0) {
-		snprintf(text, sizeof(text), "page %u: %.*s", e->page, (int)sizeof(text) - 24, e->text);
-		memcpy(e->text, text, sizeof(text));
+	if (t != NULL)
+		try_init(t, conf);
+	return t;
+}
+
+void
+try_free(struct try *t)
+{
+	if (t == NULL)
+		return;
+	try_done(t);
+	free(t);
+}
+
+int
+try_file(struct try *t, const struct conf_folder *folder, const char *path, json_t **ret, struct err *e)
+{
+	int r;
+
+	t->folder = folder;
+	t->path = path;
+	t->err = t->down;
+	if ((r = work(t, NULL, NULL)) == 0 && (*ret = report_json(t)) == NULL)
+		r = err_set(&t->err, ERR_MEM, "the answer");
+	if (r < 0)
+		*e = t->err;
+	file_done(t);
+	return r;
+}
+
+static const struct conf_folder *
+folder_of(const struct conf *conf, const char *name, struct err *e)
+{
+	const struct conf_folder *f = conf_folder(conf, name);
+
+	if (f == NULL)
+		err_set(e, ERR_USAGE, "there is no folder '%s' in the settings", name);
+	return f;
+}
+
+/* With children of our own: the report, or NULL with *status. */
+static json_t *
+try_here(struct cmd_args *a, const struct conf *conf, const char *folder, const char *png, uint32_t show, int *status)
+{
+	json_t *report = NULL;
+	struct try t;
+
+	try_init(&t, conf);
+	t.path = a->argv[1];
+	t.show = show;
+	if ((t.folder = folder_of(conf, folder, &t.err)) != NULL && work(&t, png, NULL) == 0 && (report = report_json(&t)) == NULL)
+		err_set(&t.err, ERR_MEM, "the answer");
+	if (report == NULL)
+		*status = cmd_fail(a, &t.err);
+	try_done(&t);
+	return report;
+}
+
+/* The daemon's answer, likewise: it gets the file's last name only. */
+static json_t *
+try_there(struct cmd_args *a, const struct conf *conf, const char *folder, int *status)
+{
+	const struct try named = { .path = a->argv[1] };
+	json_t *request = json_pack("{s:s, s:s, s:s}", "op", "try", "folder", folder, "name", name_of(&named));
+	json_t *report = NULL;
+	struct err e = { 0 };
+	char shown[1024];
+	AUTO_FD fd = -1;
+
+	if (request == NULL) {
+		err_set(&e, ERR_USAGE, "a name in UTF-8 is needed");
+		*status = cmd_fail(a, &e);
+	} else if ((fd = cmd_open_document(a->argv[1], &e)) < 0) {
+		json_decref(request);
+		*status = cmd_fail(a, &e);
+	} else if (control_ask_fd(conf->control, request, fd, DAEMON_MS, &report, &e) < 0) {
+		*status = cmd_fail_ask(a, &e);
+	} else {
+		path_display(a->argv[1], shown, sizeof(shown));
+		json_object_set_new(report, "file", json_string(shown));
 	}
-	return cmd_fail(a, e);
+	return report;
+}
+
+/* --page; 0: not given.  False: no number of a page, or no picture to show it. */
+static bool
+page_option(struct cmd_args *a, const char *png, uint32_t *ret)
+{
+	const char *text = NULL;
+	char *end = NULL;
+	unsigned long n;
+
+	*ret = 0;
+	if (cmd_option(a, "--page", &text) < 0)
+		return false;
+	if (text == NULL)
+		return true;
+	n = strtoul(text, &end, 10);
+	*ret = (uint32_t)n;
+	return png != NULL && *text >= '1' && *text <= '9' && *end == '\0' && n <= PAGE_SET_MAX;
 }
 
 int
 cmd_try(struct cmd_args *a)
 {
-	struct try t = { .file = -1, .trace_fd = -1, .picture = -1 };
 	const char *folder = NULL, *png = NULL;
+	uint32_t show;
+	bool daemon = cmd_flag(a, "--daemon"), held;
 	struct conf *conf;
+	json_t *report;
 	int status;
 
-	if (cmd_option(a, "--folder", &folder) < 0 || cmd_option(a, "--png", &png) < 0 || a->argc != 2 || folder == NULL)
+	if (cmd_option(a, "--folder", &folder) < 0 || cmd_option(a, "--png", &png) < 0 || !page_option(a, png, &show) || a->argc != 2 ||
+	    folder == NULL || (daemon && png != NULL))
 		return cmd_usage(a);
 	if ((status = cmd_conf(a, &conf)) != EX_OK)
 		return status;
-	t.conf = conf;
-	t.path = a->argv[1];
-	if ((t.folder = conf_folder(conf, folder)) == NULL) {
-		err_set(&t.err, ERR_USAGE, "there is no folder '%s' in the settings", folder);
-		status = cmd_fail(a, &t.err);
-	} else if (work(&t, png) < 0) {
-		status = fail(a, &t.err);
-	} else if (a->json) {
-		status = cmd_json(report_json(&t));
-	} else {
-		report_print(&t);
-		status = cmd_done(EX_OK);
+	report = daemon ? try_there(a, conf, folder, &status) : try_here(a, conf, folder, png, show, &status);
+	if (report != NULL) {
+		held = json_is_string(json_object_get(json_object_get(report, "result"), "hold"));
+		if (!a->json)
+			report_print(report);
+		status = a->json ? cmd_json(json_incref(report)) : cmd_done(EX_OK);
+		if (status == EX_OK && held)
+			status = EX_DATAERR;
 	}
-	if (status == EX_OK && t.plan->hold != 0)
-		status = EX_DATAERR;
+	json_decref(report);
+	conf_free(conf);
+	return status;
+}
+
+/* `sealroom place`: the page that would lie beside it, were it held. */
+int
+cmd_place(struct cmd_args *a)
+{
+	const char *folder = NULL, *out = NULL;
+	struct conf *conf;
+	struct try t;
+	int status;
+
+	if (cmd_option(a, "--folder", &folder) < 0 || cmd_option(a, "--out", &out) < 0 || a->argc != 2 || folder == NULL || out == NULL)
+		return cmd_usage(a);
+	if ((status = cmd_conf(a, &conf)) != EX_OK)
+		return status;
+	message_open(NULL);
+	try_init(&t, conf);
+	t.path = a->argv[1];
+	if ((t.folder = folder_of(conf, folder, &t.err)) == NULL || work(&t, NULL, out) < 0)
+		status = cmd_fail(a, &t.err);
 	try_done(&t);
 	conf_free(conf);
 	return status;

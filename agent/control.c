@@ -17,6 +17,7 @@
 
 #include "agent/control.h"
 #include "agent/controlint.h"
+#include "agent/jsonput.h"
 
 #define BACKLOG 128
 
@@ -195,13 +196,13 @@ answer_line(json_t *answer, const struct err *e)
 
 	if (answer == NULL)
 		answer = error_json(e);
-	text = answer != NULL ? json_dumps(answer, JSON_COMPACT) : NULL;
+	text = answer != NULL ? json_text(answer, JSON_COMPACT) : NULL;
 	if (text != NULL && strlen(text) >= CONTROL_ANSWER) {
 		err_set(&long_answer, ERR_MEM, "the answer is too long");
 		json_decref(answer);
 		free(text);
 		answer = error_json(&long_answer);
-		text = answer != NULL ? json_dumps(answer, JSON_COMPACT) : NULL;
+		text = answer != NULL ? json_text(answer, JSON_COMPACT) : NULL;
 	}
 	json_decref(answer);
 	if (text == NULL)
@@ -245,14 +246,28 @@ client_answer(struct client *k, size_t len)
 	}
 }
 
-void
-control_answer(struct control *c, uint64_t id, json_t *answer, const struct err *e)
+static struct client *
+client_waiting(const struct control *c, uint64_t id)
 {
 	struct client *k = c != NULL ? c->clients : NULL;
 
 	while (k != NULL && k->id != id)
 		k = k->next;
-	if (k == NULL || !k->waits) {
+	return k != NULL && k->waits ? k : NULL;
+}
+
+bool
+control_waits(const struct control *c, uint64_t id)
+{
+	return client_waiting(c, id) != NULL;
+}
+
+void
+control_answer(struct control *c, uint64_t id, json_t *answer, const struct err *e)
+{
+	struct client *k = client_waiting(c, id);
+
+	if (k == NULL) {
 		json_decref(answer);
 		return;
 	}

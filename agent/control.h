@@ -73,6 +73,7 @@ struct control_opts {
 int control_open(struct control **ret, struct loop *, const char *path, const struct control_opts *, struct err *);
 /* Takes answer over; NULL: e is the refusal. Who asked may have gone; then this does nothing. NULL is fine. */
 void control_answer(struct control *, uint64_t id, json_t *answer, const struct err *e);
+bool control_waits(const struct control *, uint64_t id); /* who asked is still there for an answer */
 void control_close(struct control *); /* removes the socket; NULL is fine */
 
 /*

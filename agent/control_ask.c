@@ -13,6 +13,7 @@
 
 #include "agent/control.h"
 #include "agent/controlint.h"
+#include "agent/jsonput.h"
 
 static int
 ask_connect(const char *path, struct err *e)
@@ -59,7 +60,7 @@ send_with(int to, const char *data, size_t len, int fd)
 static int
 ask_send(int to, const json_t *request, int fd, struct err *e)
 {
-	AUTO_FREE char *text = json_dumps(request, JSON_COMPACT);
+	AUTO_FREE char *text = json_text(request, JSON_COMPACT);
 	size_t n, at = 0;
 	ssize_t r;
 

@@ -9,7 +9,9 @@
 #include "agent/lib/io.h"
 #include "agent/lib/proc.h"
 
+#include "agent/batch.h"
 #include "agent/core.h"
+#include "agent/keep.h"
 #include "agent/watch.h"
 
 #define BACKOFF_LAST_MS 60000
@@ -61,6 +63,7 @@ job_free(struct job *j)
 	stamping_probe_over(j);
 	sealing_forget(j); /* and what goes on in steps */
 	outcome_forget(j);
+	keep_forget(j);
 	recover_forget(j);
 	render_forget(j);
 	io_close(&j->out);
@@ -69,6 +72,7 @@ job_free(struct job *j)
 	io_close(&j->dir);
 	free(j->plan);
 	free(j->judged);
+	free(j->earlier_sigs);
 	free(j->ticket);
 	free(j);
 }
@@ -168,10 +172,15 @@ back_off(struct job *j, uint64_t at_least)
 	job_step_soon(j, ms + jitter);
 }
 
-/* Not signed, and the token was never asked for it: it can still be refused or held. */
+/*
+ * Not signed, and the token was never asked for it: it can still be refused or held.
+ * Not for what comes of asking the time-stamping authority about our clock.
+ */
 static bool
 is_ours_to_refuse(const struct job *j)
 {
+	if (j->probing || j->divided)
+		return false;
 	return j->state == SPOOL_CLAIMED || (j->state == SPOOL_RENDERED && !io_exists(j->dir, "attempt"));
 }
 
@@ -440,7 +449,7 @@ once_state(struct core *c)
 
 	if (!c->log_ready || !core_has(c, ROLE_SCAN) || !core_has(c, ROLE_VERIFY) || !core_has(c, ROLE_FETCH))
 		return ONCE_WAITS;
-	if (c->claims_running > 0)
+	if (c->claims_running > 0 || batch_works(c))
 		return ONCE_WORKS;
 	if (!watch_idle(c->watch, &later))
 		return ONCE_LOOKS;

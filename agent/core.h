@@ -9,6 +9,7 @@
  *	archived -> outcome.c  log
  *	logged   -> outcome.c  deliver, remove the sender's copy, clean
  *	refused, held -> outcome.c
+ *	claimed, a stack -> stack.c, which makes its documents jobs; then sealed, archived, logged, without a seal
  *
  * job_step() looks at what is there and starts the next thing; whatever ends
  * calls job_step() again.  So start-up is: find the jobs, step each.  Every
@@ -31,11 +32,13 @@
 #include "agent/children.h"
 #include "agent/spool.h"
 
+struct page_run;
 struct ticket;
 struct watch_set;
 struct alarms;
 struct metrics;
 struct standing;
+struct keep;
 struct control;
 
 struct core {
@@ -53,13 +56,18 @@ struct core {
 	uint32_t pages_running;    /* those that hold a place among them */
 	uint32_t pages_slow;       /* those that ran too long to hold one; as many again at most */
 	uint64_t tasks_good;       /* of all documents */
+	struct page_run *page_runs; /* render.c: pages under way */
 	uint64_t page_turns;       /* grows with every page begun: who was served last comes last */
 	uint32_t claims_running;
+	struct trying *trying;     /* trying.h: the one document that is tried; NULL: none */
+	struct claiming *claims;   /* claiming.c: those of files in folders */
 	uint64_t commit_timer, publish_timer, receipts_timer;
 	bool noting;               /* a NOTE is under way */
 	int64_t clock_apart_us;    /* wall clock less CLOCK_BOOTTIME, at the last look (clockwatch.h) */
 	bool clock_doubt;          /* the clock was set: no seal before a time stamp confirms it */
 	struct job *clock_probe;   /* the job that asks for it */
+	char unread[80];           /* "spool/STATE/JOB": one that could not be read at the start, and why; "": all were */
+	struct err unread_why;
 	bool log_ready;            /* anti-rollback record compared, key known, start entry written */
 	bool stopping;
 	int exit_code;
@@ -79,9 +87,11 @@ struct core {
 	struct operator { bool group; uint32_t id; } *operators; /* who may do more than look */
 	size_t noperators;         /* 0: all who are served */
 	bool space_low;
-	struct alarms *alarms;     /* alarm.c; these three are NULL with --once */
+	struct batches *batches;   /* batch.c */
+	struct alarms *alarms;     /* alarm.c; these four are NULL with --once */
 	struct metrics *metrics;   /* metrics.c */
 	struct standing *standing; /* standing.c */
+	struct keep *keep;         /* keep.c */
 	struct log_limit alarm_said;
 };
 
@@ -104,6 +114,7 @@ struct job {
 	int earlier;               /* that one's directory in the archive, to be handed out again; -1 */
 	char earlier_path[ARCHIVE_PATH_MAX];
 	struct ticket *ticket;     /* read by admit_ticket() */
+	bool divided;              /* the log has it as a stack that was divided (reconcile.c): it can become nothing else any more */
 	bool was_held;             /* its receipt is gone with that */
 	enum { RECEIPT_UNSEEN, RECEIPT_SEEN, RECEIPT_GONE } receipt;
 	dev_t receipt_dev;         /* of the folder in which it was seen */
@@ -125,6 +136,7 @@ struct job {
 	bool planned;
 	uint8_t *page_state;       /* PAGE_* per page */
 	uint32_t pages_done, pages_running, page_next;
+	struct page_mark page_mark; /* of the furthest page read so far */
 	uint64_t page_turn;        /* when it was served last, of core.page_turns */
 	uint32_t page_failures;
 	int out;                   /* output of the running task; -1 */
@@ -140,11 +152,19 @@ struct job {
 	int64_t stamp_sent_us;
 	struct judge_result *judged;
 	struct sigs_result sigs;
+	uint32_t ours;             /* index of the seal among judged->sigs */
+	struct earlier *earlier_sigs; /* earlier.h; NULL: not read yet, or it came unsigned */
 
+	void (*attached_then)(struct job *); /* attached.h */
+	struct dividing *dividing; /* stack.c: a stack whose documents are being written */
+	uint32_t parts_taken;      /* those of its documents that are jobs, as far as this run has looked */
+	struct keeping *keeping;   /* render.c: a document that keeps its bytes is put together */
 	struct steps *steps;       /* copying or hashing under way; it cancels with the job */
 	struct publishing *publishing;
 	struct checking *checking; /* recover.c */
+	struct placing *placing;   /* placing.c: what is drawn for the person who decides */
 	struct archived *archived; /* outcome.c: the files that are archived */
+	struct giving *giving;     /* keep.c: the result that is being put on record */
 	struct sealwork *sealwork; /* sealing.h: what a stepped part of sealing needs */
 
 	bool settled;              /* held, and all who must know do */
@@ -153,9 +173,19 @@ struct job {
 	uint64_t log_from;         /* none of its entries lies before (reconcile.h) */
 };
 
-enum { PAGE_TODO, PAGE_RUNNING, PAGE_DONE };
+enum { PAGE_TODO, PAGE_UNREAD, PAGE_RUNNING, PAGE_DONE }; /* PAGE_UNREAD: to do, without its text */
 
 #define JOB_BACKOFF_MS 1000    /* the first; doubled each time */
+
+/*
+ * daemon.c: all that lives as long as the daemon, in the order in which one part
+ * needs the other.  *c is zeros, but for once and once_wait_ms; it is closed also
+ * when opening failed.  What can be wrong with settings and disk is wrong in
+ * core_open(), before anybody is told that the daemon is ready.
+ */
+int core_open(struct core *c, const char *conf, struct err *);
+int core_run(struct core *, struct err *); /* until core_stop(); then core.exit_code counts */
+void core_close(struct core *);
 
 /* core.c */
 struct job *job_add(struct core *, const struct claim *, enum spool_state, int dir);
@@ -201,6 +231,12 @@ const char *job_waits_for(const struct job *); /* word for status, "" when it mo
 void render_step(struct job *);
 void render_pump(struct core *);         /* gives free cores to pages, in turn */
 void render_forget(struct job *);        /* frees what rendering held */
+void render_close(struct core *);        /* pages under way end unheard */
+/* For TASK_COMPOSE and TASK_PART, ctx being the job: its page results, and how large what is made of them may be. */
+int render_give_page(void *ctx, uint32_t page);
+uint64_t render_out_max(const struct job *);
+/* A reader's answer to TASK_INSPECT; what no reader of ours can say under these settings is damaged, too. */
+int inspect_answer(const struct core *, struct buf *, struct inspect_result *ret, struct err *);
 /* Record `inspect`, when there is one. */
 int inspect_load(struct job *, struct err *);
 int plan_load(struct job *, struct err *);
@@ -213,6 +249,9 @@ void sealing_step_signed(struct job *);
 /* rendered, clock in doubt: asks the TSA; the job is stepped again when it confirms. */
 int stamping_probe(struct job *, const struct conf_seal *, struct err *);
 void stamping_probe_over(struct job *);
+int stamping_nonce(uint64_t *ret, struct err *);
+/* A TSA was asked at sent_us: it answered, or why not. */
+void stamping_heard(struct core *, const char *tsa, int64_t sent_us, const struct err *why);
 
 /* outcome.c */
 void outcome_forget(struct job *);       /* frees what publishing held */
@@ -236,9 +275,15 @@ struct decision {
 	int32_t x, y;
 	bool again;
 	char reject[ERR_TEXT_MAX];
-	char who[MSG_NAME_MAX];
 	uint32_t uid;
+	bool has_ticket;           /* it came by one, whose owner uid is */
+	uint8_t ticket_hash[HASH_LEN];
+	const struct buf *ticket_text; /* for outcome_release() alone */
 };
+/* Settled with the sender's file gone, and nothing handed out: of a ticket that has had its effect. */
+void outcome_end(struct job *);
+/* The ticket by which the last decision came, as job.json shows it; a new reference, NULL: by none. */
+json_t *decision_ticket(struct job *);
 int outcome_release(struct job *, const struct decision *, struct err *);
 int decision_get(struct job *, struct decision *ret, struct err *); /* 1, 0: none, -code */
 
@@ -256,6 +301,8 @@ struct withdrawal {
 int job_withdraw(struct job *, const struct withdrawal *, struct err *);
 /* For job_step(): does what a withdrawal asks for, when the job stands still. True: it is taken care of. */
 bool withdraw_step(struct job *);
+/* The record alone; job_withdraw() is the way there. */
+int withdrawal_put(struct job *, const struct withdrawal *, struct err *);
 int withdrawal_get(struct job *, struct withdrawal *ret, struct err *);
 /* For the entry of a refused job. */
 int entry_withdraw(struct job *, struct entry *, struct err *);
@@ -270,6 +317,7 @@ bool receipt_there(struct job *);
 
 /* jobjson.c */
 int jobjson_build(struct job *, char **ret_text, struct err *);
+int jobjson_stack(struct job *, char **ret_text, struct err *); /* of a stack that is divided */
 
 /* logbook.c: entries, commits, checkpoints */
 int logbook_open(struct core *, struct err *);    /* before the children */
@@ -310,6 +358,7 @@ struct intake;
 struct job *claiming_at_work(struct core *, const struct claim *);
 /* Unfinished jobs but those that wait for a person. */
 uint32_t claiming_jobs(const struct core *);
+void claiming_close(struct core *);       /* drops what is under way */
 /* A copy that was looked at becomes a job; *in is gone in every case. */
 int claiming_commit(struct core *, struct intake **in, const struct inspect_result *, char ret_id[ID_MAX], struct err *);
 void claiming_on_quiet(void *ctx, const struct watch_file *);

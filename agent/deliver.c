@@ -16,11 +16,12 @@
 
 #include "agent/deliver.h"
 #include "agent/hot.h"
+#include "agent/jsonput.h"
 #include "agent/messages.h"
 #include "agent/ticket.h"
 
 #define BLOCK (256u * 1024)
-#define FILES_MAX 5        /* original, note, picture, ticket, result */
+#define FILES_MAX 6        /* original, note, picture, page, ticket, result */
 #define RECORD_TEXT_MAX (512u * 1024)
 #define SAME_NAME_MAX 9999 /* "Brief (9999).pdf" */
 #define NOTE_MAX 16384
@@ -149,7 +150,7 @@ names_taken(const struct deliver *d, const char *stem, const char *suffix, uint8
     struct err *e)
 {
 	char s[FOLDED_MAX], x[FOLDED_MAX], entry[FOLDED_MAX];
-	int fd = openat(d->target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(d->target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 	struct dirent *de;
 	DIR *dir;
 
@@ -159,12 +160,13 @@ names_taken(const struct deliver *d, const char *stem, const char *suffix, uint8
 	}
 	fold_text(stem, s, sizeof(s));
 	fold_text(suffix, x, sizeof(x));
-	while ((de = readdir(dir)) != NULL) {
+	while ((errno = 0, de = readdir(dir)) != NULL) {
 		fold_text(de->d_name, entry, sizeof(entry));
 		taken[name_number(d, s, x, entry)] = 1;
 	}
+	r = errno != 0 ? err_sys(e, ERR_IO, "reading the folder %s", sub_word(d)) : 0;
 	closedir(dir);
-	return 0;
+	return r;
 }
 
 /* One number for the whole set, so that note and picture stand beside their document. */
@@ -207,8 +209,8 @@ record_json(const struct deliver *d)
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < d->nfiles; i++)
-		json_array_append_new(names, json_string(d->file[i].name));
-	return json_pack("{s:i, s:o, s:s, s:s*}", "v", 1, "names", names, "note", d->note != NULL ? d->note : "", "json",
+		json_add(&names, json_string(d->file[i].name));
+	return names == NULL ? NULL : json_pack("{s:i, s:o, s:s, s:s*}", "v", 1, "names", names, "note", d->note != NULL ? d->note : "", "json",
 	    d->result);
 }
 
@@ -219,8 +221,7 @@ make_result(struct deliver *d, struct err *e)
 	if (d->json == NULL)
 		return 0;
 	free(d->result);
-	d->result = json_object_set_new(d->json, "file", json_string(d->file[0].name)) < 0 ? NULL :
-	                                                                                     json_dumps(d->json, JSON_INDENT(1));
+	d->result = json_object_set_new(d->json, "file", json_string(d->file[0].name)) < 0 ? NULL : json_text(d->json, JSON_INDENT(1));
 	return d->result == NULL ? err_set(e, ERR_MEM, "result") : 0;
 }
 
@@ -235,7 +236,7 @@ record_write(struct deliver *d, struct err *e)
 	if ((r = make_result(d, e)) < 0)
 		return r;
 	j = record_json(d);
-	text = j != NULL ? json_dumps(j, JSON_INDENT(1)) : NULL;
+	text = j != NULL ? json_text(j, JSON_INDENT(1)) : NULL;
 	json_decref(j);
 	if (text == NULL)
 		return err_set(e, ERR_MEM, "record of a delivery");
@@ -322,8 +323,10 @@ list_files(struct deliver *d)
 	} else {
 		list_file(d, &n, "source", "");
 		list_file(d, &n, NULL, ".txt");
-		if (d->kind != DELIVER_REFUSED && io_exists(d->job, "picture.png"))
-			list_file(d, &n, "picture.png", ".png");
+		if (d->kind != DELIVER_REFUSED && io_exists(d->job, DELIVER_PICTURE))
+			list_file(d, &n, DELIVER_PICTURE, ".png");
+		if (d->kind != DELIVER_REFUSED && io_exists(d->job, DELIVER_PAGE))
+			list_file(d, &n, DELIVER_PAGE, ".html");
 		/* one that was too long was left in the folder */
 		if (d->claim.ticket.has && d->claim.ticket.size <= TICKET_MAX)
 			list_file(d, &n, "ticket", TICKET_SUFFIX);
@@ -643,6 +646,31 @@ step_release(struct deliver *d, struct err *e)
 	if (d->at < d->size || memcmp(hash, d->claim.hash, HASH_LEN) != 0)
 		return elsewhere(d);
 	return remove_source(d, e);
+}
+
+/* --- what was given ---------------------------------------------------------------------- */
+
+int
+deliver_names(int job_dir, enum deliver_kind kind, struct deliver_names *ret, struct err *e)
+{
+	AUTO_FREE struct deliver *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (d == NULL)
+		return err_sys(e, ERR_MEM, "delivery");
+	d->job = job_dir;
+	d->kind = kind;
+	if ((r = record_read(d, e)) == 1) {
+		memset(ret, 0, sizeof(*ret));
+		memcpy(ret->document, d->file[0].name, SPOOL_NAME_MAX);
+		if (kind == DELIVER_RESULT && d->result != NULL && d->nfiles > 1) {
+			memcpy(ret->json, d->file[1].name, SPOOL_NAME_MAX);
+			hash_bytes(d->result, strlen(d->result), ret->json_hash);
+		}
+	}
+	free(d->note);
+	free(d->result);
+	return r < 0 ? r : r == 1 ? 0 : err_set(e, ERR_IO, "job has no record of what was given");
 }
 
 /* --- for the caller ---------------------------------------------------------------------- */

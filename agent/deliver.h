@@ -6,7 +6,8 @@
  *
  *	DELIVER_RESULT   sealed.pdf           -> done/  NAME.pdf, or the name the rule wants
  *	DELIVER_REFUSED  source               -> error/ NAME and NAME.txt
- *	DELIVER_HELD     source, picture.png  -> held/  NAME, NAME.txt and, if the job has one, NAME.png
+ *	DELIVER_HELD     source               -> held/  NAME, NAME.txt and, as far as the job has them,
+ *	                 NAME.png (DELIVER_PICTURE) and NAME.html (DELIVER_PAGE)
  *	                 and to each of these NAME.json, when a result is given, and to the
  *	                 last two NAME.ticket, when the job has one
  *	DELIVER_UNHOLD   takes back from held/ what DELIVER_HELD put there and nobody changed
@@ -20,7 +21,7 @@
  * spelling of upper and lower case or of accents; then " (2)" goes before the
  * suffix, for the whole set.  Names are made legal for Windows.
  *
- * DELIVER_UNHOLD needs source and picture.png as they were; the next
+ * DELIVER_UNHOLD needs source, picture and page as they were; the next
  * DELIVER_HELD of the job then is a new one.
  *
  * DELIVER_RELEASE opens by the rules of the intake and compares size, mtime and
@@ -38,6 +39,8 @@
 #include "rules/conf.h"
 
 #define DELIVER_STEP (4u << 20) /* bytes a turn */
+#define DELIVER_PICTURE "picture.png" /* in the job's directory */
+#define DELIVER_PAGE "place.html"
 
 enum deliver_kind { DELIVER_RESULT, DELIVER_REFUSED, DELIVER_HELD, DELIVER_UNHOLD, DELIVER_RELEASE };
 
@@ -59,6 +62,13 @@ struct deliver; /* opaque: deliver.c */
 
 /* why is NULL when all is done; its errno is in effect during the call. */
 typedef void deliver_cb(void *ctx, const struct err *why);
+
+/* What such a delivery has put into its folder, by its record; json and its SHA-256 of a RESULT only, "": it had none. */
+struct deliver_names {
+	char document[SPOOL_NAME_MAX], json[SPOOL_NAME_MAX];
+	uint8_t json_hash[HASH_LEN];
+};
+int deliver_names(int job_dir, enum deliver_kind, struct deliver_names *ret, struct err *);
 
 int deliver_begin(struct deliver **ret, struct loop *, const struct deliver_req *, deliver_cb *, void *ctx,
     struct err *);

@@ -11,6 +11,7 @@
 #include "agent/lib/io.h"
 
 #include "agent/events.h"
+#include "agent/jsonput.h"
 
 static bool
 plain_word(const char *s)
@@ -28,7 +29,7 @@ event_text(uint64_t index, const char *type, const char *job, const json_t *body
 	    json_object_set_new(j, "event", json_string(type)) == 0 &&
 	    json_object_set_new(j, "index", json_integer((json_int_t)index)) == 0 &&
 	    (*job == '\0' || json_object_set_new(j, "job", json_string(job)) == 0))
-		text = json_dumps(j, JSON_INDENT(1) | JSON_SORT_KEYS);
+		text = json_text(j, JSON_INDENT(1) | JSON_SORT_KEYS);
 	json_decref(j);
 	*ret_len = text != NULL ? strlen(text) : 0;
 	return text;

@@ -85,10 +85,10 @@ take_entry(struct search *s, uint64_t index, struct err *e)
 		return err_set(e, ERR_USAGE, "both %s and %s begin so; give more characters", h->id, x.job);
 	memcpy(h->id, x.job, ID_MAX);
 	memcpy(h->folder, x.folder, sizeof(h->folder));
-	if (x.type == ENTRY_JOB) {
-		h->sealed = true;
+	h->sealed = h->sealed || x.type == ENTRY_JOB;
+	h->divided = h->divided || x.type == ENTRY_DIVIDE;
+	if (x.type == ENTRY_JOB || x.type == ENTRY_DIVIDE)
 		memcpy(h->path, x.path, sizeof(h->path));
-	}
 	if (x.type == ENTRY_VOID) {
 		h->voided = true;
 		h->voided_at = index;

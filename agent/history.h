@@ -20,8 +20,8 @@
 struct history {
 	char id[ID_MAX];      /* "": no entry of such a job */
 	char folder[MSG_NAME_MAX];
-	char path[64];        /* of the archive; "": not sealed */
-	bool sealed, voided;
+	char path[64];        /* of the archive; "": neither sealed nor divided */
+	bool sealed, divided, voided;
 	uint64_t voided_at;   /* index of the entry */
 	json_t *entries;      /* [{"index", "type", "time", "reason"?, "text"?, "uid"?}], oldest first */
 };

@@ -38,15 +38,12 @@ struct intake {
 
 /* --- beginning --------------------------------------------------------------------------- */
 
-static int
-check_room(const struct conf *conf, const struct spool *spool, uint64_t size, struct err *e)
+int
+intake_room(const struct conf *conf, const struct spool *spool, uint64_t size, struct err *e)
 {
 	uint64_t room, want;
 	int r;
 
-	if (size > conf->scan.max_bytes)
-		return err_set(e, ERR_DOC_SIZE, "%llu bytes, and scan.max_bytes is %llu", (unsigned long long)size,
-		    (unsigned long long)conf->scan.max_bytes);
 	if ((r = spool_space(spool->dir[SPOOL_INCOMING], &room, e)) < 0)
 		return r;
 	/* the source, pages, the document built and the document sealed */
@@ -54,6 +51,15 @@ check_room(const struct conf *conf, const struct spool *spool, uint64_t size, st
 	    room < want)
 		return err_set(e, ERR_SPACE, "%llu bytes are free in the spool", (unsigned long long)room);
 	return 0;
+}
+
+static int
+check_room(const struct conf *conf, const struct spool *spool, uint64_t size, struct err *e)
+{
+	if (size > conf->scan.max_bytes)
+		return err_set(e, ERR_DOC_SIZE, "%llu bytes, and scan.max_bytes is %llu", (unsigned long long)size,
+		    (unsigned long long)conf->scan.max_bytes);
+	return intake_room(conf, spool, size, e);
 }
 
 /* What was passed to us is what we read, whatever its name means elsewhere. */
@@ -267,16 +273,16 @@ intake_begin_passed(struct intake **ret, struct loop *loop, const struct conf *c
 	return r;
 }
 
-const struct claim *
-intake_claim(const struct intake *in)
-{
-	return &in->claim;
-}
-
 const struct conf_folder *
 intake_folder(const struct intake *in)
 {
 	return in->folder;
+}
+
+const struct claim *
+intake_claim(const struct intake *in)
+{
+	return &in->claim;
 }
 
 int

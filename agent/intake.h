@@ -57,8 +57,8 @@ int intake_begin(struct intake **ret, struct loop *, const struct conf *, const 
 int intake_begin_passed(struct intake **ret, struct loop *, const struct conf *, const struct spool *,
     const struct conf_folder *, int fd, const char *name, uid_t owner, intake_cb *, void *ctx, struct err *);
 
-const struct claim *intake_claim(const struct intake *); /* log_size and work_name come with the commit */
 const struct conf_folder *intake_folder(const struct intake *);
+const struct claim *intake_claim(const struct intake *); /* log_size and work_name come with the commit */
 int intake_source(const struct intake *);                /* the copy, read only; the intake's */
 /*
  * The ticket that came with it: 1 read into ret (its max says how much; what is
@@ -76,6 +76,9 @@ bool intake_broken(struct intake *);
  */
 int intake_commit(struct intake **in, uint64_t log_size, struct claim *ret_claim, int *ret_job_dir, struct err *);
 void intake_drop(struct intake **in);
+
+/* Has the spool room for a document of so many bytes, and all that is made of it? 0, -ERR_SPACE, -code. */
+int intake_room(const struct conf *, const struct spool *, uint64_t size, struct err *);
 
 /*
  * claim = "rename": files in 'work' that no claim is known of (known() says so

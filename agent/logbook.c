@@ -38,7 +38,7 @@ logbook_job(struct core *c, struct job *j, struct entry *x)
 	memcpy(x->job, j->claim.id, ID_MAX);
 	snprintf(x->folder, sizeof(x->folder), "%s", j->claim.folder);
 	if (x->type != ENTRY_JOB && x->type != ENTRY_REJECT && x->type != ENTRY_HOLD && x->type != ENTRY_WITHDRAW &&
-	    x->type != ENTRY_REPEAT)
+	    x->type != ENTRY_REPEAT && x->type != ENTRY_DIVIDE)
 		return;
 	claim_salt(&j->claim, salt);
 	x->has_source = true;
@@ -256,20 +256,6 @@ logbook_open(struct core *c, struct err *e)
 	return elog_open(&c->elog, archive_dir(c->archive), c->conf->evidence.origin, false, e);
 }
 
-static int
-read_boot_id(char *dst, size_t size)
-{
-	struct err e;
-	AUTO_BUF b;
-
-	buf_init(&b, 64);
-	if (io_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &b, &e) < 0 || b.len < 36 || size < 37)
-		return -1;
-	memcpy(dst, b.data, 36);
-	dst[36] = '\0';
-	return 0;
-}
-
 /* The last entry of this type, at *ret or after it; 1 with *ret, 0: none. */
 static int
 last_of(struct core *c, enum entry_type type, uint64_t *ret, struct err *e)
@@ -359,7 +345,7 @@ append_start(struct core *c, const struct ready_seal *found, struct err *e)
 	x.anchor_size = found->log_size;
 	memcpy(x.anchor_root, found->log_root, HASH_LEN);
 	memcpy(x.config_hash, c->conf->hash, HASH_LEN);
-	if (read_boot_id(x.boot, sizeof(x.boot)) < 0)
+	if (clock_boot_id(x.boot) < 0)
 		x.boot[0] = '\0';
 	return logbook_append(c, &x, &at, e);
 }
@@ -419,12 +405,12 @@ append_break(struct core *c, const struct resume *resume, struct err *e)
 	snprintf(line, sizeof(line), "disk %llu sha256:%s", (unsigned long long)x.disk_size, hex);
 	/* written already, and died before its checkpoint was signed */
 	if ((r = elog_find(c->elog, ENTRY_BREAK, NULL, line, x.disk_size, &at, e)) != 0)
-		return r < 0 ? r : 0;
+		return r < 0 ? r : reconcile_forget(c, e);
 	if ((r = reconcile_break(c, resume, &x, e)) < 0 || (r = logbook_append(c, &x, &at, e)) < 0 || (r = commit_now(c, e)) < 0)
 		return r;
 	log_line(LOG_WARNING, "evidence log: goes on at entry %llu after a restore (break): %u jobs entered again, %u lost, %u "
 	                      "put aside; the list is evidence/%s", (unsigned long long)at, x.again, x.lost, x.aside, x.files[0].name);
-	return 0;
+	return reconcile_forget(c, e);
 }
 
 static int

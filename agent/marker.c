@@ -11,6 +11,7 @@
 #include "agent/lib/log.h"
 #include "agent/lib/path.h"
 
+#include "agent/jsonput.h"
 #include "agent/marker.h"
 
 #define MARKER_MAX 4096
@@ -87,7 +88,7 @@ said_write(int fd, const struct marker_who *w, enum marker_kind kind, struct err
 	o = json_pack("{s:i, s:b, s:s, s:s, s:s, s:i, s:s}", "v", 1, "shared", kind == MARKER_SHARED, "agent", w->agent,
 	    "host", w->host, "boot", w->boot, "pid", (int)getpid(), "since", since);
 	if (o != NULL)
-		text = json_dumps(o, JSON_INDENT(1));
+		text = json_text(o, JSON_INDENT(1));
 	json_decref(o);
 	if (text == NULL)
 		return err_set(e, ERR_MEM, "marker of the folder");

@@ -43,8 +43,8 @@ static const struct sentences table[] = {
 	  N_("Please scan the document again or ask the sender for a new copy. If another program still shows it, "
 	     "save it from there as a new PDF and put that into the folder."), NULL },
 	{ ERR_DOC_TYPE,
-	  N_("This kind of file cannot be sealed. PDF, TIFF, JPEG and PNG can; what counts is the content, not the "
-	     "ending of the name."),
+	  N_("This kind of file cannot be sealed. PDF, TIFF, JPEG, PNG, JPEG 2000 and WebP can; what counts is the "
+	     "content, not the ending of the name."),
 	  N_("Please scan the document as PDF or TIFF, or save it as one of these, and put that file into the "
 	     "folder."), NULL },
 	{ ERR_DOC_ENCRYPTED,
@@ -99,6 +99,14 @@ static const struct sentences table[] = {
 	  N_("The ticket belongs to another document: the checksum it names is not that of this file."),
 	  N_("Please put the right document and its ticket into the folder. If the document was changed after the "
 	     "ticket was written, have a new ticket made."), NULL },
+	{ ERR_DOC_SYMBOLS,
+	  N_("An image in this PDF is stored in a way in which one character can have been put in the place of another "
+	     "that looks like it (JBIG2 with symbols). Such a copy is not sealed."),
+	  N_("Please scan the paper again, with another kind of compression set in the scanner (CCITT G4, or JBIG2 "
+	     "without symbols)."), NULL },
+	{ ERR_DOC_XFA,
+	  N_("This PDF is a form of a kind whose pages are not in the file (XFA). It can not be sealed."),
+	  N_("Please open it in the program that it was made for, print it to a PDF, and put that into the folder."), NULL },
 	{ ERR_TICKET_RIGHT,
 	  N_("The ticket asks for a seal or a rule that this folder does not allow."),
 	  N_("Please put the document into the folder that has this seal, or have the ticket corrected; the reason "
@@ -111,6 +119,13 @@ static const struct sentences table[] = {
 	  N_("Tickets are not accepted in this folder."),
 	  N_("Please put the document into the folder without a ticket, or ask your administrator for a folder "
 	     "that takes tickets (setting ticket)."), NULL },
+	{ ERR_DECISION_NONE,
+	  N_("This ticket decides about a document that does not wait for a decision: it is not the one that is held, or "
+	     "somebody has decided already."),
+	  N_("Please look for the document in this folder. If it still waits, decide about it once more."), NULL },
+	{ ERR_DECISION_RIGHT,
+	  N_("The owner of this ticket may not decide about this document."),
+	  N_("Please have somebody decide who may; your administrator knows who that is (setting release)."), NULL },
 	{ ERR_REFERENCE,
 	  N_("The reference in the ticket belongs to another document already: job {word}."),
 	  N_("Please give each document a reference of its own. If it is a corrected version, have a new reference "
@@ -127,14 +142,45 @@ static const struct sentences table[] = {
 	  N_("The ticket wants a person to look at this document first."),
 	  N_("Please look at the document and tell your administrator whether it is to be sealed."), NULL },
 	{ ERR_DOC_SIGNED,
-	  N_("This PDF already carries an electronic signature. Signed PDFs are not sealed a second time at present, "
-	     "because what is added could make the signature invalid."),
+	  N_("This PDF already carries an electronic signature. Here a person looks at signed PDFs before they are sealed."),
+	  N_("Please look at the document and its signature and tell your administrator whether it is to be sealed. If "
+	     "the signature it has is enough, nothing is left to do: use the original beside this note."), NULL },
+	{ ERR_DOC_LOCKED,
+	  N_("The signature that this PDF carries does not allow the seal that is wanted here: it would no longer be valid, "
+	     "so nothing was added."),
 	  N_("If the signature it has is enough, nothing is left to do: use the original beside this note. If your "
 	     "seal is needed as well, put an unsigned version or a scan of the paper into the folder."), NULL },
+	{ ERR_DOC_SIG_BROKEN,
+	  N_("This PDF carries an electronic signature that is not valid: the document was changed after it was signed, or "
+	     "the signature is damaged."),
+	  N_("Please ask the sender for a copy with a valid signature. If it is to be sealed as it is, tell your "
+	     "administrator; the record then says that its signature was broken."), NULL },
+	{ ERR_DOC_CHANGED,
+	  N_("This PDF was signed, and something was added to it afterwards that no signature covers."),
+	  N_("Please ask the sender what was added, or for a copy as it was signed. If it is to be sealed as it is, tell "
+	     "your administrator; the record then says what the signature covers."), NULL },
 	{ ERR_DOC_FOREIGN,
-	  N_("This PDF was not scanned: a program wrote it, with text or drawings in its pages. At present only "
-	     "documents that consist of scanned pages are sealed."),
-	  N_("Please print the document and scan it, and put the scan into the folder."), NULL },
+	  N_("This PDF is built in a way that is not understood here well enough to seal it."),
+	  N_("Please have it written anew by another program, as PDF/A if possible, or print and scan it, and put that "
+	     "into the folder."), NULL },
+	{ ERR_DOC_ACTIVE,
+	  N_("This PDF does something by itself: it runs a script, plays a recording, or leaves it to each program "
+	     "what its pages show. What others will see when they open it is not certain, so it is not sealed."),
+	  N_("Please have it saved again without scripts and as a finished document, as PDF/A if possible, and put that "
+	     "into the folder."), NULL },
+	{ ERR_FONT,
+	  N_("This PDF does not bring along a font that it needs, and this system does not have it either."),
+	  N_("Please have it saved again with its fonts embedded, as PDF/A if possible, and put that into the folder. "
+	     "Or have your administrator install the font that the reason below names."), NULL },
+	{ ERR_DOC_BLANK,
+	  N_("All pages of this document are blank."),
+	  N_("Please look whether the paper lay the wrong side up and scan it again. If it is meant to be blank, your "
+	     "administrator can have it sealed as it is."), NULL },
+	{ ERR_DOC_QUALITY,
+	  N_("A page is not as well scanned as is wanted here: {word}."),
+	  N_("Please scan the document again: straight, with the resolution that is wanted, usually 300 dpi. If there "
+	     "is nothing better, your administrator can have it sealed as it is."),
+	  N_("A page is not as well scanned as is wanted here.") },
 	{ ERR_RULE_NONE,
 	  N_("None of the rules for this folder fits this document, so it is not certain which seal it is to get, "
 	     "and where."),
@@ -157,6 +203,10 @@ static const struct sentences table[] = {
 	  N_("The seal does not fit where it belongs: it would reach over the edge of the page."),
 	  N_("Please look at the picture beside this note. If the page was scanned too small or shifted, scan it "
 	     "again. Otherwise your administrator can choose another place."), NULL },
+	{ ERR_PLACE_INK,
+	  N_("There is no free place for the seal: where it belongs, and near by, something is written, printed or drawn."),
+	  N_("Please look at the picture beside this note. If dirt or a shadow came in with the scan, scan the page "
+	     "again. Otherwise your administrator can choose another place."), NULL },
 	{ ERR_STAMP,
 	  N_("The seal's text cannot be drawn: it holds a character that its font does not have."),
 	  N_("Please show this note to your administrator; the reason below names the character."), NULL },
@@ -165,6 +215,35 @@ static const struct sentences table[] = {
 	  N_("Please check whether it stands on the page and can be read. If so, scan the document again; if not, ask "
 	     "your administrator how to go on."),
 	  N_("Something that this document must contain, such as a number, was not found.") },
+	{ ERR_FIND_MANY,
+	  N_("It is not certain which value counts for \"{word}\": barcodes in this document say different things."),
+	  N_("The picture beside this note shows them with a frame. Please look whether pages of another document got in "
+	     "between, and scan the document again; otherwise ask your administrator how to go on."),
+	  N_("It is not certain which value counts: barcodes in this document say different things.") },
+	{ ERR_FIELD,
+	  N_("The seal belongs into the signature field \"{word}\" of this PDF, and that cannot be filled."),
+	  N_("Please look whether this is the right form, and not signed or filled in already; the reason below says what is "
+	     "wrong with the field. Otherwise your administrator can choose another place."),
+	  N_("The seal belongs into a signature field of this PDF, and that cannot be filled.") },
+	{ ERR_DOC_STACK,
+	  N_("This stack holds {word} documents, with separator sheets between them. They are not sealed as one."),
+	  N_("Please scan the documents one by one, or have the scanner divide the stack at its separator sheets. If it "
+	     "is meant to be one document, your administrator can have it sealed as it is."),
+	  N_("This stack holds several documents, with separator sheets between them. They are not sealed as one.") },
+	{ ERR_STACK_KEPT,
+	  N_("This PDF holds {word} documents, with separator sheets between them. It was not scanned as images alone, or is "
+	     "signed, so it is not divided."),
+	  N_("Please put the documents into the folder one by one. If it is meant to be one document, your administrator can "
+	     "have it sealed as it is."),
+	  N_("This PDF holds several documents, with separator sheets between them. It was not scanned as images alone, or is "
+	     "signed, so it is not divided.") },
+	{ ERR_STACK_TICKET,
+	  N_("This stack holds {word} documents, with separator sheets between them. It came with a ticket, and a ticket is "
+	     "about one document."),
+	  N_("Please send the documents one by one, each with its ticket, or the stack without any. If it is meant to be one "
+	     "document, your administrator can have it sealed as it is."),
+	  N_("This stack holds several documents, with separator sheets between them. It came with a ticket, and a ticket is "
+	     "about one document.") },
 };
 
 static const struct sentences otherwise = {

@@ -26,9 +26,8 @@
 /* dir: of the catalogues; NULL: $SEALROOM_LOCALE, beside the program, installed. */
 void message_open(const char *dir);
 
-/* Marks a text for xgettext; message_get() translates it. */
-#define N_(s) s
-const char *message_get(const char *language, const char *english);
+/* N_() of err.h marks a text for xgettext; message_get() translates it. */
+const char *message_get(const char *language, const char *english) __attribute__((format_arg(2)));
 
 /* Every code of class REJECT and HOLD has its own sentences; others say that the fault is ours. */
 struct message {

@@ -12,6 +12,7 @@
 #include "agent/lib/proc.h"
 
 #include "agent/alarm.h"
+#include "agent/batch.h"
 #include "agent/metrics.h"
 #include "agent/pause.h"
 #include "agent/watch.h"
@@ -185,7 +186,7 @@ put_histogram(struct buf *b, const char *name, const char *key, const char *of, 
 static void
 put_jobs(struct buf *b, const struct metrics *m)
 {
-	static const char *const outcomes[METRICS_OUTCOMES] = { "sealed", "refused", "withdrawn", "held" };
+	static const char *const outcomes[METRICS_OUTCOMES] = { "sealed", "refused", "withdrawn", "held", "divided" };
 	const struct core *c = m->core;
 
 	head(b, "jobs", "gauge", "Jobs by folder and state.");
@@ -316,6 +317,12 @@ put_disk_and_log(struct buf *b, const struct core *c)
 	value(b, "log_entries", NULL, NULL, NULL, NULL, (double)elog_size(c->elog));
 	head(b, "log_signed_entries", "gauge", "Of these, under a signed checkpoint.");
 	value(b, "log_signed_entries", NULL, NULL, NULL, NULL, (double)elog_published(c->elog));
+	head(b, "evidence_records", "gauge", "Time stamps over documents and log, renewals counted.");
+	value(b, "evidence_records", NULL, NULL, NULL, NULL, batch_count(c));
+	if (batch_due(c) == 0)
+		return;
+	head(b, "evidence_renewal_due_seconds", "gauge", "When the first of them is to be renewed, seconds since 1970.");
+	value(b, "evidence_renewal_due_seconds", NULL, NULL, NULL, NULL, (double)(batch_due(c) / 1000000));
 }
 
 static void

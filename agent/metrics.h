@@ -19,7 +19,7 @@ void metrics_close(struct core *);
 /* The text as of now; out is emptied first. */
 int metrics_text(struct core *, struct buf *out, struct err *);
 
-enum metrics_outcome { METRICS_SEALED, METRICS_REFUSED, METRICS_WITHDRAWN, METRICS_HELD, METRICS_OUTCOMES };
+enum metrics_outcome { METRICS_SEALED, METRICS_REFUSED, METRICS_WITHDRAWN, METRICS_HELD, METRICS_DIVIDED, METRICS_OUTCOMES };
 /* A job ended, or is held now.  Without metrics_open() these do nothing. */
 void metrics_job(const struct job *, enum metrics_outcome);
 void metrics_pages(struct core *, uint32_t n);

@@ -90,7 +90,7 @@ op_jobs(void *ctx, struct control_call *call, struct err *e)
 		return NULL;
 	for (struct job *j = c->jobs; j != NULL; j = j->next)
 		if (!j->dead && (f == NULL || j->folder == f) &&
-		    (state == NULL || strcmp(state, spool_state_name(j->state)) == 0))
+		    (state == NULL || strcmp(state, status_state(j->dir, j->state)) == 0))
 			json_array_append_new(jobs, status_job(j));
 	return no_memory(json_pack("{s:o}", "jobs", jobs), e);
 }
@@ -151,8 +151,8 @@ on_job_history(void *ctx, const struct history *h, const struct err *why)
 	} else if (j == NULL && h->id[0] == '\0') {
 		err_set(&e, ERR_USAGE, "neither the spool nor the log has such a job");
 	} else {
-		o = json_pack("{s:s, s:s, s:b, s:b, s:O}", "id", j != NULL ? j->claim.id : h->id, "folder",
-		    j != NULL ? j->claim.folder : h->folder, "sealed", h->sealed, "void", h->voided, "entries", h->entries);
+		o = json_pack("{s:s, s:s, s:b, s:b, s:b, s:O}", "id", j != NULL ? j->claim.id : h->id, "folder",
+		    j != NULL ? j->claim.folder : h->folder, "sealed", h->sealed, "divided", h->divided, "void", h->voided, "entries", h->entries);
 		if (h->path[0] != '\0')
 			json_object_set_new(o, "archive", json_string(h->path));
 		if (j != NULL)

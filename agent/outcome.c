@@ -11,19 +11,23 @@
 #include "agent/lib/path.h"
 #include "rules/pagefile.h"
 #include "seal/evidence/entry.h"
+#include "seal/evidence/layout.h"
 
 #include "agent/admit.h"
 #include "agent/deliver.h"
 #include "agent/events.h"
 #include "agent/journal.h"
+#include "agent/jsonput.h"
+#include "agent/keep.h"
 #include "agent/metrics.h"
 #include "agent/outcome.h"
+#include "agent/placing.h"
 #include "agent/reconcile.h"
 #include "agent/sealing.h"
+#include "agent/stack.h"
 #include "agent/steps.h"
+#include "agent/ticket.h"
 #include "agent/watch.h"
-
-#define PICTURE_MIB 1024
 
 /* --- records --------------------------------------------------------------------------- */
 
@@ -41,7 +45,7 @@ verdict_put(struct job *j, const struct verdict_record *v, struct err *e)
 	buf_put(&b, v->pdfa, sizeof(v->pdfa));
 	if ((r = io_unlink(j->dir, "verdict", e)) < 0)
 		return r;
-	return record_put(j->dir, "verdict", b.data, b.len, e);
+	return record_put_buf(j->dir, "verdict", &b, e);
 }
 
 int
@@ -78,11 +82,10 @@ question_put(struct job *j, const char *record, const struct question_record *q,
 	for (uint32_t i = 0; plan != NULL && i < plan->ncandidates; i++) {
 		const struct box *b = &plan->candidates[i].box;
 
-		json_array_append_new(list, json_pack("{s:i, s:[i, i, i, i]}", "page",
-		    (int)plan->candidates[i].page + 1, "box_mpt", b->x0, b->y0, b->x1, b->y1));
+		json_add(&list, json_pack("{s:i, s:[i, i, i, i]}", "page", (int)plan->candidates[i].page + 1, "box_mpt", b->x0, b->y0, b->x1, b->y1));
 	}
 	if (o != NULL && json_object_set_new(o, "candidates", list) == 0)
-		text = json_dumps(o, JSON_INDENT(1));
+		text = json_text(o, JSON_INDENT(1));
 	json_decref(o);
 	if (text == NULL)
 		return err_set(e, ERR_MEM, "question");
@@ -124,12 +127,12 @@ static const char *
 original_name(const struct job *j)
 {
 	static const char *const names[DOC_KIND_COUNT] = { "original.bin", "original.tif", "original.jpg",
-		"original.png", "original.pdf" };
+		"original.png", "original.pdf", "original.jp2", "original.webp", "original.pdf" };
 
 	return names[j->inspect.kind < DOC_KIND_COUNT ? j->inspect.kind : 0];
 }
 
-/* Of a job that is being archived, or was: its three files. */
+/* Of a job that is being archived, or was: its three files; of a stack the list of its documents, not a result. */
 struct archived {
 	struct archive_file file[3];
 	int fd[3];
@@ -148,6 +151,7 @@ outcome_forget(struct job *j)
 {
 	archive_cancel(j->publishing);
 	j->publishing = NULL;
+	placing_forget(j);
 	if (j->archived != NULL)
 		archived_close(j->archived);
 	free(j->archived);
@@ -157,9 +161,9 @@ outcome_forget(struct job *j)
 static int
 archived_open(struct job *j, struct err *e)
 {
-	static const char *const spool[3] = { "job.json", "source", "sealed.pdf" };
-	const char *const names[3] = { "job.json", original_name(j), "sealed.pdf" };
-
+	const bool stack = stack_is(j);
+	const char *const spool[3] = { "job.json", "source", stack ? "parts" : "sealed.pdf" };
+	const char *const names[3] = { "job.json", original_name(j), stack ? LAYOUT_PARTS : "sealed.pdf" };
 	struct archived *t;
 
 	outcome_forget(j);
@@ -254,6 +258,12 @@ entry_engine(struct job *j, struct entry *x, struct err *e)
 	return 0;
 }
 
+static int64_t
+time_us(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000 + t->tv_nsec / 1000;
+}
+
 /* Times that the file system remembers: when doc.pdf was put, when the archive's directory got its name. */
 static int
 entry_times(struct job *j, struct entry *x, struct err *e)
@@ -263,8 +273,8 @@ entry_times(struct job *j, struct entry *x, struct err *e)
 	if (fstatat(j->dir, "doc.pdf", &doc, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fstatat(archive_dir(j->core->archive), x->path, &dir, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, ERR_IO, "times of job %s", j->claim.id);
-	x->ocr_us = (int64_t)doc.st_mtim.tv_sec * 1000000 + doc.st_mtim.tv_nsec / 1000;
-	x->archived_us = (int64_t)dir.st_ctim.tv_sec * 1000000 + dir.st_ctim.tv_nsec / 1000;
+	x->ocr_us = time_us(&doc.st_mtim);
+	x->archived_us = time_us(&dir.st_ctim);
 	return 0;
 }
 
@@ -297,6 +307,12 @@ entry_job(struct job *j, struct entry *x, struct err *e)
 	memcpy(x->tst, v.tst, HASH_LEN);
 	x->sealed_us = v.sealed_us;
 	x->pages = j->plan->pages;
+	x->blank_dropped = j->plan->dropped != 0;
+	/* so many that they do not fit here stand in job.json, whose hash is here */
+	if (page_set_count(&j->plan->blank) > 0 && !page_set_text(&j->plan->blank, x->blank, sizeof(x->blank)))
+		snprintf(x->blank, sizeof(x->blank), "many");
+	if (page_set_count(&j->plan->unread) > 0 && !page_set_text(&j->plan->unread, x->unread, sizeof(x->unread)))
+		snprintf(x->unread, sizeof(x->unread), "many");
 	x->attempts = buf_get_u32(&attempt);
 	memcpy(x->token, p.token, sizeof(x->token));
 	memcpy(x->seal_cert, p.cert_hash, HASH_LEN);
@@ -311,10 +327,10 @@ event(struct job *j, const char *type, json_t *body, struct err *e)
 	int r;
 
 	path_display(j->claim.name, shown, sizeof(shown));
+	json_put(&body, "folder", json_string(j->claim.folder));
+	json_put(&body, "source", json_string(shown));
 	if (body == NULL)
 		return err_set(e, ERR_MEM, "event");
-	json_object_set_new(body, "folder", json_string(j->claim.folder));
-	json_object_set_new(body, "source", json_string(shown));
 	r = events_put(&j->core->spool, j->log_index, type, j->claim.id, body, e);
 	json_decref(body);
 	return r;
@@ -334,6 +350,36 @@ event_job(struct job *j, struct err *e)
 	path_display(name, shown, sizeof(shown)); /* any bytes, and JSON takes UTF-8 only */
 	return event(j, "job", json_pack("{s:s, s:s, s:s, s:i, s:s}", "result", shown, "archive", path, "rule",
 	    j->plan->rule, "pages", (int)j->plan->pages, "level", level_name(v.level)), e);
+}
+
+static int
+entry_divide(struct job *j, struct entry *x, struct err *e)
+{
+	struct stat dir;
+	int r;
+
+	if ((r = plan_load(j, e)) < 0)
+		return r;
+	entry_files(j, x);
+	logbook_job(j->core, j, x);
+	archive_path(j->claim.id, j->claim.received_us, x->path);
+	if (fstatat(archive_dir(j->core->archive), x->path, &dir, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, ERR_IO, "times of job %s", j->claim.id);
+	x->archived_us = time_us(&dir.st_ctim);
+	snprintf(x->text, sizeof(x->text), "%u documents", page_set_rests(&j->plan->outside));
+	return 0;
+}
+
+static int
+event_divide(struct job *j, struct err *e)
+{
+	char path[ARCHIVE_PATH_MAX];
+	json_t *parts = stack_parts(j, e);
+
+	if (parts == NULL)
+		return -(int)e->code;
+	archive_path(j->claim.id, j->claim.received_us, path);
+	return event(j, "divide", json_pack("{s:s, s:i, s:o}", "archive", path, "pages", (int)j->inspect.pages, "parts", parts), e);
 }
 
 static void
@@ -378,6 +424,31 @@ hash_archived(struct job *j)
 	steps_go(j->steps, on_hashed);
 }
 
+static void
+after_entry(struct job *j, int r, const struct err *e)
+{
+	if (r < 0)
+		job_trouble(j, e);
+	else if (j->state == SPOOL_LOGGED)
+		job_step(j);
+}
+
+/* In the log only when every document of it is a job. */
+static void
+log_stack(struct job *j)
+{
+	struct entry x = { .type = ENTRY_DIVIDE };
+	struct err e = { 0 };
+	int r;
+
+	if ((r = stack_take(j, &e)) == 1)
+		r = logbook_once(j, &x, NULL, entry_divide, &e);
+	if (r == 1 && ((r = event_divide(j, &e)) < 0 || (r = seen_put(&j->core->spool, &j->claim, "", &e)) < 0 ||
+	        (r = job_move(j, SPOOL_LOGGED, &e)) < 0))
+		r = -(int)e.code;
+	after_entry(j, r, &e);
+}
+
 void
 outcome_log(struct job *j)
 {
@@ -390,16 +461,17 @@ outcome_log(struct job *j)
 		hash_archived(j);
 		return;
 	}
+	if (stack_is(j)) {
+		log_stack(j);
+		return;
+	}
 	r = logbook_once(j, &x, NULL, entry_job, &e);
 
 	if (r == 1 && ((r = event_job(j, &e)) < 0 || (r = admit_ticket(j, &t, &e)) < 0 ||
 	        (r = seen_put(&j->core->spool, &j->claim, t != NULL ? t->reference : "", &e)) < 0 ||
 	        (r = job_move(j, SPOOL_LOGGED, &e)) < 0))
 		r = -(int)e.code;
-	if (r < 0)
-		job_trouble(j, &e);
-	else if (j->state == SPOOL_LOGGED)
-		job_step(j);
+	after_entry(j, r, &e);
 }
 
 /* --- deliver, release, clean ----------------------------------------------------------- */
@@ -473,12 +545,10 @@ on_source_gone(void *ctx, const struct err *why)
 }
 
 static void
-on_result_there(void *ctx, const struct err *why)
+release_source(struct job *j, const struct err *why)
 {
-	struct job *j = ctx;
 	struct err e = { 0 };
 
-	j->busy = false;
 	if (why != NULL)
 		job_trouble(j, why);
 	else if (deliver_start(j, DELIVER_RELEASE, NULL, on_source_gone, &e) < 0)
@@ -486,10 +556,32 @@ on_result_there(void *ctx, const struct err *why)
 }
 
 void
+outcome_end(struct job *j)
+{
+	release_source(j, NULL);
+}
+
+static void
+on_result_there(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+
+	j->busy = false;
+	if (why != NULL)
+		job_trouble(j, why);
+	else
+		keep_given(j, release_source);
+}
+
+void
 outcome_deliver(struct job *j)
 {
 	struct err e = { 0 };
 
+	if (stack_is(j)) {
+		outcome_end(j);
+		return;
+	}
 	/* one that was fetched back from the archive has no plan: it is called after its source */
 	if ((io_exists(j->dir, "plan") && plan_load(j, &e) < 0) ||
 	    deliver_start(j, DELIVER_RESULT, NULL, on_result_there, &e) < 0)
@@ -509,6 +601,7 @@ void
 outcome_clean(struct job *j)
 {
 	struct spool *s = &j->core->spool;
+	const bool stack = stack_is(j);
 	struct err e = { 0 };
 
 	if (io_remove_tree(s->dir[SPOOL_RELEASED], j->claim.id, &e) < 0 ||
@@ -516,9 +609,13 @@ outcome_clean(struct job *j)
 		job_trouble(j, &e);
 		return;
 	}
-	journal(JOURNAL_JOB_DONE, LOG_INFO, &(struct about){ .job = j->claim.id, .folder = j->claim.folder }, "job %s done",
-	    j->claim.id);
-	metrics_job(j, METRICS_SEALED);
+	if (ticket_stem(j->claim.name) > 0) { /* it was no document */
+		bury(j);
+		return;
+	}
+	journal(JOURNAL_JOB_DONE, LOG_INFO, &(struct about){ .job = j->claim.id, .folder = j->claim.folder }, "job %s %s", j->claim.id,
+	    stack ? "is divided" : "done");
+	metrics_job(j, stack ? METRICS_DIVIDED : METRICS_SEALED);
 	bury(j);
 }
 
@@ -602,8 +699,10 @@ on_refused_there(void *ctx, const struct err *why)
 static int
 event_question(struct job *j, const char *type, const struct question_record *q, struct err *e)
 {
-	if (io_exists(j->dir, j->state == SPOOL_HELD ? "delivered-held" : "delivered-error"))
-		return 0;
+	int r = io_there(j->dir, j->state == SPOOL_HELD ? "delivered-held" : "delivered-error", e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return event(j, type, json_pack("{s:s, s:s, s:i, s:i}", "reason", err_word(q->why.code), "text", q->why.text,
 	    "page", (int)q->why.page, "question", (int)q->n), e);
 }
@@ -690,34 +789,6 @@ entry_repeat(struct job *j, struct entry *x, struct err *e)
 }
 
 static void
-on_repeat_released(void *ctx, const struct err *why)
-{
-	struct job *j = ctx;
-	struct err e = { 0 };
-
-	j->busy = false;
-	if (why != NULL)
-		job_trouble(j, why);
-	else if (job_move(j, SPOOL_RELEASED, &e) < 0)
-		job_trouble(j, &e);
-	else
-		job_step(j);
-}
-
-static void
-on_repeat_there(void *ctx, const struct err *why)
-{
-	struct job *j = ctx;
-	struct err e = { 0 };
-
-	j->busy = false;
-	if (why != NULL)
-		job_trouble(j, why);
-	else if (deliver_start(j, DELIVER_RELEASE, NULL, on_repeat_released, &e) < 0)
-		job_trouble(j, &e);
-}
-
-static void
 repeat_step(struct job *j)
 {
 	struct entry x = { .type = ENTRY_REPEAT };
@@ -729,7 +800,7 @@ repeat_step(struct job *j)
 	    (r = logbook_once(j, &x, NULL, entry_repeat, &e)) == 0)
 		return;
 	if (r == 1 && ((r = event(j, "repeat", json_pack("{s:s}", "repeats", j->other), &e)) < 0 ||
-	        (r = deliver_start(j, DELIVER_RESULT, NULL, on_repeat_there, &e)) < 0))
+	        (r = deliver_start(j, DELIVER_RESULT, NULL, on_result_there, &e)) < 0))
 		r = -(int)e.code;
 	if (r < 0)
 		job_trouble(j, &e);
@@ -757,42 +828,53 @@ hold_now(struct job *j, const struct question_record *q, const struct compose_re
 	int r;
 
 	if ((r = question_put(j, "question", q, plan, e)) < 0 || (r = io_unlink(j->dir, "delivered-held", e)) < 0 ||
-	    (r = io_unlink(j->dir, "picture.png", e)) < 0)
+	    (r = placing_put(j, e)) < 0)
 		return r;
 	j->was_held = true;
-	if (j->side >= 0 && (r = io_put_fd(j->dir, "picture.png", j->side, e)) < 0)
-		return r;
-	io_close(&j->side);
+	placing_forget(j);
 	if ((r = io_unlink(j->dir, "decision", e)) < 0)
 		return r;
 	return job_move(j, SPOOL_HELD, e);
 }
 
+/* The composed plan, if a person is asked because of it. */
+static struct compose_result *
+plan_asks(const struct job *j)
+{
+	return j->plan != NULL && j->plan->hold != 0 ? j->plan : NULL;
+}
+
+static void
+question_make(const struct job *j, const struct err *why, struct question_record *q)
+{
+	const struct compose_result *plan = plan_asks(j);
+
+	memset(q, 0, sizeof(*q));
+	q->why = *why;
+	snprintf(q->word, sizeof(q->word), "%s", plan != NULL ? plan->hold_word : j->other);
+	if (why->code == ERR_TICKET_HOLD)
+		snprintf(q->say, sizeof(q->say), "%s", why->text);
+	if (plan != NULL) {
+		snprintf(q->rule, sizeof(q->rule), "%s", plan->rule);
+		snprintf(q->say, sizeof(q->say), "%s", rule_say(j, plan->rule));
+	}
+}
+
 static void
 hold_with(struct job *j, const struct err *why)
 {
-	struct compose_result *plan = j->plan != NULL && j->plan->hold != 0 ? j->plan : NULL;
 	struct question_record q, old;
 	struct decision d;
 	struct err e = { 0 };
 	uint32_t n = 0;
 	int r;
 
-	memset(&q, 0, sizeof(q));
-	q.why = *why;
-	snprintf(q.word, sizeof(q.word), "%s", j->other);
-	if (why->code == ERR_TICKET_HOLD)
-		snprintf(q.say, sizeof(q.say), "%s", why->text);
-	if (plan != NULL) {
-		snprintf(q.word, sizeof(q.word), "%s", plan->hold_word);
-		snprintf(q.rule, sizeof(q.rule), "%s", plan->rule);
-		snprintf(q.say, sizeof(q.say), "%s", rule_say(j, plan->rule));
-	}
+	question_make(j, why, &q);
 	if (io_exists(j->dir, "question") && question_get(j->dir, "question", &old, &e) == 0)
 		n = old.n;
 	if ((r = decision_n(j, &d, &n, &e)) >= 0) {
 		q.n = n + 1;
-		r = hold_now(j, &q, plan, &e);
+		r = hold_now(j, &q, plan_asks(j), &e);
 	}
 	if (r < 0) {
 		job_trouble(j, &e);
@@ -806,64 +888,25 @@ hold_with(struct job *j, const struct err *why)
 	job_step_soon(j, 0);
 }
 
-/* With or without a picture: a person must see the question. */
+/* With or without pictures: a person must see the question. */
 static void
-on_picture(void *ctx, const struct task_outcome *o)
+on_drawn(struct job *j)
 {
-	struct job *j = ctx;
 	struct err why = j->why;
 
-	j->busy = false;
-	j->task = 0;
-	if (o->err != NULL) {
-		log_err(LOG_WARNING, "picture for a held document", o->err);
-		io_close(&j->side);
-	}
 	hold_with(j, &why);
-}
-
-static int
-picture_start(struct job *j, const struct compose_result *plan, struct err *e)
-{
-	struct job_task t = { .kind = TASK_PICTURE, .out = &j->side, .as_mib = PICTURE_MIB, .cpu_s = 60,
-		.deadline_ms = 90000 };
-	uint32_t page = plan != NULL && plan->ncandidates > 0 ? plan->candidates[0].page : 0;
-	struct picture_params p = { .kind = j->inspect.kind, .page = page };
-	struct pagefile head;
-	char name[24];
-	AUTO_FD source = openat(j->dir, "source", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	AUTO_FD pf = -1;
-	AUTO_BUF b = { 0 };
-	int r;
-
-	snprintf(name, sizeof(name), "pages/%u", page);
-	if (source < 0 || (pf = openat(j->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
-		return err_sys(e, ERR_IO, "page result");
-	if ((r = pagefile_head(pf, &head, e)) < 0)
-		return r;
-	p.rotate = head.rotate;
-	pagefile_view(&head, &p.width_mpt, &p.height_mpt);
-	for (uint32_t i = 0; plan != NULL && i < plan->ncandidates; i++)
-		if (plan->candidates[i].page == page) {
-			p.marks[p.nmarks].mark = MARK_CANDIDATE;
-			p.marks[p.nmarks++].box = plan->candidates[i].box;
-		}
-	buf_init(&b, WIRE_PAYLOAD);
-	picture_params_put(&b, &p);
-	t.params = &b;
-	t.in = source;
-	return job_task(j, &t, on_picture, e);
 }
 
 void
 outcome_hold(struct job *j, const struct err *why, const struct compose_result *plan)
 {
+	struct question_record q;
 	struct err e = { 0 };
 
 	j->why = *why;
-	io_close(&j->side);
+	question_make(j, why, &q);
 	/* before the pages were read there is nothing to show */
-	if (j->page_state == NULL || picture_start(j, plan, &e) < 0)
+	if (j->page_state == NULL || placing_start(j, &q, plan, on_drawn, &e) < 0)
 		hold_with(j, why);
 }
 
@@ -946,34 +989,65 @@ outcome_held_step(struct job *j)
 
 /* --- a person's decision --------------------------------------------------------------- */
 
+/* A ticket of 64 KiB, with every byte of it escaped, is part of it. */
+#define DECISION_MAX (512u * 1024)
+
+static int
+decision_load(struct job *j, json_t **ret, struct err *e)
+{
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, DECISION_MAX);
+	if ((r = record_get(j->dir, "decision", &b, e)) < 0)
+		return r;
+	*ret = json_loadb((const char *)b.data, b.len, 0, NULL);
+	return *ret != NULL ? 0 : err_set(e, ERR_IO, "record decision is damaged");
+}
+
 static int
 decision_n(struct job *j, struct decision *d, uint32_t *ret_n, struct err *e)
 {
-	const char *rule, *reject, *who;
+	const char *rule, *reject, *hash = NULL;
 	int n, at, again, page, x, y, uid, r;
-	AUTO_BUF b = { 0 };
 	json_t *o;
 
 	memset(d, 0, sizeof(*d));
 	if (!io_exists(j->dir, "decision"))
 		return 0;
-	buf_init(&b, 64 * 1024);
-	if ((r = record_get(j->dir, "decision", &b, e)) < 0)
+	if ((r = decision_load(j, &o, e)) < 0)
 		return r;
-	o = json_loadb((const char *)b.data, b.len, 0, NULL);
-	if (o == NULL || json_unpack(o, "{s:i, s:s, s:b, s:i, s:i, s:i, s:b, s:s, s:s, s:i}", "n", &n, "rule", &rule,
-	        "at", &at, "page", &page, "x_mpt", &x, "y_mpt", &y, "again", &again, "reject", &reject, "who", &who,
-	        "uid", &uid) < 0) {
+	if (json_unpack(o, "{s:i, s:s, s:b, s:i, s:i, s:i, s:b, s:s, s:i, s?{s:s}}", "n", &n, "rule", &rule, "at", &at,
+	        "page", &page, "x_mpt", &x, "y_mpt", &y, "again", &again, "reject", &reject, "uid", &uid, "ticket", "sha256",
+	        &hash) < 0 || (hash != NULL && hash_from_hex(hash, d->ticket_hash) < 0)) {
 		json_decref(o);
 		return err_set(e, ERR_IO, "record decision is damaged");
 	}
 	*ret_n = (uint32_t)n;
-	*d = (struct decision){ .at = at, .page = (uint32_t)page, .x = x, .y = y, .again = again, .uid = (uint32_t)uid };
+	d->at = at;
+	d->page = (uint32_t)page;
+	d->x = x;
+	d->y = y;
+	d->again = again;
+	d->uid = (uint32_t)uid;
+	d->has_ticket = hash != NULL;
 	snprintf(d->rule, sizeof(d->rule), "%s", rule);
 	snprintf(d->reject, sizeof(d->reject), "%s", reject);
-	snprintf(d->who, sizeof(d->who), "%s", who);
 	json_decref(o);
 	return 1;
+}
+
+json_t *
+decision_ticket(struct job *j)
+{
+	struct err ignored;
+	json_t *o, *t;
+
+	if (!io_exists(j->dir, "decision") || decision_load(j, &o, &ignored) < 0)
+		return NULL;
+	t = json_incref(json_object_get(o, "ticket"));
+	json_decref(o);
+	return t;
 }
 
 int
@@ -984,12 +1058,28 @@ decision_get(struct job *j, struct decision *ret, struct err *e)
 	return decision_n(j, ret, &n, e);
 }
 
+static int
+decision_put(struct job *j, const struct decision *d, uint32_t n, struct err *e)
+{
+	json_t *o = json_pack("{s:i, s:s, s:b, s:i, s:i, s:i, s:b, s:s, s:i}", "n", (int)n, "rule", d->rule, "at", d->at, "page",
+	    (int)d->page, "x_mpt", d->x, "y_mpt", d->y, "again", d->again, "reject", d->reject, "uid", (int)d->uid);
+	AUTO_FREE char *text = NULL;
+	char hash[HASH_HEX];
+
+	hash_hex(d->ticket_hash, hash);
+	if (o != NULL && d->has_ticket && json_object_set_new(o, "ticket", json_pack("{s:I, s:s, s:o}", "owner_uid",
+	        (json_int_t)d->uid, "sha256", hash, "text", json_stringn((const char *)d->ticket_text->data, d->ticket_text->len))) == 0)
+		text = json_text(o, JSON_INDENT(1));
+	else if (o != NULL && !d->has_ticket)
+		text = json_text(o, JSON_INDENT(1));
+	json_decref(o);
+	return text != NULL ? record_put(j->dir, "decision", text, strlen(text), e) : err_set(e, ERR_MEM, "decision");
+}
+
 int
 outcome_release(struct job *j, const struct decision *d, struct err *e)
 {
-	AUTO_FREE char *text = NULL;
 	struct question_record q;
-	json_t *o;
 	int r;
 
 	if (j->state != SPOOL_HELD || io_exists(j->dir, "decision"))
@@ -1003,18 +1093,10 @@ outcome_release(struct job *j, const struct decision *d, struct err *e)
 		return err_set(e, ERR_USAGE, "the document has %u pages", j->inspect.pages);
 	if ((r = question_get(j->dir, "question", &q, e)) < 0)
 		return r;
-	if (d->at && q.why.code == ERR_RULE_NONE)
+	if (d->at && d->rule[0] == '\0' && q.why.code == ERR_RULE_NONE)
 		return err_set(e, ERR_USAGE, "no rule applies to %s, so a place alone says not which seal; name a rule",
 		    j->claim.id);
-	o = json_pack("{s:i, s:s, s:b, s:i, s:i, s:i, s:b, s:s, s:s, s:i}", "n", (int)q.n, "rule", d->rule, "at", d->at,
-	    "page", (int)d->page, "x_mpt", d->x, "y_mpt", d->y, "again", d->again, "reject", d->reject, "who", d->who,
-	    "uid", (int)d->uid);
-	if (o != NULL)
-		text = json_dumps(o, JSON_INDENT(1));
-	json_decref(o);
-	if (text == NULL)
-		return err_set(e, ERR_MEM, "decision");
-	if ((r = record_put(j->dir, "decision", text, strlen(text), e)) < 0)
+	if ((r = decision_put(j, d, q.n, e)) < 0)
 		return r;
 	j->settled = false;
 	if (!j->busy)
@@ -1025,20 +1107,24 @@ outcome_release(struct job *j, const struct decision *d, struct err *e)
 static void
 decision_text(const struct decision *d, char *dst, size_t size)
 {
+	char place[64] = "", ticket[HASH_HEX + 32] = "", hash[HASH_HEX];
+
+	hash_hex(d->ticket_hash, hash);
+	if (d->has_ticket)
+		snprintf(ticket, sizeof(ticket), "; ticket sha256:%s", hash);
+	if (d->at)
+		snprintf(place, sizeof(place), "at page %u, %d, %d mpt", d->page + 1, d->x, d->y);
 	if (d->reject[0] != '\0')
-		snprintf(dst, size, "reject: %s", d->reject);
-	else if (d->at)
-		snprintf(dst, size, "at page %u, %d, %d mpt", d->page + 1, d->x, d->y);
+		snprintf(dst, size, "reject: %s%s", d->reject, ticket);
 	else if (d->rule[0] != '\0')
-		snprintf(dst, size, "rule %s", d->rule);
+		snprintf(dst, size, "rule %s%s%s%s", d->rule, d->at ? " " : "", place, ticket);
 	else
-		snprintf(dst, size, "again");
+		snprintf(dst, size, "%s%s", d->at ? place : "again", ticket);
 }
 
 static int
 entry_release(struct job *j, struct entry *x, struct err *e)
 {
-	uint8_t salt[ENTRY_SALT_LEN];
 	struct decision d;
 	uint32_t n = 0;
 	int r;
@@ -1050,8 +1136,6 @@ entry_release(struct job *j, struct entry *x, struct err *e)
 	x->question = n;
 	x->has_operator = true;
 	x->operator_uid = d.uid;
-	claim_salt(&j->claim, salt);
-	entry_name_set(&x->operator, d.who, salt, j->folder != NULL && j->folder->log_names_plain);
 	return 0;
 }
 
@@ -1105,8 +1189,9 @@ void
 outcome_unhold_withdrawn(struct job *j)
 {
 	struct err e = { 0 };
+	int r = reconcile_held(j, &e);
 
-	if (deliver_start(j, DELIVER_UNHOLD, NULL, on_unheld_withdrawn, &e) < 0)
+	if (r < 0 || (r == 0 && deliver_start(j, DELIVER_UNHOLD, NULL, on_unheld_withdrawn, &e) < 0))
 		job_trouble(j, &e);
 }
 
@@ -1119,8 +1204,10 @@ decided_step(struct job *j, uint32_t n)
 	char line[32];
 	int r;
 
+	if ((r = reconcile_held(j, &e)) == 1)
+		return;
 	snprintf(line, sizeof(line), "question %u", n);
-	if ((r = logbook_once(j, &x, line, entry_release, &e)) == 0)
+	if (r == 0 && (r = logbook_once(j, &x, line, entry_release, &e)) == 0)
 		return;
 	if (r == 1)
 		r = deliver_start(j, DELIVER_UNHOLD, NULL, on_unheld, &e);

@@ -6,6 +6,7 @@
 #include "agent/lib/io.h"
 
 #include "agent/journal.h"
+#include "agent/jsonput.h"
 #include "agent/pause.h"
 #include "agent/watch.h"
 
@@ -93,7 +94,7 @@ static int
 keep(struct core *c, json_t *list, struct err *e)
 {
 	json_t *o = list != NULL ? json_pack("{s:i, s:O}", "v", 1, "paused", list) : NULL;
-	AUTO_FREE char *text = o != NULL ? json_dumps(o, JSON_INDENT(1)) : NULL;
+	AUTO_FREE char *text = o != NULL ? json_text(o, JSON_INDENT(1)) : NULL;
 	int r = text != NULL ? io_replace(c->spool.state, RECORD, text, strlen(text), 0600, e) : err_set(e, ERR_MEM, RECORD);
 
 	json_decref(o);
@@ -116,9 +117,9 @@ pause_set(struct core *c, const struct conf_folder *f, const char *reason, uid_t
 	if (find(c->paused, name_of(f)) < json_array_size(c->paused))
 		return 0;
 	clock_iso(clock_wall_us(), now);
-	if ((list = json_copy(c->paused)) != NULL)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:s}", "folder", name_of(f), "since", now, "uid",
-		                                (json_int_t)uid, "reason", reason));
+	list = json_copy(c->paused);
+	json_add(&list, json_pack("{s:s, s:s, s:I, s:s}", "folder", name_of(f), "since", now, "uid", (json_int_t)uid,
+	    "reason", reason));
 	if ((r = keep(c, list, e)) == 0)
 		journal(JOURNAL_PAUSED, LOG_NOTICE, &(struct about){ .folder = name_of(f) }, "folder %s: paused by user %u%s%s",
 		    f != NULL ? f->name : "(all)", uid, *reason != '\0' ? ": " : "", reason);

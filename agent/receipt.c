@@ -9,6 +9,7 @@
 #include "seal/evidence/entry.h"
 
 #include "agent/core.h"
+#include "agent/stack.h"
 #include "agent/watch.h"
 
 #define LOOK_MS 1000 /* receipts are looked for this often */
@@ -49,7 +50,7 @@ receipt_look(struct job *j)
 static bool
 has_receipt(const struct job *j)
 {
-	return j->folder != NULL && j->claim.work_name[0] != '\0' && !j->was_held && !j->aside && !j->dead &&
+	return j->folder != NULL && j->claim.work_name[0] != '\0' && !j->was_held && !j->divided && !j->aside && !j->dead &&
 	    j->receipt != RECEIPT_GONE;
 }
 
@@ -64,8 +65,8 @@ note_too_late(struct job *j)
 	int r;
 
 	j->receipt = RECEIPT_GONE;
-	snprintf(x.text, sizeof(x.text), "job %s: its receipt was removed after the token was asked, without effect",
-	    j->claim.id);
+	snprintf(x.text, sizeof(x.text), "job %s: its receipt was removed after %s, without effect", j->claim.id,
+	    stack_is(j) ? "it was divided" : "the token was asked");
 	snprintf(line, sizeof(line), "text %s", x.text);
 	if ((r = elog_find(j->core->elog, ENTRY_NOTE, NULL, line, j->claim.log_size, &at, &e)) == 0 &&
 	    (r = logbook_append(j->core, &x, &at, &e)) == 0)

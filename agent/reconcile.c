@@ -25,7 +25,7 @@ log_at_put(struct job *j, uint64_t index, struct err *e)
 		return 0;
 	buf_init(&b, 16);
 	buf_put_u64(&b, index);
-	if ((r = io_replace(j->dir, LOG_AT, b.data, b.len, 0600, e)) == 0)
+	if ((r = record_replace_buf(j->dir, LOG_AT, &b, e)) == 0)
 		j->log_from = index;
 	return r;
 }
@@ -74,20 +74,61 @@ fetch_sealed(struct job *j, const struct entry *x, struct err *e)
 	return io_put_fd(j->dir, "sealed.pdf", to, e);
 }
 
+/* As the log has it; whether the bytes were to come back it does not say, so they do. */
 static int
-adopt(struct job *j, const struct entry *x, struct err *e)
+adopt_withdrawal(struct job *j, const struct entry *x, struct err *e)
+{
+	struct withdrawal w = { .uid = x->operator_uid, .quiet = false };
+
+	snprintf(w.text, sizeof(w.text), "%.*s", (int)sizeof(w.text) - 1, x->text);
+	return withdrawal_put(j, &w, e);
+}
+
+static int
+adopt_refusal(struct job *j, const struct entry *x, struct err *e)
 {
 	struct err why = { 0 };
 	int r;
 
-	if (x->type != ENTRY_JOB) {
-		err_set(&why, x->type == ENTRY_WITHDRAW ? ERR_DOC_WITHDRAWN :
-		        err_code_by_word(x->reason) != ERR_OK ? err_code_by_word(x->reason) : ERR_DOC_REFUSED, "%s", x->text);
-		log_line(LOG_WARNING, "job %s: the spool is older than the log: it was refused or withdrawn already (entry %llu)",
-		    j->claim.id, (unsigned long long)x->index);
-		outcome_refuse(j, &why);
-		return 0;
-	}
+	if (x->type == ENTRY_WITHDRAW && (r = adopt_withdrawal(j, x, e)) < 0)
+		return r;
+	err_set(&why, x->type == ENTRY_WITHDRAW ? ERR_DOC_WITHDRAWN :
+	        err_code_by_word(x->reason) != ERR_OK ? err_code_by_word(x->reason) : ERR_DOC_REFUSED, "%s", x->text);
+	log_line(LOG_WARNING, "job %s: the spool is older than the log: it was refused or withdrawn already (entry %llu)",
+	    j->claim.id, (unsigned long long)x->index);
+	outcome_refuse(j, &why);
+	return 0;
+}
+
+/*
+ * Divided already; but those of its documents that had no end yet were only in the
+ * spool that is gone.  It is divided once more: the same documents, of which those
+ * that ended are known.
+ */
+static int
+adopt_stack(struct job *j, const struct entry *x, struct err *e)
+{
+	int r;
+
+	if ((r = io_unlink(j->dir, "withdrawn", e)) < 0 || (r = io_unlink(j->dir, "decision", e)) < 0 ||
+	    (j->state == SPOOL_HELD && (r = job_move(j, SPOOL_CLAIMED, e)) < 0))
+		return r;
+	j->withdrawn = false;
+	j->divided = true;
+	log_line(LOG_WARNING, "job %s: the spool is older than the log: it is a stack that was divided already (entry %llu); its "
+	                      "documents are looked for, and made again where they are lost", j->claim.id, (unsigned long long)x->index);
+	return 0;
+}
+
+static int
+adopt(struct job *j, const struct entry *x, struct err *e)
+{
+	int r;
+
+	if (x->type == ENTRY_DIVIDE)
+		return adopt_stack(j, x, e);
+	if (x->type != ENTRY_JOB)
+		return adopt_refusal(j, x, e);
 	if ((r = fetch_sealed(j, x, e)) < 0 || (r = job_move(j, SPOOL_LOGGED, e)) < 0)
 		return r;
 	log_line(LOG_WARNING, "job %s: the spool is older than the log: it was sealed already (entry %llu), is not sealed "
@@ -149,6 +190,12 @@ floor_of(struct core *c, struct job **list, size_t *ret_n, uint64_t *ret_from, s
 	return r < 0 ? r : 0;
 }
 
+static bool
+is_final(enum entry_type type)
+{
+	return type == ENTRY_JOB || type == ENTRY_REJECT || type == ENTRY_WITHDRAW || type == ENTRY_DIVIDE;
+}
+
 static int
 adopt_final(struct elog *l, uint64_t index, struct job **list, size_t n, struct buf *b, struct err *e)
 {
@@ -160,8 +207,7 @@ adopt_final(struct elog *l, uint64_t index, struct job **list, size_t n, struct 
 
 	if ((r = elog_entry(l, index, b, e)) < 0 || (r = entry_peek(b->data, b->len, &type, id, e)) < 0)
 		return r;
-	if ((type != ENTRY_JOB && type != ENTRY_REJECT && type != ENTRY_WITHDRAW) || (found = bsearch(id, list, n, sizeof(*list), id_is)) == NULL ||
-	    !before_log(*found))
+	if (!is_final(type) || (found = bsearch(id, list, n, sizeof(*list), id_is)) == NULL || !before_log(*found))
 		return 0;
 	return (r = entry_parse(b->data, b->len, &x, e)) < 0 ? r : adopt_or_aside(*found, &x, e);
 }
@@ -187,4 +233,29 @@ reconcile_jobs(struct core *c, struct err *e)
 	}
 	free(list);
 	return r;
+}
+
+int
+reconcile_held(struct job *j, struct err *e)
+{
+	struct elog *l = j->core->elog;
+	enum entry_type type;
+	char id[ID_MAX];
+	struct entry x;
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, ENTRY_MAX);
+	for (uint64_t i = j->log_from; i < elog_size(l); i++) {
+		if ((r = elog_entry(l, i, &b, e)) < 0 || (r = entry_peek(b.data, b.len, &type, id, e)) < 0)
+			return r;
+		if (!is_final(type) || strcmp(id, j->claim.id) != 0)
+			continue;
+		if ((r = entry_parse(b.data, b.len, &x, e)) < 0 || (r = adopt_or_aside(j, &x, e)) < 0)
+			return r;
+		if (j->state == SPOOL_LOGGED || j->state == SPOOL_CLAIMED) /* a refusal goes on by itself */
+			job_step_soon(j, 0);
+		return 1;
+	}
+	return 0;
 }

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,7 +149,7 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 	struct err ignored;
 	struct claim claim;
 	struct job *j;
-	int dir, r;
+	int dir, r, withdrawn;
 
 	if (!id_valid(name)) {
 		log_line(LOG_WARNING, "spool/%s: '%s' is not a job; left alone", spool_state_name(st), name);
@@ -158,12 +159,14 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 		return io_remove_tree(c->spool.dir[st], name, e);
 	if ((dir = spool_job_dir(&c->spool, st, name, e)) < 0)
 		return dir;
-	if ((r = io_drop_temps(dir, e)) < 0 || (r = claim_get(dir, &claim, e)) < 0) {
+	if ((r = io_drop_temps(dir, e)) < 0 || (r = claim_get(dir, &claim, e)) < 0 || (withdrawn = r = io_there(dir, "withdrawn", e)) < 0) {
 		close(dir);
 		/* waiting to be removed, and begun with: that was after the log had proven itself */
 		if (st == SPOOL_RELEASED)
 			return io_remove_tree(c->spool.dir[st], name, e);
 		log_err(LOG_ALERT, name, e);
+		snprintf(c->unread, sizeof(c->unread), "spool/%s/%s", spool_state_name(st), name);
+		c->unread_why = *e;
 		return 0;
 	}
 	if ((j = job_add(c, &claim, st, dir)) == NULL) {
@@ -172,7 +175,7 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 	}
 	log_at_load(j);
 	j->unchecked = st == SPOOL_CLAIMED;
-	j->withdrawn = io_exists(dir, "withdrawn");
+	j->withdrawn = withdrawn == 1;
 	j->was_held = io_exists(dir, "question");
 	/* for status; a damaged record comes up again where it is needed */
 	(void)inspect_load(j, &ignored);

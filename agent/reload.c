@@ -10,9 +10,11 @@
 
 #include "agent/lib/proc.h"
 
+#include "agent/keep.h"
 #include "agent/metrics.h"
 #include "agent/reload.h"
 #include "agent/standing.h"
+#include "agent/trying.h"
 #include "agent/watch.h"
 
 #define CLAIMS_AT_ONCE 4
@@ -194,7 +196,8 @@ recount(struct core *c)
 		return;
 	metrics_close(c);
 	standing_close(c);
-	if (metrics_open(c, &e) < 0 || standing_open(c, &e) < 0)
+	keep_close(c);
+	if (metrics_open(c, &e) < 0 || standing_open(c, &e) < 0 || keep_open(c, &e) < 0)
 		log_err(LOG_ERR, "after a reload", &e);
 }
 
@@ -228,6 +231,7 @@ apply(struct core *c)
 		refuse(c, &e);
 		return;
 	}
+	trying_reloaded(c);
 	rewatch(c);
 	if (c->stopping)
 		return;

@@ -9,17 +9,23 @@
 #include "agent/lib/hash.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
+#include "rules/codes.h"
 #include "rules/pagefile.h"
 
 #include "agent/admit.h"
+#include "agent/attached.h"
 #include "agent/core.h"
+#include "agent/earlier.h"
 #include "agent/metrics.h"
+#include "agent/pageread.h"
+#include "agent/stack.h"
+#include "agent/steps.h"
 
 #define INSPECT_MIB 1024
 #define COMPOSE_MIB 512
 #define READER_POLL_MS 200
-#define PAGE_SLOW_MS 4000 /* a page of a letter is read by then */
-#define PAGE_OUT_MAX (512ull << 20) /* 150 million pixels in colour, not packed at all */
+#define PAGES_FIRST 20    /* of a document; its others stand aside for letters (aside.h) */
+#define PAGE_SLOW_MS 1000 /* most pages of letters are read by then */
 
 /* --- what is remembered on disk ------------------------------------------------------- */
 
@@ -31,10 +37,10 @@ inspect_load(struct job *j, struct err *e)
 
 	if (j->inspect.kind != DOC_NONE || !io_exists(j->dir, "inspect"))
 		return 0;
-	buf_init(&b, 256);
+	buf_init(&b, 512);
 	if ((r = record_get(j->dir, "inspect", &b, e)) < 0)
 		return r;
-	return inspect_result_get(&b, &j->inspect, e) < 0 ? err_set(e, ERR_IO, "record inspect is damaged") : 0;
+	return inspect_result_get_stored(&b, &j->inspect, e) < 0 ? err_set(e, ERR_IO, "record inspect is damaged") : 0;
 }
 
 int
@@ -52,18 +58,40 @@ plan_load(struct job *j, struct err *e)
 		return err_set(e, ERR_MEM, "plan");
 	if ((r = record_get(j->dir, "plan", &b, e)) < 0)
 		return r;
-	if (compose_result_get(&b, j->plan, e) < 0)
+	if (compose_result_get_stored(&b, j->plan, e) < 0)
 		return err_set(e, ERR_IO, "record plan is damaged");
 	j->planned = true;
 	return 0;
 }
 
+struct keeping {
+	int source, made;
+	uint8_t digest[HASH_LEN];
+};
+
+static void
+keep_forget(struct job *j)
+{
+	if (j->keeping == NULL)
+		return;
+	if (j->steps != NULL)
+		steps_cancel(j->steps);
+	j->steps = NULL;
+	io_close(&j->keeping->source);
+	io_close(&j->keeping->made);
+	free(j->keeping);
+	j->keeping = NULL;
+}
+
 void
 render_forget(struct job *j)
 {
+	keep_forget(j);
+	stack_forget(j);
 	free(j->page_state);
 	j->page_state = NULL;
 	j->pages_done = j->page_next = 0;
+	j->page_mark = (struct page_mark){ 0 };
 }
 
 uint32_t
@@ -82,6 +110,17 @@ open_source(struct job *j, struct err *e)
 
 /* --- inspect --------------------------------------------------------------------------- */
 
+int
+inspect_answer(const struct core *c, struct buf *b, struct inspect_result *ret, struct err *e)
+{
+	struct inspect_result r;
+
+	if (inspect_result_get(b, &r, e) < 0 || r.pages > c->conf->scan.max_pages)
+		return job_lied(e, "looking at the document");
+	*ret = r;
+	return 0;
+}
+
 static void
 on_inspected(void *ctx, const struct task_outcome *o)
 {
@@ -89,15 +128,12 @@ on_inspected(void *ctx, const struct task_outcome *o)
 	struct err e = { 0 };
 	AUTO_BUF b;
 
-	buf_init(&b, 256);
+	buf_init(&b, 512);
 	if (!job_task_ok(j, o))
 		return;
-	if (inspect_result_get(o->result, &j->inspect, &e) < 0 || j->inspect.pages > j->core->conf->scan.max_pages) {
-		job_lied(&e, "looking at the document");
-		j->inspect.kind = DOC_NONE;
-	} else {
+	if (inspect_answer(j->core, o->result, &j->inspect, &e) == 0) {
 		inspect_result_put(&b, &j->inspect);
-		if (record_put(j->dir, "inspect", b.data, b.len, &e) == 0) {
+		if (record_put_buf(j->dir, "inspect", &b, &e) == 0) {
 			job_step(j);
 			return;
 		}
@@ -147,7 +183,9 @@ page_key(struct job *j, uint32_t page, const struct ready_scan *eng, uint8_t key
 	buf_put_str(&b, eng->engine);
 	for (size_t i = 0; i < s->languages.n; i++)
 		buf_put_str(&b, s->languages.v[i]);
-	hash_bytes(b.data, b.len, key);
+	buf_put_u32(&b, s->unread);
+	buf_put_u32(&b, codes_wanted(j->folder));
+	hash_buf(&b, key);
 }
 
 static void
@@ -194,19 +232,17 @@ struct page_run {
 	struct job *job;
 	uint32_t page;
 	int out;
-	bool slow;
+	bool slow, unread;
 	uint64_t task, timer;
 	struct page_run *next;
 };
-
-static struct page_run *page_runs;
 
 static void
 page_run_end(struct page_run *p)
 {
 	struct core *c = p->job->core;
 
-	for (struct page_run **pp = &page_runs; *pp != NULL; pp = &(*pp)->next)
+	for (struct page_run **pp = &c->page_runs; *pp != NULL; pp = &(*pp)->next)
 		if (*pp == p) {
 			*pp = p->next;
 			break;
@@ -216,6 +252,13 @@ page_run_end(struct page_run *p)
 	loop_timer_del(c->loop, p->timer);
 	io_close(&p->out);
 	free(p);
+}
+
+void
+render_close(struct core *c)
+{
+	while (c->page_runs != NULL)
+		page_run_end(c->page_runs);
 }
 
 /* The file is checked like bytes from anywhere else, then gets its name; no sync: it is a cache. */
@@ -237,6 +280,16 @@ page_keep(struct page_run *p, struct err *e)
 	return io_link_fd(p->job->dir, name, p->out, e);
 }
 
+/* Too long for a reader that was alone and had twice the time: the page goes into the result as it is. */
+static bool
+goes_unread(const struct page_run *p, const struct err *e)
+{
+	const struct job *j = p->job;
+
+	return e->code == ERR_DOC_TIMEOUT && j->failed_once.code != ERR_OK && !p->unread &&
+	    j->core->conf->scan.unread == UNREAD_KEEP;
+}
+
 static void
 on_page(void *ctx, const struct task_outcome *o)
 {
@@ -246,6 +299,7 @@ on_page(void *ctx, const struct task_outcome *o)
 	struct err e = { 0 };
 	struct page_result res;
 	uint32_t page = p->page;
+	bool unread;
 	int r = 0;
 
 	if (o->err != NULL) {
@@ -256,9 +310,15 @@ on_page(void *ctx, const struct task_outcome *o)
 	} else {
 		r = page_keep(p, &e);
 	}
+	unread = r < 0 && goes_unread(p, &e);
 	page_run_end(p);
-	j->page_state[page] = r == 0 ? PAGE_DONE : PAGE_TODO;
-	if (r == 0) {
+	j->page_state[page] = r == 0 ? PAGE_DONE : unread ? PAGE_UNREAD : PAGE_TODO;
+	if (unread) {
+		log_line(LOG_WARNING, "job %s: page %u goes without its text: %s", j->claim.id, page + 1, e.text);
+		j->page_next = page;
+	} else if (r == 0) {
+		if (res.mark.page == page && page >= j->page_mark.page)
+			j->page_mark = res.mark;
 		j->pages_done++;
 		metrics_pages(c, 1);
 		job_task_good(j);
@@ -293,7 +353,7 @@ on_page_slow(void *ctx)
 	struct core *c = p->job->core;
 
 	p->timer = 0;
-	if (c->pages_slow >= c->workers) {
+	if (c->pages_slow >= 2 * c->workers + 2) {
 		p->timer = loop_timer(c->loop, PAGE_SLOW_MS, on_page_slow, p);
 		return;
 	}
@@ -306,37 +366,31 @@ on_page_slow(void *ctx)
 static int
 page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct err *e)
 {
-	const struct conf_scan *s = &j->core->conf->scan;
-	uint32_t twice = j->failed_once.code != ERR_OK ? 2 : 1;
-	struct page_params params = { .kind = j->inspect.kind, .page = page };
-	struct task_req req = { .kind = TASK_PAGE, .fsize = PAGE_OUT_MAX * twice };
+	const bool unread = j->page_state[page] == PAGE_UNREAD;
+	struct pageread ask = { .scan = &j->core->conf->scan, .times = j->failed_once.code != ERR_OK ? 2 : 1,
+		.behind = j->pages_done >= PAGES_FIRST, .params = { .kind = j->inspect.kind, .page = page, .mark = j->page_mark,
+		.unread = unread, .codes = codes_wanted(j->folder) } };
 	struct page_run *p = calloc(1, sizeof(*p));
 	AUTO_FD source = open_source(j, e);
-	AUTO_BUF b;
 
-	buf_init(&b, 256);
 	if (p == NULL || source < 0 || (p->out = io_tmpfile(j->dir, e)) < 0) {
 		free(p);
 		return e->code == ERR_OK ? err_set(e, ERR_MEM, "page") : -(int)e->code;
 	}
-	page_key(j, page, eng, params.key);
-	page_params_put(&b, &params);
-	req.params = &b;
-	req.in = source;
-	req.out = p->out;
-	req.as_mib = ((uint32_t)(s->page_memory >> 20) + input_mib(source)) * twice;
-	req.cpu_s = (uint32_t)(s->page_ms / 1000 + 1) * twice;
-	req.deadline_ms = (uint32_t)s->page_ms * twice;
+	page_key(j, page, eng, ask.params.key);
+	ask.source = source;
+	ask.out = p->out;
 	p->job = j;
 	p->page = page;
-	p->next = page_runs;
-	page_runs = p;
+	p->unread = unread;
+	p->next = j->core->page_runs;
+	j->core->page_runs = p;
 	j->page_state[page] = PAGE_RUNNING;
 	j->pages_running++;
 	j->core->pages_running++;
 	j->page_turn = ++j->core->page_turns;
 	p->timer = loop_timer(j->core->loop, PAGE_SLOW_MS, on_page_slow, p);
-	p->task = children_task(j->core->children, &req, on_page, p);
+	p->task = pageread_start(j->core->children, &ask, on_page, p);
 	return 0;
 }
 
@@ -349,11 +403,11 @@ wants_page(const struct job *j)
 }
 
 static uint32_t
-folder_running(const struct conf_folder *folder)
+folder_running(const struct core *c, const struct conf_folder *folder)
 {
 	uint32_t n = 0;
 
-	for (const struct page_run *p = page_runs; p != NULL; p = p->next)
+	for (const struct page_run *p = c->page_runs; p != NULL; p = p->next)
 		n += p->job->folder == folder;
 	return n;
 }
@@ -382,11 +436,11 @@ next_in_turn(struct core *c)
 	for (struct job *j = c->jobs; j != NULL; j = j->next) {
 		uint32_t n;
 
-		while (wants_page(j) && j->page_state[j->page_next] != PAGE_TODO)
+		while (wants_page(j) && j->page_state[j->page_next] > PAGE_UNREAD)
 			j->page_next++;
 		if (!wants_page(j))
 			continue;
-		n = folder_running(j->folder);
+		n = folder_running(c, j->folder);
 		if (best == NULL || goes_before(j, n, best, best_folder)) {
 			best = j;
 			best_folder = n;
@@ -413,8 +467,8 @@ render_pump(struct core *c)
 
 /* --- compose, and a second child that reads back -------------------------------------- */
 
-static int
-give_page(void *ctx, uint32_t page)
+int
+render_give_page(void *ctx, uint32_t page)
 {
 	struct job *j = ctx;
 	char name[24];
@@ -441,7 +495,7 @@ engine_put(struct job *j, struct err *e)
 	ready_scan_put(&b, eng);
 	if ((r = io_unlink(j->dir, "engine", e)) < 0)
 		return r;
-	return record_put(j->dir, "engine", b.data, b.len, e);
+	return record_put_buf(j->dir, "engine", &b, e);
 }
 
 /* plan and doc.pdf stand; the job is rendered. */
@@ -454,11 +508,10 @@ render_done(struct job *j, struct err *e)
 	buf_init(&b, WIRE_PAYLOAD);
 	compose_result_put(&b, j->plan);
 	/* leftovers of an earlier run in this state were never referred to */
-	if ((r = io_unlink(j->dir, "plan", e)) < 0 || (r = io_unlink(j->dir, "doc.pdf", e)) < 0)
+	if ((r = io_unlink(j->dir, "plan", e)) < 0 || (r = io_unlink(j->dir, "doc.pdf", e)) < 0 ||
+	    (r = io_unlink(j->dir, "parts", e)) < 0)
 		return r;
-	if (!buf_ok(&b))
-		return err_set(e, ERR_MEM, "plan");
-	if ((r = engine_put(j, e)) < 0 || (r = record_put(j->dir, "plan", b.data, b.len, e)) < 0 ||
+	if ((r = engine_put(j, e)) < 0 || (r = record_put_buf(j->dir, "plan", &b, e)) < 0 ||
 	    (r = io_put_fd(j->dir, "doc.pdf", j->out, e)) < 0)
 		return r;
 	io_close(&j->out);
@@ -479,9 +532,9 @@ on_read_back(void *ctx, const struct task_outcome *o)
 		return;
 	if ((r = sigs_result_get(o->result, &s, &e)) < 0)
 		job_lied(&e, "reading back");
-	else if (s.pages != j->inspect.pages || s.warnings != 0 || s.nsigs != 0)
-		r = err_set(&e, ERR_DOC_CRASH, "the PDF made from it reads back with %u pages and %u warnings", s.pages,
-		    s.warnings);
+	else if (s.pages != j->plan->pages || s.warnings != 0 || s.nsigs != j->inspect.sigs)
+		r = err_set(&e, ERR_DOC_CRASH, "the PDF made from it reads back with %u pages, %u signatures and %u warnings", s.pages,
+		    s.nsigs, s.warnings);
 	if (r == 0)
 		r = render_done(j, &e);
 	if (r < 0) {
@@ -501,6 +554,59 @@ read_back_start(struct job *j, struct err *e)
 	return job_task(j, &t, on_read_back, e);
 }
 
+/* --- a document that keeps its bytes: the source, then what was composed ---------------- */
+
+/* What was copied is what was claimed: an update belongs to these very bytes. */
+static int
+keep_check(void *ctx, struct err *e)
+{
+	const struct job *j = ctx;
+
+	return memcmp(j->keeping->digest, j->claim.hash, HASH_LEN) == 0 ? 0 :
+	    err_set(e, ERR_IO, "the copy in the spool is not what was claimed");
+}
+
+static void
+on_kept(void *ctx, const struct err *why)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+
+	j->busy = false;
+	j->steps = NULL;
+	if (why == NULL) {
+		io_close(&j->out);
+		j->out = take_fd(&j->keeping->made);
+	}
+	keep_forget(j);
+	if (why != NULL || read_back_start(j, &e) < 0)
+		job_trouble(j, why != NULL ? why : &e);
+}
+
+static int
+keep_start(struct job *j, struct err *e)
+{
+	uint64_t update = j->plan->len;
+	struct keeping *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return err_set(e, ERR_MEM, "keeping the document");
+	k->source = k->made = -1;
+	j->keeping = k;
+	if ((k->source = open_source(j, e)) < 0 || (k->made = io_tmpfile(j->dir, e)) < 0) {
+		keep_forget(j);
+		return -(int)e->code;
+	}
+	j->steps = steps_new(j->core->loop, j);
+	steps_copy(j->steps, k->source, 0, j->claim.size, k->made, true);
+	steps_digest(j->steps, k->digest);
+	steps_call(j->steps, keep_check);
+	steps_copy(j->steps, j->out, 0, update, k->made, false);
+	j->busy = true;
+	steps_go(j->steps, on_kept);
+	return 0;
+}
+
 /*
  * Composing happens in a child that has seen the document: the rule it names
  * must be one of this folder's, and the seal that rule's or the one that the
@@ -511,7 +617,13 @@ check_plan(const struct job *j, struct err *e)
 {
 	const struct compose_result *p = j->plan;
 
-	if (p->pages != j->inspect.pages)
+	const uint32_t gone = p->dropped ? page_set_count(&p->blank) : 0;
+
+	if (j->inspect.sigs > 0 && (p->len != 0 || (j->inspect.allowed != SEAL_SEEN && p->place != PLACE_INVISIBLE)))
+		return err_set(e, ERR_DOC_CRASH, "composing added more than the signatures of the document allow");
+	if (p->blank.pages != j->inspect.pages || p->estimated.pages != j->inspect.pages ||
+	    p->unread.pages != j->inspect.pages || p->pages + gone != j->inspect.pages ||
+	    (p->dropped && j->core->conf->scan.blank != BLANK_DROP))
 		return err_set(e, ERR_DOC_CRASH, "composing made %u pages of %u", p->pages, j->inspect.pages);
 	for (size_t i = 0; i < j->folder->nrules; i++) {
 		const struct conf_rule *r = j->folder->rules[i];
@@ -545,7 +657,15 @@ on_composed(void *ctx, const struct task_outcome *o)
 	if (r == 0 && j->plan->hold != 0) {
 		err_set(&e, (enum err_code)j->plan->hold, "%s", j->plan->hold_text);
 		e.page = j->plan->ncandidates > 0 ? j->plan->candidates[0].page + 1 : 0;
-		outcome_hold(j, &e, j->plan);
+		if (j->divided)
+			job_trouble(j, &e);
+		else
+			outcome_hold(j, &e, j->plan);
+		return;
+	}
+	if (r == 0 && j->plan->outside.pages != 0) {
+		if (stack_start(j, &e) < 0)
+			job_trouble(j, &e);
 		return;
 	}
 	if (r == 0)
@@ -553,14 +673,14 @@ on_composed(void *ctx, const struct task_outcome *o)
 	if (r == 0 && (r = io_size(j->out, &size, &e)) == 0 && size != j->plan->len)
 		r = err_set(&e, ERR_DOC_CRASH, "composing wrote another length than it said");
 	if (r == 0)
-		r = read_back_start(j, &e);
+		r = j->inspect.kind == DOC_PDF_KEPT ? keep_start(j, &e) : read_back_start(j, &e);
 	if (r < 0)
 		job_trouble(j, &e);
 }
 
 /* What is built holds each page's image once, as it lies in the source or in the page's file. */
-static uint64_t
-compose_out_max(const struct job *j)
+uint64_t
+render_out_max(const struct job *j)
 {
 	uint64_t sum = j->claim.size + JOB_OUT_MAX;
 	struct stat st;
@@ -593,8 +713,8 @@ compose_ticket(struct job *j, struct compose_params *p, struct err *e)
 static int
 compose_start(struct job *j, struct err *e)
 {
-	struct job_task t = { .kind = TASK_COMPOSE, .out = &j->out, .as_mib = COMPOSE_MIB, .page = give_page,
-		.fsize = compose_out_max(j),
+	struct job_task t = { .kind = TASK_COMPOSE, .out = &j->out, .as_mib = COMPOSE_MIB, .page = render_give_page,
+		.fsize = render_out_max(j),
 		.cpu_s = 120 + j->inspect.pages / 10, .deadline_ms = 180000 + j->inspect.pages * 100 };
 	struct compose_params p;
 	struct decision d;
@@ -611,6 +731,7 @@ compose_start(struct job *j, struct err *e)
 	p.received_us = j->claim.received_us;
 	p.kind = j->inspect.kind;
 	p.pages = j->inspect.pages;
+	p.stack = stack_may(j);
 	if ((r = decision_get(j, &d, e)) < 0)
 		return r;
 	if (r == 1) {
@@ -620,7 +741,7 @@ compose_start(struct job *j, struct err *e)
 		p.force_x = d.x;
 		p.force_y = d.y;
 	}
-	if ((r = compose_ticket(j, &p, e)) < 0)
+	if ((r = compose_ticket(j, &p, e)) < 0 || (r = earlier_params(j, &p, e)) < 0)
 		return r;
 	compose_params_put(&b, &p);
 	if ((source = open_source(j, e)) < 0)
@@ -653,8 +774,13 @@ render_step(struct job *j)
 		memset(&j->why, 0, sizeof(j->why));
 		if (j->inspect.kind == DOC_NONE)
 			r = inspect_start(j, &e);
-		else if ((r = pages_prepare(j, eng, &e)) == 0 && j->pages_done == j->inspect.pages)
-			r = compose_start(j, &e);
+		else if (attached_wanted(j))
+			r = attached_start(j, &e);
+		else if (earlier_wanted(j))
+			r = earlier_start(j, &e);
+		else if ((r = earlier_forbids(&j->inspect, &e)) == 0 && (r = pages_prepare(j, eng, &e)) == 0 &&
+		    j->pages_done == j->inspect.pages)
+			r = (r = earlier_admit(j, &e)) < 0 ? r : compose_start(j, &e);
 		else if (r == 0)
 			render_pump(j->core);
 	}

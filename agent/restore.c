@@ -12,6 +12,7 @@
 
 #include "agent/hot.h"
 #include "agent/reconcile.h"
+#include "agent/stack.h"
 #include "agent/watch.h"
 
 #define LIST_MAX (4u << 20)
@@ -33,8 +34,86 @@ struct restore {
 	struct final *final;
 	size_t n, cap;
 	struct buf list;
-	bool moved; /* something of the day that is walked */
+	struct buf gone; /* lines of it that can not be found out again once they were acted upon */
+	bool again;      /* an earlier run has acted, and broke off */
+	bool moved;      /* something of the day that is walked */
 };
+
+/* There is no break while something can not be read: it would be missing in it. */
+static int
+unreadable(const char *where, const char *id, struct err *e)
+{
+	char said[ERR_TEXT_MAX];
+
+	memcpy(said, e->text, sizeof(said));
+	return err_set(e, e->code, "%s%s%s: %.60s; no break is written while it can not be read: bring it back or move it "
+	                           "away, and start again", where, id[0] != '\0' ? "/" : "", id, said);
+}
+
+/* --- what must be known before it is done ----------------------------------------------- */
+
+/* A list that breaks off belongs to this very restore, or to none. */
+static void
+gone_head(const struct restore *w, char dst[HASH_HEX + 32])
+{
+	char hex[HASH_HEX];
+
+	hash_hex(w->resume->disk_root, hex);
+	snprintf(dst, HASH_HEX + 32, "disk %llu %s\n", (unsigned long long)w->resume->disk_size, hex);
+}
+
+static int
+gone_load(struct restore *w, struct err *e)
+{
+	char head[HASH_HEX + 32];
+	AUTO_BUF b = { 0 };
+	int r;
+
+	if ((r = io_there(w->core->spool.state, BREAK_FILE, e)) <= 0)
+		return r;
+	gone_head(w, head);
+	buf_init(&b, LIST_MAX + sizeof(head));
+	if ((r = io_read_file(w->core->spool.state, BREAK_FILE, &b, e)) < 0)
+		return r;
+	if (b.len < strlen(head) || memcmp(b.data, head, strlen(head)) != 0)
+		return 0;
+	buf_put(&w->gone, b.data + strlen(head), b.len - strlen(head));
+	w->again = true;
+	return 0;
+}
+
+static int
+gone_save(const struct restore *w, struct err *e)
+{
+	char head[HASH_HEX + 32];
+	AUTO_BUF b;
+
+	gone_head(w, head);
+	buf_init(&b, LIST_MAX + sizeof(head));
+	buf_put(&b, head, strlen(head));
+	buf_put(&b, w->gone.data, w->gone.len);
+	if (!buf_ok(&w->gone) || !buf_ok(&b))
+		return err_set(e, ERR_MEM, "list of what a restore has changed");
+	return io_replace(w->core->spool.state, BREAK_FILE, b.data, b.len, 0600, e);
+}
+
+static void
+gone_add(struct restore *w, const char *line)
+{
+	if (!w->again || w->gone.len == 0 || memmem(w->gone.data, w->gone.len, line, strlen(line)) == NULL)
+		buf_put(&w->gone, line, strlen(line));
+}
+
+static unsigned
+gone_count(const struct restore *w, const char *word)
+{
+	const size_t len = strlen(word);
+	unsigned n = 0;
+
+	for (size_t i = 0; i + len <= w->gone.len; i++)
+		n += (i == 0 || w->gone.data[i - 1] == '\n') && memcmp(w->gone.data + i, word, len) == 0;
+	return n;
+}
 
 /* --- the log, read once ---------------------------------------------------------------- */
 
@@ -76,7 +155,8 @@ read_log(struct restore *w, struct err *e)
 	for (uint64_t i = 0; r == 0 && i < elog_size(l); i++) {
 		if ((r = elog_entry(l, i, &b, e)) < 0 || (r = entry_peek(b.data, b.len, &type, id, e)) < 0)
 			return r;
-		if ((type == ENTRY_JOB || type == ENTRY_REJECT || type == ENTRY_WITHDRAW) && (r = entry_parse(b.data, b.len, &x, e)) == 0)
+		if ((type == ENTRY_JOB || type == ENTRY_REJECT || type == ENTRY_WITHDRAW || type == ENTRY_DIVIDE) &&
+		    (r = entry_parse(b.data, b.len, &x, e)) == 0)
 			r = final_add(w, &x, e);
 	}
 	if (r == 0 && w->n > 0)
@@ -129,17 +209,18 @@ each_name(struct restore *w, int at, const char *where, name_fn *fn, struct err 
 
 /* --- jobs of the spool ------------------------------------------------------------------ */
 
-/* Everything that publishing, logging and handing out need. */
-static bool
-is_whole(const struct job *j)
+/* Everything that publishing, logging and handing out need: 1, 0 not all of it. */
+static int
+is_whole(const struct job *j, struct err *e)
 {
-	static const char *const need[] = { "source", "doc.pdf", "plan", "engine", "prep", "attempt", "sig", "verdict",
-		"sealed.pdf", "job.json" };
+	static const char *const of_job[] = { "source", "doc.pdf", "plan", "engine", "prep", "attempt", "sig", "verdict",
+		"sealed.pdf", "job.json", NULL };
+	static const char *const of_stack[] = { "source", "plan", "parts", "job.json", NULL };
+	int r = 1;
 
-	for (size_t i = 0; i < sizeof(need) / sizeof(need[0]); i++)
-		if (!io_exists(j->dir, need[i]))
-			return false;
-	return true;
+	for (const char *const *need = stack_is(j) ? of_stack : of_job; r == 1 && *need != NULL; need++)
+		r = io_there(j->dir, *need, e);
+	return r < 0 ? unreadable("job", j->claim.id, e) : r;
 }
 
 /*
@@ -156,8 +237,8 @@ back_to_sealed(struct restore *w, struct job *j, struct err *e)
 
 	if (j->state != SPOOL_ARCHIVED && j->state != SPOOL_LOGGED && j->state != SPOOL_RELEASED)
 		return 0;
-	if (!is_whole(j))
-		return 0;
+	if ((r = is_whole(j, e)) != 1)
+		return r;
 	if ((r = archive_has(c->archive, j->claim.id, j->claim.received_us, e)) < 0 || (r == 1 && logged))
 		return r < 0 ? r : 0;
 	return job_move(j, SPOOL_SEALED, e);
@@ -204,9 +285,12 @@ unquarantine(struct restore *w, int dir, const char *where, const char *id, stru
 		return 0;
 	if ((job = io_open_dir(dir, id, e)) < 0)
 		return job;
-	if (claim_get(job, &claim, e) < 0 || !io_exists(job, "reason")) {
+	/* without both there is nothing that could be entered */
+	if ((r = io_there(job, "claim", e)) == 1 && (r = io_there(job, "reason", e)) == 1 && claim_get(job, &claim, e) < 0)
+		r = -(int)e->code;
+	if (r != 1) {
 		close(job);
-		return 0; /* nothing that could be entered */
+		return r < 0 ? unreadable("quarantine", id, e) : 0;
 	}
 	if ((r = io_move(dir, id, s->dir[SPOOL_REFUSED], id, e)) < 0 ||
 	    (j = job_add(w->core, &claim, SPOOL_REFUSED, job)) == NULL) {
@@ -224,7 +308,7 @@ put_aside(struct restore *w, int dir, const char *day, const char *id, struct er
 	const struct final *f = final_of(w, id);
 
 	(void)dir;
-	if (!id_valid(id) || (f != NULL && f->type == ENTRY_JOB) || has_job(w->core, id))
+	if (!id_valid(id) || (f != NULL && (f->type == ENTRY_JOB || f->type == ENTRY_DIVIDE)) || has_job(w->core, id))
 		return 0;
 	log_line(LOG_WARNING, "archive: %s/%s is in no entry of the log; put aside into .orphans", day, id);
 	w->moved = true;
@@ -263,15 +347,13 @@ note_aside(struct restore *w, int dir, const char *where, const char *name, stru
 
 /* --- deliveries ------------------------------------------------------------------------- */
 
-/* Remembered as logged, and now nowhere: who delivers it again shall get it sealed. */
+/* Remembered as logged, and now nowhere? 1 with its id, 0, -code. */
 static int
-forget_seen(struct restore *w, int dir, const char *where, const char *name, struct err *e)
+is_lost(struct restore *w, int dir, const char *name, char id[ID_MAX], struct err *e)
 {
-	char id[ID_MAX];
 	AUTO_BUF b;
 	int r;
 
-	(void)where;
 	buf_init(&b, ID_MAX);
 	if ((r = io_read_file(dir, name, &b, e)) < 0)
 		return r;
@@ -279,14 +361,36 @@ forget_seen(struct restore *w, int dir, const char *where, const char *name, str
 		return 0;
 	memcpy(id, b.data, ID_LEN);
 	id[ID_LEN] = '\0';
-	if (final_of(w, id) != NULL || has_job(w->core, id))
+	return final_of(w, id) == NULL && !has_job(w->core, id);
+}
+
+static int
+note_lost(struct restore *w, int dir, const char *where, const char *name, struct err *e)
+{
+	char id[ID_MAX], line[ID_MAX + 8];
+	int r;
+
+	(void)where;
+	/* its identity; the other names stand for bytes and reference */
+	if (strchr(name, '-') != NULL || (r = is_lost(w, dir, name, id, e)) == 0)
 		return 0;
-	if (strchr(name, '-') == NULL) { /* its identity; the other names stand for bytes and reference */
-		w->entry->lost++;
-		buf_printf(&w->list, "lost %s\n", id);
-		log_line(LOG_ALERT, "job %s was sealed and is in neither log nor spool any more", id);
-	}
-	return io_unlink(dir, name, e);
+	if (r < 0)
+		return r;
+	snprintf(line, sizeof(line), "lost %s\n", id);
+	gone_add(w, line);
+	log_line(LOG_ALERT, "job %s was sealed and is in neither log nor spool any more", id);
+	return 0;
+}
+
+/* Who delivers it again shall get it sealed. */
+static int
+forget_lost(struct restore *w, int dir, const char *where, const char *name, struct err *e)
+{
+	char id[ID_MAX];
+	int r;
+
+	(void)where;
+	return (r = is_lost(w, dir, name, id, e)) <= 0 ? r : io_unlink(dir, name, e);
 }
 
 static bool
@@ -314,7 +418,8 @@ was_final(const struct restore *w, const struct stat *st, const uint8_t hash[HAS
 static int
 receipt_back(struct restore *w, const struct conf_folder *f, int hot, int work, const char *name, struct err *e)
 {
-	char shown[3 * SPOOL_NAME_MAX], hex[HASH_HEX];
+	char shown[3 * SPOOL_NAME_MAX], hex[HASH_HEX], line[MSG_NAME_MAX + HASH_HEX + 16];
+	const size_t before = w->gone.len;
 	uint8_t hash[HASH_LEN];
 	struct stat st;
 	AUTO_FD fd = hot_open_file(work, name, &st, e);
@@ -330,14 +435,18 @@ receipt_back(struct restore *w, const struct conf_folder *f, int hot, int work, 
 		    f->word_work, shown);
 		return 0;
 	}
+	hash_hex(hash, hex);
+	snprintf(line, sizeof(line), "returned %s %s\n", f->name, hex);
+	gone_add(w, line);
+	if ((r = gone_save(w, e)) < 0)
+		return r;
 	if (hot_rename(work, name, hot, name) < 0) {
 		log_line(LOG_ALERT, "folder %s: %s/%s belongs to no job and can not be moved back: %s; deliver it again",
 		    f->name, f->word_work, shown, strerror(errno));
+		w->gone.len = before;
 		return 0;
 	}
 	log_line(LOG_WARNING, "folder %s: %s/%s belongs to no job; it is taken in again", f->name, f->word_work, shown);
-	hash_hex(hash, hex);
-	buf_printf(&w->list, "returned %s %s\n", f->name, hex);
 	return 0;
 }
 
@@ -354,9 +463,11 @@ receipts(struct restore *w, const struct conf_folder *f, struct err *e)
 		close(fd);
 		return err_sys(e, ERR_IO, "folder %s", f->name);
 	}
-	while (r == 0 && (de = readdir(d)) != NULL)
+	while (r == 0 && (errno = 0, de = readdir(d)) != NULL)
 		if (!hot_ignored(de->d_name) && !is_receipt(w->core, f, de->d_name))
 			r = receipt_back(w, f, hot, dirfd(d), de->d_name, e);
+	if (r == 0 && errno != 0)
+		r = err_sys(e, ERR_IO, "folder %s", f->name);
 	closedir(d);
 	return r;
 }
@@ -366,16 +477,34 @@ receipts(struct restore *w, const struct conf_folder *f, struct err *e)
 static int
 keep_list(struct restore *w, struct err *e)
 {
-	char name[HASH_HEX + 16], hex[HASH_HEX];
+	char name[HASH_HEX + 16], hex[HASH_HEX], said[ERR_TEXT_MAX];
 	uint8_t hash[HASH_LEN];
+	int r;
 
-	if (!buf_ok(&w->list))
-		return err_set(e, ERR_MEM, "list of what a restore has changed");
+	w->entry->lost = gone_count(w, "lost ");
+	buf_put(&w->list, w->gone.data, w->gone.len);
 	hash_bytes(w->list.data, w->list.len, hash);
 	hash_hex(hash, hex);
 	snprintf(name, sizeof(name), "config/%s.break", hex);
 	w->entry->nfiles = 1;
-	return elog_keep(w->core->elog, name, w->list.data, w->list.len, &w->entry->files[0], e);
+	r = buf_ok(&w->list) ? elog_keep(w->core->elog, name, w->list.data, w->list.len, &w->entry->files[0], e)
+	                     : err_set(e, ERR_MEM, "no memory, or more than %u MiB", LIST_MAX >> 20);
+	if (r == 0)
+		return 0;
+	memcpy(said, e->text, sizeof(said));
+	return err_set(e, e->code, "evidence/config/*.break, the list of what a restore changes, can not be written: %.50s; "
+	                           "no break is written without it: start again", said);
+}
+
+/* The log, and jobs that are all known: of one that could not be read everything would seem lost. */
+static int
+begin(struct restore *w, struct err *e)
+{
+	if (w->core->unread[0] != '\0') {
+		*e = w->core->unread_why;
+		return unreadable(w->core->unread, "", e);
+	}
+	return read_log(w, e);
 }
 
 static int
@@ -384,10 +513,11 @@ all(struct restore *w, struct err *e)
 	struct core *c = w->core;
 	int archive = archive_dir(c->archive), r;
 
-	if ((r = read_log(w, e)) < 0 || (r = each_name(w, c->spool.quarantine, ".", unquarantine, e)) < 0 ||
+	if ((r = begin(w, e)) < 0 || (r = each_name(w, c->spool.quarantine, ".", unquarantine, e)) < 0 ||
 	    (r = check_jobs(w, e)) < 0 || (r = each_name(w, archive, ".", in_year_or_month, e)) < 0 ||
-	    (r = each_name(w, archive, ".orphans", note_aside, e)) < 0 ||
-	    (r = each_name(w, c->spool.seen, ".", forget_seen, e)) < 0)
+	    (r = each_name(w, archive, ".orphans", note_aside, e)) < 0 || (r = gone_load(w, e)) < 0 ||
+	    (r = each_name(w, c->spool.seen, ".", note_lost, e)) < 0 || (r = gone_save(w, e)) < 0 ||
+	    (r = each_name(w, c->spool.seen, ".", forget_lost, e)) < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < c->conf->nfolders; i++)
 		r = receipts(w, &c->conf->folders[i], e);
@@ -401,9 +531,17 @@ reconcile_break(struct core *c, const struct resume *resume, struct entry *x, st
 	int r;
 
 	buf_init(&w.list, LIST_MAX);
+	buf_init(&w.gone, LIST_MAX);
 	buf_printf(&w.list, LIST_HEAD);
 	r = all(&w, e);
 	free(w.final);
 	buf_done(&w.list);
+	buf_done(&w.gone);
 	return r;
+}
+
+int
+reconcile_forget(struct core *c, struct err *e)
+{
+	return io_unlink(c->spool.state, BREAK_FILE, e);
 }

@@ -7,6 +7,8 @@
 #include "agent/lib/path.h"
 
 #include "agent/admit.h"
+#include "agent/earlier.h"
+#include "agent/jsonput.h"
 #include "agent/messages.h"
 #include "agent/outcome.h"
 
@@ -20,7 +22,7 @@ j_fields(const struct ticket *t)
 	json_t *o = json_object();
 
 	for (uint32_t i = 0; i < t->nfields; i++)
-		json_object_set_new(o, t->fields[i].key, json_string(t->fields[i].value));
+		json_put(&o, t->fields[i].key, json_string(t->fields[i].value));
 	return o;
 }
 
@@ -49,16 +51,16 @@ head(struct job *j, const char *status)
 	if (o == NULL || admit_ticket(j, &t, &bad) < 0 || t == NULL)
 		return o;
 	if (t->reference[0] != '\0')
-		json_object_set_new(o, "reference", json_string(t->reference));
+		json_put(&o, "reference", json_string(t->reference));
 	if (t->nfields > 0)
-		json_object_set_new(o, "fields", j_fields(t));
+		json_put(&o, "fields", j_fields(t));
 	return o;
 }
 
 /* --- sealed ---------------------------------------------------------------------------- */
 
 static int
-add_sealed(json_t *o, int dir, struct err *e)
+add_sealed(json_t **o, int dir, struct err *e)
 {
 	AUTO_FD fd = openat(dir, "sealed.pdf", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	uint8_t hash[HASH_LEN];
@@ -69,15 +71,16 @@ add_sealed(json_t *o, int dir, struct err *e)
 		return err_sys(e, ERR_IO, "sealed.pdf");
 	if ((r = io_size(fd, &size, e)) < 0 || (r = hash_fd(fd, 0, size, hash, e)) < 0)
 		return r;
-	json_object_set_new(o, "sealed", json_pack("{s:I, s:o}", "size", (json_int_t)size, "sha256", j_hash(hash)));
+	json_put(o, "sealed", json_pack("{s:I, s:o}", "size", (json_int_t)size, "sha256", j_hash(hash)));
 	return 0;
 }
 
 /* From job.json, which is archived: all but the salt, which hides names, and what the head has. */
 static int
-add_jobjson(json_t *o, int dir, struct err *e)
+add_jobjson(json_t **o, int dir, struct err *e)
 {
-	static const char *const keys[] = { "rule", "pages", "values", "place", "seal", "same_as" };
+	static const char *const keys[] = { "rule", "pages", "values", "place", "seal", "blank", "blank_dropped", "size_estimated",
+		"unread", "same_as", "signatures" };
 	json_t *job;
 	AUTO_BUF b;
 	int r;
@@ -89,17 +92,17 @@ add_jobjson(json_t *o, int dir, struct err *e)
 		return err_set(e, ERR_IO, "job.json is damaged");
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (json_object_get(job, keys[i]) != NULL)
-			json_object_set(o, keys[i], json_object_get(job, keys[i]));
+			json_put(o, keys[i], json_incref(json_object_get(job, keys[i])));
 	json_decref(job);
 	return 0;
 }
 
 /* id and dir: of the job that was sealed, which may be an earlier one. */
 static int
-add_proof(json_t *o, struct core *c, const char *id, const char *path, struct err *e)
+add_proof(json_t **o, struct core *c, const char *id, const char *path, struct err *e)
 {
 	/* an entry comes after the log's head that stands inside its seal */
-	json_int_t from = json_integer_value(json_object_get(json_object_get(o, "seal"), "log_size_inside"));
+	json_int_t from = json_integer_value(json_object_get(json_object_get(*o, "seal"), "log_size_inside"));
 	uint64_t at;
 	int r;
 
@@ -107,8 +110,8 @@ add_proof(json_t *o, struct core *c, const char *id, const char *path, struct er
 		return r;
 	if (r == 0)
 		return err_set(e, ERR_IO, "the log has no entry of job %s", id);
-	json_object_set_new(o, "archive", json_string(path));
-	json_object_set_new(o, "log", json_pack("{s:s, s:I}", "origin", c->conf->evidence.origin, "index", (json_int_t)at));
+	json_put(o, "archive", json_string(path));
+	json_put(o, "log", json_pack("{s:s, s:I}", "origin", c->conf->evidence.origin, "index", (json_int_t)at));
 	return 0;
 }
 
@@ -124,14 +127,12 @@ resultjson_sealed(struct job *j, const char *id, int dir, const char *path, stru
 {
 	json_t *o = head(j, "sealed");
 
-	if (o == NULL) {
-		err_set(e, ERR_MEM, "result");
-		return NULL;
-	}
 	if (strcmp(id, j->claim.id) != 0)
-		json_object_set_new(o, "repeats", json_string(id));
-	if (add_sealed(o, dir, e) < 0 || add_jobjson(o, dir, e) < 0 || add_proof(o, j->core, id, path, e) < 0)
+		json_put(&o, "repeats", json_string(id));
+	if (add_sealed(&o, dir, e) < 0 || add_jobjson(&o, dir, e) < 0 || add_proof(&o, j->core, id, path, e) < 0)
 		return fail(o);
+	if (o == NULL)
+		err_set(e, ERR_MEM, "result");
 	return o;
 }
 
@@ -141,20 +142,24 @@ json_t *
 resultjson_reason(struct job *j, const char *status, const struct question_record *q, struct err *e)
 {
 	struct message m;
-	json_t *o = head(j, status), *why;
+	json_t *o = head(j, status), *why, *signatures;
 
 	message_make(j->folder->language, &q->why, q->word, &m);
 	why = json_pack("{s:s, s:s, s:s, s:s}", "code", err_word(q->why.code), "text", q->why.text, "what", m.what, "now",
 	    m.now);
-	if (o == NULL || why == NULL || json_object_set_new(o, "reason", why) < 0) {
-		err_set(e, ERR_MEM, "result");
-		return fail(o);
-	}
 	if (q->why.page > 0)
-		json_object_set_new(why, "page", json_integer(q->why.page));
+		json_put(&why, "page", json_integer(q->why.page));
 	if (q->say[0] != '\0')
-		json_object_set_new(why, "remark", json_string(q->say));
+		json_put(&why, "remark", json_string(q->say));
+	json_put(&o, "reason", why);
+	if (j->inspect.sigs > 0 && !earlier_wanted(j)) {
+		if ((signatures = earlier_json(j, e)) == NULL)
+			return fail(o);
+		json_put(&o, "signatures", signatures);
+	}
 	if (strcmp(status, "held") == 0)
-		json_object_set_new(o, "question", json_integer(q->n));
+		json_put(&o, "question", json_integer(q->n));
+	if (o == NULL)
+		err_set(e, ERR_MEM, "result");
 	return o;
 }

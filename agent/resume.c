@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/jsonput.h"
 #include "agent/resume.h"
 
 static json_t *
@@ -20,7 +21,7 @@ resume_text(const struct resume *r)
 	json_t *o = json_pack("{s:i, s:o, s:o, s:s, s:I}", "v", 1, "record",
 	    r->has_record ? j_head(r->record_size, r->record_root) : json_null(), "disk",
 	    j_head(r->disk_size, r->disk_root), "reason", r->reason, "uid", (json_int_t)r->uid);
-	char *text = o == NULL ? NULL : json_dumps(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+	char *text = o == NULL ? NULL : json_text(o, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
 
 	json_decref(o);
 	return text;

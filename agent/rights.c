@@ -103,6 +103,52 @@ rights_allowed(const struct strings *allow, uid_t uid, struct err *e)
 	return allow->n == 0;
 }
 
+/* --- held documents ----------------------------------------------------------------------- */
+
+static int
+check_not_dropper(const struct conf_folder *f, const struct claim *held, uid_t uid, struct err *e)
+{
+	if (!f->release_not_dropper || (uid != held->owner && (!held->ticket.has || uid != held->ticket.owner)))
+		return 0;
+	return err_set(e, ERR_DECISION_RIGHT, "user %u dropped the document, and release.not of folder %s is dropper", uid, f->name);
+}
+
+static int
+check_by(const struct conf_folder *f, const struct strings *by, const char *what, uid_t uid, struct err *e)
+{
+	int r = by->n == 0 ? 0 : rights_allowed(by, uid, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return err_set(e, ERR_DECISION_RIGHT, "user %u is not in %s%s%s", uid, what, what[0] == 'r' ? " of folder " : "",
+	    what[0] == 'r' ? f->name : "");
+}
+
+int
+rights_release(const struct conf *c, const struct claim *held, uid_t uid, struct err *e)
+{
+	const struct conf_folder *f = conf_folder(c, held->folder);
+	int r;
+
+	if (f == NULL)
+		return err_set(e, ERR_DECISION_RIGHT, "folder %s is not in the settings any more", held->folder);
+	r = f->release_by.n > 0 ? check_by(f, &f->release_by, "release.by", uid, e) : check_by(f, &c->operators, "operators", uid, e);
+	return r < 0 ? r : check_not_dropper(f, held, uid, e);
+}
+
+int
+rights_release_operator(const struct conf *c, const struct claim *held, uid_t uid, struct err *e)
+{
+	const struct conf_folder *f = conf_folder(c, held->folder);
+	int r;
+
+	if (f == NULL)
+		return 0;
+	if (f->release_by.n > 0 && uid != 0 && (r = check_by(f, &f->release_by, "release.by", uid, e)) < 0)
+		return r;
+	return check_not_dropper(f, held, uid, e);
+}
+
 bool
 rights_known(const char *entry)
 {

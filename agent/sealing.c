@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +37,8 @@ sealing_forget(struct job *j)
 	io_close(&w->made);
 	free(w->hex);
 	free(w->judge);
+	free(w->list);
+	free(w->earlier);
 	free(w);
 }
 
@@ -53,6 +56,19 @@ sealwork_new(struct job *j, struct err *e)
 	j->sealwork = w;
 	j->steps = steps_new(j->core->loop, j);
 	return w;
+}
+
+int
+sealwork_judge(struct job *j, task_cb *cb, struct err *e)
+{
+	struct job_task t = { .kind = TASK_JUDGE, .in = j->side, .as_mib = 256, .cpu_s = 20, .deadline_ms = 30000 };
+	AUTO_BUF b = { 0 };
+
+	buf_init(&b, WIRE_PAYLOAD);
+	j->sealwork->judge->now_us = clock_wall_us();
+	judge_params_put(&b, j->sealwork->judge);
+	t.params = &b;
+	return job_task(j, &t, cb, e);
 }
 
 /* --- attempts -------------------------------------------------------------------------- */
@@ -81,7 +97,7 @@ attempt_put(struct job *j, uint32_t n, struct err *e)
 
 	buf_init(&b, 16);
 	buf_put_u32(&b, n);
-	if ((r = io_replace(j->dir, "attempt", b.data, b.len, 0600, e)) == 0)
+	if ((r = record_replace_buf(j->dir, "attempt", &b, e)) == 0)
 		j->attempt = n;
 	return r;
 }
@@ -144,7 +160,42 @@ field_value(const struct job *j, const char *key)
 	return "";
 }
 
-/* {org} {time:...} {received:...} {id} {rule} {folder} {find.NAME} {ticket.KEY} of a stamp's line. */
+/* Origin, size and root hash of the log's head, in one line: whoever has it on paper is a witness (C2SP tlog-checkpoint). */
+static const char *
+log_value(const struct job *j, char *dst, size_t size)
+{
+	const char *head = elog_head(j->core->elog);
+	size_t n = 0;
+
+	for (int lines = 0; *head != '\0' && n + 1 < size; head++) {
+		if (*head == '\n' && ++lines == 3)
+			break;
+		dst[n++] = *head == '\n' ? ' ' : *head;
+	}
+	dst[n] = '\0';
+	return dst;
+}
+
+/* Who brought the document: the name of its file's owner, or the number where there is no name. */
+static const char *
+operator_value(const struct job *j, char *dst, size_t size)
+{
+	const struct passwd *p = getpwuid(j->claim.owner);
+
+	if (p != NULL)
+		snprintf(dst, size, "%s", p->pw_name);
+	else
+		snprintf(dst, size, "%u", (unsigned)j->claim.owner);
+	return dst;
+}
+
+static const char *
+language_of(const struct job *j)
+{
+	return j->folder != NULL ? j->folder->language : j->core->conf->language;
+}
+
+/* {org} {time:...} {received:...} {id} {rule} {folder} {operator} {log} {find.NAME} {ticket.KEY} of line and code. */
 static const char *
 line_value(void *ctx, const char *variable, const char *format)
 {
@@ -159,10 +210,14 @@ line_value(void *ctx, const char *variable, const char *format)
 		return j->plan->rule;
 	if (strcmp(variable, "folder") == 0)
 		return j->claim.folder;
+	if (strcmp(variable, "operator") == 0)
+		return operator_value(j, l->text, sizeof(l->text));
+	if (strcmp(variable, "log") == 0)
+		return log_value(j, l->text, sizeof(l->text));
 	if (strcmp(variable, "time") == 0)
-		return name_time(j->seal_time_us, format, l->text, sizeof(l->text)) ? l->text : NULL;
+		return name_time(j->seal_time_us, format, language_of(j), l->text, sizeof(l->text)) ? l->text : NULL;
 	if (strcmp(variable, "received") == 0)
-		return name_time(j->claim.received_us, format, l->text, sizeof(l->text)) ? l->text : NULL;
+		return name_time(j->claim.received_us, format, language_of(j), l->text, sizeof(l->text)) ? l->text : NULL;
 	if (strncmp(variable, "ticket.", 7) == 0)
 		return field_value(j, variable + 7);
 	if (strncmp(variable, "find.", 5) == 0)
@@ -178,6 +233,8 @@ field_lines(struct job *j, const struct conf_seal *seal, const char *org, struct
 	struct line_ctx ctx = { .job = j, .org = org };
 	int r;
 
+	if ((r = name_expand(seal->look.qr, line_value, &ctx, p->qr, sizeof(p->qr), e)) < 0)
+		return r;
 	for (size_t i = 0; i < seal->look.lines.n && p->nlines < MSG_LINES_MAX; i++)
 		if ((r = name_expand(seal->look.lines.v[i], line_value, &ctx, p->lines[p->nlines++], MSG_TEXT_MAX,
 		         e)) < 0)
@@ -200,7 +257,9 @@ field_params_make(struct job *j, const struct conf_seal *seal, struct field_para
 	p->place = j->plan->place;
 	p->place_page = j->plan->place_page;
 	p->place_box = j->plan->place_box;
-	p->border = seal->look.border;
+	snprintf(p->field, sizeof(p->field), "%s", j->plan->field);
+	p->marks = j->plan->marks;
+	snprintf(p->seal, sizeof(p->seal), "%s", seal->name);
 	snprintf(p->signer, sizeof(p->signer), "%s", facts->org[0] != '\0' ? facts->org : facts->subject);
 	snprintf(p->reason, sizeof(p->reason), "%s", seal->reason);
 	snprintf(p->location, sizeof(p->location), "%s", seal->location);
@@ -419,11 +478,15 @@ sealing_step_rendered(struct job *j)
 	const struct conf_seal *seal;
 	int r;
 
-	if (io_exists(j->dir, "sig")) {
-		if (job_move(j, SPOOL_SIGNED, &e) < 0)
-			job_trouble(j, &e);
-		else
-			job_step(j);
+	/* a signature is moved on with only when it is surely there, and asked for only when it surely is not */
+	if ((r = io_there(j->dir, "sig", &e)) == 1)
+		r = job_move(j, SPOOL_SIGNED, &e) < 0 ? -(int)e.code : 1;
+	if (r < 0) {
+		job_trouble(j, &e);
+		return;
+	}
+	if (r == 1) {
+		job_step(j);
 		return;
 	}
 	if ((seal = seal_of(j, &e)) == NULL || (r = orphan_note(j, &e)) < 0) {

@@ -61,11 +61,16 @@ struct sealwork {
 	size_t hex_len;
 	uint64_t hex_at;
 	struct judge_params *judge;  /* malloc'ed */
+	struct siglist *list;        /* malloc'ed: what is judged */
+	uint32_t ours, stamp;        /* indices there; stamp: of its time stamp in a revision of its own, or list->n */
+	struct earlier *earlier;     /* malloc'ed: being judged (earlier.h) */
 	bool taken_back;             /* the sender has removed the receipt: the token is not asked */
 	void (*then)(struct job *);  /* what comes when the hole is filled */
 };
 /* A new one and j->steps with it, in the place of what was there; NULL with *e set. */
 struct sealwork *sealwork_new(struct job *, struct err *);
+/* Has a child judge the list in j->side by j->sealwork->judge, as of now. */
+int sealwork_judge(struct job *, task_cb *, struct err *);
 
 /* The settings of the job's seal, with its plan loaded; NULL with *e set. */
 const struct conf_seal *seal_of(struct job *, struct err *);

@@ -26,7 +26,7 @@ prep_put(struct job *j, const char *record, const struct prep *p, struct err *e)
 	buf_put(&b, p->cert_hash, HASH_LEN);
 	buf_put(&b, p->digest, HASH_LEN);
 	buf_put_u64(&b, p->log_size);
-	return record_put(j->dir, record, b.data, b.len, e);
+	return record_put_buf(j->dir, record, &b, e);
 }
 
 int
@@ -63,7 +63,7 @@ sig_put(struct job *j, const uint8_t *cms, size_t len, const uint8_t imprint[HAS
 	buf_init(&b, CMS_RECORD_MAX);
 	buf_put(&b, imprint, HASH_LEN);
 	buf_put_blob(&b, cms, len);
-	return record_put(j->dir, "sig", b.data, b.len, e);
+	return record_put_buf(j->dir, "sig", &b, e);
 }
 
 /* The signature as the token gave it; *ret_cms points into b. */
@@ -90,7 +90,7 @@ tst_put(struct job *j, const char *record, const struct attach_result *a, struct
 	buf_put_u64(&b, (uint64_t)a->gen_time_us);
 	buf_put(&b, a->token_hash, HASH_LEN);
 	buf_put_blob(&b, a->cms, a->cms_len);
-	return record_put(j->dir, record, b.data, b.len, e);
+	return record_put_buf(j->dir, record, &b, e);
 }
 
 int

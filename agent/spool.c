@@ -17,6 +17,7 @@
 #include "agent/lib/log.h"
 #include "agent/lib/path.h"
 
+#include "agent/jsonput.h"
 #include "agent/spool.h"
 
 #define SEEN_KEEP_US (90LL * 24 * 3600 * 1000000)
@@ -236,6 +237,22 @@ record_put(int job_dir, const char *name, const void *p, size_t n, struct err *e
 }
 
 int
+record_put_buf(int job_dir, const char *name, const struct buf *b, struct err *e)
+{
+	if (!buf_ok(b))
+		return err_set(e, ERR_MEM, "record %s", name);
+	return record_put(job_dir, name, b->data, b->len, e);
+}
+
+int
+record_replace_buf(int job_dir, const char *name, const struct buf *b, struct err *e)
+{
+	if (!buf_ok(b))
+		return err_set(e, ERR_MEM, "record %s", name);
+	return io_replace(job_dir, name, b->data, b->len, 0600, e);
+}
+
+int
 record_get(int job_dir, const char *name, struct buf *b, struct err *e)
 {
 	if (b->max == 0)
@@ -288,36 +305,14 @@ claim_put(int job_dir, const struct claim *c, struct err *e)
 	    (json_int_t)c->mtime_ns, "sha256", hash, "owner", (json_int_t)c->owner, "received_us",
 	    (json_int_t)c->received_us, "log_size", (json_int_t)c->log_size, "salt", c->salt, "work_ino",
 	    (json_int_t)c->work_ino);
-	if (j != NULL && c->ticket.has)
-		json_object_set_new(j, "ticket", ticket_json(c));
+	if (c->ticket.has)
+		json_put(&j, "ticket", ticket_json(c));
 	if (j != NULL)
-		text = json_dumps(j, JSON_INDENT(1));
+		text = json_text(j, JSON_INDENT(1));
 	json_decref(j);
 	if (text == NULL)
 		return err_set(e, ERR_MEM, "claim");
 	return record_put(job_dir, "claim", text, strlen(text), e);
-}
-
-static int
-unescape(const char *in, char *dst, size_t size)
-{
-	size_t n = 0;
-
-	for (; *in && n + 1 < size; in++) {
-		unsigned v;
-
-		if (*in != '%') {
-			dst[n++] = *in;
-			continue;
-		}
-		if (!isxdigit((unsigned char)in[1]) || !isxdigit((unsigned char)in[2]) || sscanf(in + 1, "%2X", &v) != 1 ||
-		    v == 0)
-			return -1;
-		dst[n++] = (char)v;
-		in += 2;
-	}
-	dst[n] = '\0';
-	return *in ? -1 : 0;
 }
 
 static int
@@ -334,8 +329,8 @@ claim_parse(const char *text, size_t len, struct claim *c)
 	        &hash, "owner", &owner, "received_us", &received, "log_size", &log_size, "salt", &salt, "work_ino",
 	        &work_ino) == 0 &&
 	    v == 1 && id_valid(id) && strlen(folder) < sizeof(c->folder) && strlen(salt) == sizeof(c->salt) - 1 &&
-	    hash_from_hex(hash, c->hash) == 0 && unescape(name, c->name, sizeof(c->name)) == 0 &&
-	    unescape(work, c->work_name, sizeof(c->work_name)) == 0 &&
+	    hash_from_hex(hash, c->hash) == 0 && path_unescape(name, c->name, sizeof(c->name)) == 0 &&
+	    path_unescape(work, c->work_name, sizeof(c->work_name)) == 0 &&
 	    ticket_from(json_object_get(j, "ticket"), c) == 0) {
 		memcpy(c->id, id, ID_MAX);
 		strcpy(c->folder, folder);
@@ -390,7 +385,7 @@ claim_identity(const struct claim *c, uint8_t out[HASH_LEN])
 	buf_put_u64(&b, c->size);
 	buf_put_u64(&b, (uint64_t)c->mtime_ns);
 	buf_put(&b, c->hash, HASH_LEN);
-	hash_bytes(b.data, b.len, out);
+	hash_buf(&b, out);
 }
 
 /* --- seen ----------------------------------------------------------------------------- */
@@ -420,7 +415,7 @@ seen_more(enum seen_kind kind, const struct claim *c, const char *reference, cha
 		buf_put_str(&b, reference);
 	if (kind != SEEN_REFERENCE)
 		buf_put(&b, c->hash, HASH_LEN);
-	hash_bytes(b.data, b.len, hash);
+	hash_buf(&b, hash);
 	hash_hex(hash, hex);
 	snprintf(out, SEEN_NAME_MAX, "%c-%s", letters[kind], hex);
 }
@@ -456,36 +451,41 @@ seen_put(const struct spool *s, const struct claim *c, const char *reference, st
 	return io_put_fd(s->seen, name, fd, e);
 }
 
-static bool
-seen_read(const struct spool *s, const char *name, char ret_id[ID_MAX])
+/* What can not be looked at was perhaps seen: that is an error, else it would be sealed twice. */
+static int
+seen_read(const struct spool *s, const char *name, char ret_id[ID_MAX], struct err *e)
 {
-	struct err e;
 	AUTO_BUF b;
 
 	buf_init(&b, ID_LEN);
-	if (io_read_file(s->seen, name, &b, &e) < 0 || b.len != ID_LEN)
-		return false;
+	if (io_read_file(s->seen, name, &b, e) < 0)
+		return errno == ENOENT || errno == EFBIG ? 0 : -(int)e->code;
+	if (b.len != ID_LEN)
+		return 0;
 	memcpy(ret_id, b.data, ID_LEN);
 	ret_id[ID_LEN] = '\0';
-	return true;
+	return 1;
 }
 
-bool
-seen_has(const struct spool *s, const struct claim *c, char ret_id[ID_MAX])
+int
+seen_has(const struct spool *s, const struct claim *c, char ret_id[ID_MAX], struct err *e)
 {
 	char name[HASH_HEX];
 
 	seen_name(c, name);
-	return seen_read(s, name, ret_id);
+	return seen_read(s, name, ret_id, e);
 }
 
-bool
-seen_find(const struct spool *s, enum seen_kind kind, const struct claim *c, const char *reference, char ret_id[ID_MAX])
+int
+seen_find(const struct spool *s, enum seen_kind kind, const struct claim *c, const char *reference, char ret_id[ID_MAX],
+    struct err *e)
 {
 	char name[SEEN_NAME_MAX];
+	int r;
 
 	seen_more(kind, c, reference, name);
-	return seen_read(s, name, ret_id) && id_valid(ret_id);
+	r = seen_read(s, name, ret_id, e);
+	return r == 1 && !id_valid(ret_id) ? 0 : r;
 }
 
 int

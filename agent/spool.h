@@ -7,7 +7,8 @@
  *   claimed    J                    source, claim          (inspect, pages/ come)
  *   rendered   J                    + inspect, plan, doc.pdf
  *   signed     J                    + prepared.pdf, prep, attempt, sig; then tst, dss, dts, each put once
- *   sealed     J                    + sealed.pdf, job.json
+ *   sealed     J                    + sealed.pdf, job.json; of a stack (stack.h), which comes from claimed: inspect,
+ *                                   plan, parts, part-1.pdf ..., job.json
  *   archived   J                    + the archive's directory, read back
  *   logged     J                    + entry in the log, synced
  *   released   J                    delivered, sender's copy gone
@@ -16,7 +17,7 @@
  *
  * Nothing else remembers anything: start-up looks at the directories and goes on.
  * The file state/agent names this state directory to others (marker.h).
- * Other directories of state/: folders (which hot folders are mounts), quarantine, seen, tokens, tsa, anchor, events/{tmp,new}.
+ * Other directories of state/: folders (which hot folders are mounts), given (given.h), quarantine, seen, tokens, tsa, anchor, events/{tmp,new}.
  */
 #ifndef SEALROOM_SPOOL_H
 #define SEALROOM_SPOOL_H
@@ -103,9 +104,11 @@ void claim_identity(const struct claim *, uint8_t out[HASH_LEN]);
  */
 int seen_put(const struct spool *, const struct claim *, const char *reference, struct err *);
 enum seen_kind { SEEN_BYTES, SEEN_REFERENCE, SEEN_BOTH };
-/* The first job that was sealed with these bytes, or this reference, in the claim's folder. */
-bool seen_find(const struct spool *, enum seen_kind, const struct claim *, const char *reference, char ret_id[ID_MAX]);
-bool seen_has(const struct spool *, const struct claim *, char ret_id[ID_MAX]);
+/* The first job that was sealed with these bytes, or this reference, in the claim's folder: 1; 0: none; -code. */
+int seen_find(const struct spool *, enum seen_kind, const struct claim *, const char *reference, char ret_id[ID_MAX],
+    struct err *);
+/* The job of this very delivery: 1; 0: it is new; -code: it can not be told, and must wait. */
+int seen_has(const struct spool *, const struct claim *, char ret_id[ID_MAX], struct err *);
 int seen_expire(const struct spool *, struct err *);
 
 /* Free bytes where fd lies. */
@@ -114,5 +117,8 @@ int spool_space(int fd, uint64_t *ret_free, struct err *);
 /* Small records: one JSON or binary file, put once; reading checks a bound. */
 int record_put(int job_dir, const char *name, const void *, size_t, struct err *);
 int record_get(int job_dir, const char *name, struct buf *, struct err *);
+/* -ERR_MEM when the buffer is not whole: half a record would stop its job for ever. */
+int record_put_buf(int job_dir, const char *name, const struct buf *, struct err *);
+int record_replace_buf(int job_dir, const char *name, const struct buf *, struct err *);
 
 #endif

@@ -9,8 +9,10 @@
 #include "agent/lib/io.h"
 
 #include "agent/alarm.h"
+#include "agent/attached.h"
 #include "agent/metrics.h"
 #include "agent/clockwatch.h"
+#include "agent/earlier.h"
 #include "agent/outcome.h"
 #include "agent/sealing.h"
 #include "agent/steps.h"
@@ -29,10 +31,11 @@
  *	stamped.pdf, dtsprep, dts    does not: prepared.pdf + sig, then the revision + dts
  */
 
-static bool
-second_revision(const struct job *j)
+/* 1, 0, -code */
+static int
+second_revision(const struct job *j, struct err *e)
 {
-	return io_exists(j->dir, "dtsprep");
+	return io_there(j->dir, "dtsprep", e);
 }
 
 static int
@@ -71,6 +74,7 @@ on_attached(void *ctx, const struct task_outcome *o)
 	struct err e = { 0 };
 	const struct conf_seal *seal;
 	struct attach_result a;
+	int second;
 
 	io_close(&j->side);
 	if (!job_task_ok(j, o))
@@ -79,8 +83,8 @@ on_attached(void *ctx, const struct task_outcome *o)
 		probe_answered(j, o->result);
 		return;
 	}
-	if ((seal = seal_of(j, &e)) == NULL || attach_result_get(o->result, &a, &e) < 0 ||
-	    tst_put(j, second_revision(j) ? "dts" : "tst", &a, &e) < 0 || token_note(j->core, seal->tsa->name, a.token_len, &e) < 0) {
+	if ((seal = seal_of(j, &e)) == NULL || attach_result_get(o->result, &a, &e) < 0 || (second = second_revision(j, &e)) < 0 ||
+	    token_note(j->core, seal->tsa->name, a.token_len, &e) < 0 || tst_put(j, second == 1 ? "dts" : "tst", &a, &e) < 0) {
 		job_trouble(j, &e);
 		return;
 	}
@@ -101,9 +105,9 @@ stamp_over(struct job *j, struct buf *b, uint8_t imprint[HASH_LEN], const uint8_
 		*ret_len = 0;
 		return 0;
 	}
-	if (!second_revision(j))
+	if ((r = second_revision(j, e)) == 0)
 		return sig_get(j, b, imprint, ret_cms, ret_len, e);
-	if ((r = prep_get(j, "dtsprep", &p, e)) < 0)
+	if (r < 0 || (r = prep_get(j, "dtsprep", &p, e)) < 0)
 		return r;
 	memcpy(imprint, p.digest, HASH_LEN);
 	*ret_cms = NULL;
@@ -139,17 +143,15 @@ attach_start(struct job *j, const struct conf_seal *seal, struct err *e)
 }
 
 /* What an admin hears of it is one alarm, however many jobs wait (alarm.h). */
-static void
-tsa_heard(struct job *j, const struct err *why)
+void
+stamping_heard(struct core *c, const char *tsa, int64_t sent_us, const struct err *why)
 {
-	const struct conf_seal *seal = conf_seal(j->core->conf, j->plan->seal);
-	int64_t took = clock_wall_us() - j->stamp_sent_us;
+	int64_t took = clock_wall_us() - sent_us;
 
-	if (seal == NULL || seal->tsa == NULL ||
-	    (why != NULL && why->code != ERR_TSA_DOWN && why->code != ERR_TSA_ANSWER))
+	if (why != NULL && why->code != ERR_TSA_DOWN && why->code != ERR_TSA_ANSWER)
 		return;
-	alarm_tsa(j->core, seal->tsa->name, why);
-	metrics_tsa(j->core, seal->tsa->name, why == NULL, took > 0 ? (double)took / 1e6 : 0);
+	alarm_tsa(c, tsa, why);
+	metrics_tsa(c, tsa, why == NULL, took > 0 ? (double)took / 1e6 : 0);
 }
 
 static void
@@ -160,12 +162,23 @@ on_stamped(void *ctx, const struct task_outcome *o)
 	const struct conf_seal *seal;
 	struct stamp_result s;
 
-	tsa_heard(j, o->err);
+	if ((seal = conf_seal(j->core->conf, j->plan->seal)) != NULL && seal->tsa != NULL)
+		stamping_heard(j->core, seal->tsa->name, j->stamp_sent_us, o->err);
 	if (!job_task_ok(j, o))
 		return;
 	if ((seal = seal_of(j, &e)) == NULL || stamp_result_get(o->result, &s, &e) < 0 ||
 	    answer_read(j, s.len, &e) < 0 || attach_start(j, seal, &e) < 0)
 		job_trouble(j, &e);
+}
+
+/* 63 bits and never 0, so that the nonce is a positive INTEGER of at most 8 bytes. */
+int
+stamping_nonce(uint64_t *ret, struct err *e)
+{
+	if (getrandom(ret, sizeof(*ret), 0) != sizeof(*ret))
+		return err_sys(e, ERR_IO, "random nonce");
+	*ret = (*ret >> 1) | 1ULL << 62;
+	return 0;
 }
 
 static int
@@ -184,10 +197,8 @@ stamp_start(struct job *j, const struct conf_seal *seal, struct err *e)
 	buf_init(&sig, 0);
 	if ((r = stamp_over(j, &sig, p.imprint, &cms, &len, e)) < 0)
 		return r;
-	/* 63 bits and never 0, so that the nonce is a positive INTEGER of at most 8 bytes */
-	if (getrandom(&j->nonce, sizeof(j->nonce), 0) != sizeof(j->nonce))
-		return err_sys(e, ERR_IO, "random nonce");
-	j->nonce = (j->nonce >> 1) | 1ULL << 62;
+	if ((r = stamping_nonce(&j->nonce, e)) < 0)
+		return r;
 	snprintf(p.tsa, sizeof(p.tsa), "%s", seal->tsa->name);
 	p.nonce = j->nonce;
 	stamp_params_put(&b, &p);
@@ -283,13 +294,13 @@ static int
 sealed_records(void *ctx, struct err *e)
 {
 	struct job *j = ctx;
-	const struct judged_sig *s = &j->judged->sigs[0];
+	const struct judged_sig *s = &j->judged->sigs[j->ours];
 	struct verdict_record v = { .level = s->level, .gen_time_us = s->gen_time_us, .sealed_us = clock_wall_us() };
 	AUTO_FREE char *text = NULL;
 	int r;
 
 	memcpy(v.tst, s->token_hash, HASH_LEN);
-	if (j->sigs.pdfa_part != 0)
+	if (j->sigs.pdfa_part != 0 && j->inspect.kind != DOC_PDF_KEPT) /* what others claim is not ours to record */
 		snprintf(v.pdfa, sizeof(v.pdfa), "%u%c", j->sigs.pdfa_part % 10, j->sigs.pdfa_conformance | 0x20);
 	if ((r = jobjson_build(j, &text, e)) < 0 || (r = verdict_put(j, &v, e)) < 0 || (r = io_unlink(j->dir, "job.json", e)) < 0)
 		return r;
@@ -333,24 +344,27 @@ sealed_done(struct job *j)
 	steps_go(j->steps, on_sealed);
 }
 
-/* The verdict must be about exactly this seal, at the level its settings name. */
+/* The verdict must be about exactly this seal, at the level its settings name, and leave others as they were. */
 static int
 check_verdict(struct job *j, const struct conf_seal *seal, const struct prep *p, struct err *e)
 {
-	const struct judged_sig *s = &j->judged->sigs[0];
+	const struct sealwork *w = j->sealwork;
+	const uint32_t last = w->stamp < w->list->n ? w->stamp : w->ours;
+	const struct judged_sig *s = &j->judged->sigs[w->ours];
 
-	if (j->judged->nsigs < 1 || j->sigs.nsigs != j->judged->nsigs)
+	if (j->judged->nsigs != w->list->n)
 		return err_set(e, ERR_SIG, "our own check finds no signature");
 	if (j->judged->verdict != VERDICT_PROVEN || s->verdict != VERDICT_PROVEN)
 		return err_set(e, ERR_SIG, "our own check refuses it: %s", s->nreasons > 0 ? s->reasons[0] : "no reason");
 	if (s->level < seal->level)
 		return err_set(e, ERR_SIG, "our own check finds level %s instead of %s", level_name(s->level),
 		    level_name(seal->level));
-	if (!j->judged->sigs[j->judged->nsigs - 1].covers_file)
+	if (!j->judged->sigs[last].covers_file)
 		return err_set(e, ERR_SIG, "our own check finds bytes that the signature does not cover");
 	if (memcmp(s->cert_hash, p->cert_hash, HASH_LEN) != 0)
 		return err_set(e, ERR_SIG, "our own check finds another certificate");
-	return 0;
+	j->ours = w->ours;
+	return earlier_stand(j, w->judge, j->judged, e);
 }
 
 static void
@@ -362,61 +376,34 @@ on_judged(void *ctx, const struct task_outcome *o)
 	struct prep p;
 
 	io_close(&j->side);
+	if (o->err != NULL)
+		sealing_forget(j);
 	if (!job_task_ok(j, o))
 		return;
 	if (j->judged == NULL && (j->judged = calloc(1, sizeof(*j->judged))) == NULL)
 		err_set(&e, ERR_MEM, "verdict");
 	else if ((seal = seal_of(j, &e)) != NULL && prep_get(j, "prep", &p, &e) == 0 &&
 	    judge_result_get(o->result, j->judged, &e) == 0 && check_verdict(j, seal, &p, &e) == 0) {
-		sealed_done(j);
-		return;
+		sealing_forget(j);
+		if (j->inspect.files == 0)
+			sealed_done(j);
+		else
+			attached_check(j, sealed_done, &e);
+		if (e.code == ERR_OK)
+			return;
 	}
+	sealing_forget(j);
 	job_trouble(j, &e);
-}
-
-/* Both parts inside the file; compared without a sum that could wrap. */
-static bool
-range_inside(const uint64_t r[4], uint64_t len)
-{
-	return r[0] <= len && r[1] <= len - r[0] && r[2] <= len && r[3] <= len - r[2];
-}
-
-/* Reads one record of the list; the bytes it speaks of are hashed by us: a child only names ranges. */
-static int
-judge_one(struct job *j, struct buf *list, const struct prep *prep, uint32_t i, struct err *e)
-{
-	struct judge_params *p = j->sealwork->judge;
-	struct sig_info s;
-	uint64_t range[4];
-
-	if (sig_info_get(list, &s, e) < 0)
-		return err_set(e, ERR_DOC_CRASH, "the list of signatures is damaged");
-	memcpy(range, s.range, sizeof(range));
-	sig_info_done(&s);
-	if (!range_inside(range, p->file_len))
-		return err_set(e, ERR_DOC_CRASH, "a ByteRange lies outside the file");
-	if (i == 0 && memcmp(range, prep->range, sizeof(range)) != 0)
-		return err_set(e, ERR_SIG, "our own check finds another ByteRange than was signed");
-	for (int half = 0; half < 4; half += 2)
-		steps_copy(j->steps, j->out, range[half], range[half + 1], -1, true);
-	steps_digest(j->steps, p->range_hash[i]);
-	return 0;
 }
 
 static int
 judge_ask(struct job *j, struct err *e)
 {
-	struct job_task t = { .kind = TASK_JUDGE, .in = j->side, .as_mib = 256, .cpu_s = 10, .deadline_ms = 20000 };
-	struct sealwork *w = j->sealwork;
-	AUTO_BUF b = { 0 };
+	const struct sealwork *w = j->sealwork;
 
-	if (memcmp(w->judge->range_hash[0], w->prep.digest, HASH_LEN) != 0)
+	if (memcmp(w->judge->range_hash[w->ours], w->prep.digest, HASH_LEN) != 0)
 		return err_set(e, ERR_SIG, "our own check finds other bytes than were signed");
-	buf_init(&b, WIRE_PAYLOAD);
-	w->judge->now_us = clock_wall_us();
-	judge_params_put(&b, w->judge);
-	t.params = &b;
-	return job_task(j, &t, on_judged, e);
+	return sealwork_judge(j, on_judged, e);
 }
 
 static void
@@ -431,34 +418,41 @@ on_ranges_hashed(void *ctx, const struct err *why)
 		e = *why;
 	else
 		judge_ask(j, &e);
+	if (e.code == ERR_OK)
+		return;
 	sealing_forget(j);
-	if (e.code != ERR_OK)
-		job_trouble(j, &e);
+	job_trouble(j, &e);
+}
+
+/* Which of the signatures are ours; all others came with the document. */
+static int
+find_ours(struct job *j, struct err *e)
+{
+	struct sealwork *w = j->sealwork;
+	struct prep dts;
+	int r;
+
+	w->stamp = w->list->n;
+	if ((w->ours = siglist_find(w->list, w->prep.range)) == w->list->n)
+		return err_set(e, ERR_SIG, "our own check finds another ByteRange than was signed");
+	if ((r = second_revision(j, e)) == 1 && (r = prep_get(j, "dtsprep", &dts, e)) == 0)
+		w->stamp = siglist_find(w->list, dts.range);
+	return r < 0 ? r : earlier_find(j, w->list, w->ours, w->stamp, w->judge, e);
 }
 
 static int
 judge_start(struct job *j, struct err *e)
 {
 	struct sealwork *w = sealwork_new(j, e);
-	AUTO_FREE void *data = NULL;
-	struct buf list;
-	uint64_t size;
 	int r;
 
-	if (w == NULL || (w->judge = calloc(1, sizeof(*w->judge))) == NULL)
+	if (w == NULL || (w->judge = calloc(1, sizeof(*w->judge))) == NULL || (w->list = calloc(1, sizeof(*w->list))) == NULL)
 		return err_set(e, ERR_MEM, "verdict");
-	if ((r = io_size(j->out, &w->judge->file_len, e)) < 0 || (r = io_size(j->side, &size, e)) < 0 ||
-	    (r = prep_get(j, "prep", &w->prep, e)) < 0)
-		return r;
-	if (size > 2 * SIGS_CMS_MAX || (data = malloc((size_t)size + 1)) == NULL)
-		return err_set(e, ERR_DOC_CRASH, "the list of signatures is too long");
-	if ((r = io_pread_full(j->side, data, (size_t)size, 0, e)) < 0)
-		return r;
-	buf_view(&list, data, (size_t)size);
 	w->judge->nsigs = j->sigs.nsigs;
-	for (uint32_t i = 0; i < w->judge->nsigs; i++)
-		if ((r = judge_one(j, &list, &w->prep, i, e)) < 0)
-			return r;
+	if ((r = io_size(j->out, &w->judge->file_len, e)) < 0 || (r = prep_get(j, "prep", &w->prep, e)) < 0 ||
+	    (r = siglist_read(w->list, j->side, w->judge->nsigs, w->judge->file_len, e)) < 0 || (r = find_ours(j, e)) < 0)
+		return r;
+	siglist_hash(w->list, j->steps, j->out, w->judge->range_hash);
 	j->busy = true;
 	steps_go(j->steps, on_ranges_hashed);
 	return 0;
@@ -496,14 +490,14 @@ list_start(struct job *j)
 
 /* Fills the hole and has the result judged. */
 static int
-finish(struct job *j, const char *file, const char *record, const uint8_t *cms, size_t len, struct err *e)
+finish(struct job *j, const uint8_t *cms, size_t len, struct err *e)
 {
 	struct prep p;
 	int r;
 
-	if ((r = prep_get(j, record, &p, e)) < 0)
+	if ((r = prep_get(j, "prep", &p, e)) < 0)
 		return r;
-	return fill(j, file, &p, cms, len, list_start, e);
+	return fill(j, "prepared.pdf", &p, cms, len, list_start, e);
 }
 
 /* --- the second revision --------------------------------------------------------------- */
@@ -514,7 +508,9 @@ revision_put(void *ctx, struct err *e)
 	struct job *j = ctx;
 	int r;
 
-	if ((r = io_unlink(j->dir, "stamped.pdf", e)) < 0 || (r = io_put_fd(j->dir, "stamped.pdf", j->out, e)) < 0)
+	/* a time stamp over an earlier revision is none over this one */
+	if ((r = io_unlink(j->dir, "dts", e)) < 0 || (r = io_unlink(j->dir, "stamped.pdf", e)) < 0 ||
+	    (r = io_put_fd(j->dir, "stamped.pdf", j->out, e)) < 0)
 		return r;
 	return prep_put(j, "dtsprep", &j->sealwork->prep, e);
 }
@@ -656,7 +652,29 @@ step_b_b(struct job *j, struct err *e)
 	buf_init(&sig, 0);
 	if ((r = sig_get(j, &sig, imprint, &cms, &len, e)) < 0)
 		return r;
-	return finish(j, "prepared.pdf", "prep", cms, len, e);
+	return finish(j, cms, len, e);
+}
+
+/* A token that has grown since its revision was made: that one is made anew, with room for what was seen. */
+static int
+step_revision(struct job *j, const struct conf_seal *seal, struct err *e)
+{
+	struct tst t = { 0 };
+	struct prep p;
+	int r;
+
+	if ((r = second_revision(j, e)) == 0)
+		return revision_start(j, e);
+	if (r < 0 || (r = tst_get(j, "dts", &t, e)) < 0 || (r == 1 && prep_get(j, "dtsprep", &p, e) < 0))
+		r = -(int)e->code;
+	else if (r == 0)
+		r = stamp_start(j, seal, e);
+	else if (t.cms_len <= p.hole)
+		r = fill(j, "stamped.pdf", &p, t.cms, t.cms_len, list_start, e);
+	else if ((r = io_unlink(j->dir, "dtsprep", e)) == 0)
+		r = revision_start(j, e);
+	tst_done(&t);
+	return r;
 }
 
 static int
@@ -671,18 +689,12 @@ step_b_t(struct job *j, const struct conf_seal *seal, struct err *e)
 	if (r == 0)
 		return stamp_start(j, seal, e);
 	if (t.cms_len <= p.hole) {
-		r = finish(j, "prepared.pdf", "prep", t.cms, t.cms_len, e);
+		r = finish(j, t.cms, t.cms_len, e);
 		tst_done(&t);
 		return r;
 	}
 	tst_done(&t);
-	if (!second_revision(j))
-		return revision_start(j, e);
-	if ((r = tst_get(j, "dts", &t, e)) < 0)
-		return r;
-	r = r == 0 ? stamp_start(j, seal, e) : finish(j, "stamped.pdf", "dtsprep", t.cms, t.cms_len, e);
-	tst_done(&t);
-	return r;
+	return step_revision(j, seal, e);
 }
 
 void

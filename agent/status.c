@@ -7,10 +7,13 @@
 #include "agent/lib/proc.h"
 
 #include "agent/alarm.h"
+#include "agent/batch.h"
 #include "agent/events.h"
 #include "agent/operate.h"
 #include "agent/outcome.h"
 #include "agent/pause.h"
+#include "agent/rights.h"
+#include "agent/stack.h"
 #include "agent/status.h"
 #include "agent/watch.h"
 
@@ -40,7 +43,7 @@ step_of(const struct job *j)
 	case SPOOL_SEALED:
 		return "archiving";
 	case SPOOL_ARCHIVED:
-		return "logging";
+		return stack_is(j) ? "dividing" : "logging";
 	case SPOOL_LOGGED:
 	case SPOOL_RELEASED:
 		return "delivering";
@@ -51,6 +54,13 @@ step_of(const struct job *j)
 	default:
 		return "";
 	}
+}
+
+/* A stack has no seal, whatever the directory that it lies in is called. */
+const char *
+status_state(int dir, enum spool_state state)
+{
+	return stack_in(dir, state) ? "divided" : spool_state_name(state);
 }
 
 json_t *
@@ -65,7 +75,7 @@ status_job(struct job *j)
 	if (j->state == SPOOL_HELD && question_get(j->dir, "question", &q, &ignored) < 0)
 		q.why = j->why;
 	o = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:i, s:i}", "id", j->claim.id, "state",
-	    spool_state_name(j->state), "folder", j->claim.folder, "name", shown, "received",
+	    status_state(j->dir, j->state), "folder", j->claim.folder, "name", shown, "received",
 	    j_iso(j->claim.received_us), "step", step_of(j), "done", (int)render_pages_done(j), "of",
 	    (int)j->inspect.pages);
 	if (o != NULL && q.why.code != ERR_OK) {
@@ -213,6 +223,7 @@ op_status(void *ctx, struct control_call *call, struct err *e)
 		return NULL;
 	}
 	json_object_set_new(o, "pauses", pause_json(c));
+	json_object_set_new(o, "evidence", batch_json(c));
 	json_object_set_new(o, "tasks", j_tasks(c));
 	json_object_set_new(o, "alarms", alarm_json(c));
 	/* how long one piece of work has kept all others waiting */
@@ -249,8 +260,8 @@ read_decision(const json_t *request, struct decision *d, struct err *e)
 	int page;
 
 	memset(d, 0, sizeof(*d));
-	if ((rule != NULL) + (at != NULL) + (reject != NULL) + json_is_true(json_object_get(request, "again")) != 1)
-		return err_set(e, ERR_USAGE, "one of rule, at, again and reject");
+	if ((rule != NULL || at != NULL) + (reject != NULL) + json_is_true(json_object_get(request, "again")) != 1)
+		return err_set(e, ERR_USAGE, "rule, at or both of them, or again, or reject");
 	if (at != NULL) {
 		if (json_unpack((json_t *)(uintptr_t)at, "{s:i, s:i, s:i}", "page", &page, "x_mpt", &d->x, "y_mpt",
 		        &d->y) < 0 || page < 1 || d->x < 0 || d->y < 0)
@@ -276,9 +287,20 @@ op_release(void *ctx, struct control_call *call, struct err *e)
 	if (j == NULL || read_decision(call->request, &d, e) < 0)
 		return NULL;
 	d.uid = call->uid;
+	if (rights_release_operator(j->core->conf, &j->claim, d.uid, e) < 0) {
+		if (e->code == ERR_DECISION_RIGHT)
+			e->code = ERR_DENIED; /* a word that sealroom-control(7) has */
+		return NULL;
+	}
 	if (outcome_release(j, &d, e) < 0)
 		return NULL;
 	return json_pack("{s:s, s:s}", "job", j->claim.id, "state", spool_state_name(j->state));
+}
+
+static json_t *
+op_evidence_renew(void *ctx, struct control_call *call, struct err *e)
+{
+	return batch_renew(ctx, call, e);
 }
 
 static json_t *
@@ -301,12 +323,14 @@ const struct control_op status_ops[] = {
 	{ "job", op_job, 0 },
 	{ "events", op_events, 0 },
 	{ "submit", op_submit, CONTROL_OPERATES | CONTROL_FD },
+	{ "try", op_try, CONTROL_FD },
 	{ "release", op_release, CONTROL_OPERATES },
 	{ "retry", op_retry, CONTROL_OPERATES },
 	{ "pause", op_pause, CONTROL_OPERATES },
 	{ "resume", op_resume, CONTROL_OPERATES },
 	{ "withdraw", op_withdraw, CONTROL_OPERATES },
 	{ "void", op_void, CONTROL_OPERATES },
+	{ "evidence-renew", op_evidence_renew, CONTROL_OPERATES },
 	{ "token-login", op_token_login, CONTROL_OPERATES | CONTROL_FD },
 	{ "token-cleared", op_token_cleared, CONTROL_OPERATES },
 	{ NULL, NULL, 0 },

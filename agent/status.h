@@ -12,6 +12,8 @@ extern const struct control_op status_ops[];
 /* control_opts.operates */
 bool status_operates(void *ctx, uid_t uid, const gid_t *groups, size_t ngroups);
 
+/* Of a job in this state, its directory being dir: the state's name, or "divided". */
+const char *status_state(int dir, enum spool_state);
 /* A job as `status` shows it, and with all that is known. */
 json_t *status_job(struct job *);
 json_t *status_job_detail(struct job *);

@@ -54,8 +54,8 @@ on_inspected(void *ctx, const struct task_outcome *o)
 		answer(s, NULL, false, o->err);
 		return;
 	}
-	if (o->err == NULL && inspect_result_get(o->result, &inspect, &e) < 0)
-		inspect.kind = DOC_NONE;
+	if (o->err == NULL)
+		(void)inspect_answer(s->core, o->result, &inspect, &e); /* as in claiming.c */
 	if (claiming_commit(s->core, &s->in, &inspect, id, &e) < 0)
 		answer(s, NULL, false, &e);
 	else
@@ -69,14 +69,16 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 	struct task_req req = { .kind = TASK_INSPECT, .out = -1, .as_mib = INSPECT_MIB, .cpu_s = 60, .deadline_ms = 90000,
 		.fsize = UINT64_MAX };
 	const struct job *same;
+	struct err e = { 0 };
 	char id[ID_MAX];
+	int seen;
 
 	if (why != NULL) {
 		answer(s, NULL, false, why);
 	} else if ((same = claiming_at_work(s->core, intake_claim(in))) != NULL) {
 		answer(s, same->claim.id, true, NULL);
-	} else if (seen_has(&s->core->spool, intake_claim(in), id)) {
-		answer(s, id, true, NULL);
+	} else if ((seen = seen_has(&s->core->spool, intake_claim(in), id, &e)) != 0) {
+		answer(s, seen < 0 ? NULL : id, seen > 0, seen < 0 ? &e : NULL);
 	} else {
 		req.in = intake_source(in);
 		children_task(s->core->children, &req, on_inspected, s);

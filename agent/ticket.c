@@ -1,4 +1,5 @@
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -152,31 +153,155 @@ get_fields(const json_t *v, const char *key, struct ticket *t, struct err *e)
 	return 0;
 }
 
-/* --- the whole ------------------------------------------------------------------------- */
+/* --- a decision on a held document --------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	int (*get)(const json_t *, const char *key, struct ticket *, struct err *);
-} keys[] = {
-	{ "v", get_v }, { "sha256", get_sha256 }, { "reference", get_reference }, { "rule", get_rule },
-	{ "seal", get_seal }, { "name", get_name }, { "fields", get_fields }, { "hold", get_hold },
-};
-#define NKEYS (sizeof(keys) / sizeof(keys[0]))
+#define AT_MM_MAX 10000.0
 
 static int
-get_key(const json_t *v, const char *key, struct ticket *t, struct err *e)
+unknown(struct err *e, const char *prefix, const char *key, const char *best)
 {
-	struct near near = near_start(key);
+	char full[2 * SHOWN_MAX];
 
-	for (size_t i = 0; i < NKEYS; i++) {
-		if (strcmp(keys[i].name, key) == 0)
-			return keys[i].get(v, key, t, e);
-		near_try(&near, keys[i].name);
-	}
-	if (near.best != NULL)
-		return bad(e, key, "there is no such key; did you mean \"%s\"?", near.best);
-	return bad(e, key, "there is no such key");
+	snprintf(full, sizeof(full), "%s%s", prefix, key);
+	if (best != NULL)
+		return bad(e, full, "there is no such key; did you mean \"%s\"?", best);
+	return bad(e, full, "there is no such key");
 }
+
+static int
+get_page(const json_t *v, const char *key, struct ticket *t, struct err *e)
+{
+	if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > INT32_MAX)
+		return bad(e, key, "must be a page's number, from 1");
+	t->decision.page = (uint32_t)json_integer_value(v) - 1;
+	return 0;
+}
+
+static int
+get_mm(const json_t *v, const char *key, int32_t *ret, struct err *e)
+{
+	if (!json_is_number(v) || !(json_number_value(v) >= 0 && json_number_value(v) <= AT_MM_MAX))
+		return bad(e, key, "must be a number of millimetres, from 0 to %.0f", AT_MM_MAX);
+	*ret = (int32_t)lround(json_number_value(v) * 720000 / 254);
+	return 0;
+}
+
+static int
+get_x(const json_t *v, const char *key, struct ticket *t, struct err *e)
+{
+	return get_mm(v, key, &t->decision.x, e);
+}
+
+static int
+get_y(const json_t *v, const char *key, struct ticket *t, struct err *e)
+{
+	return get_mm(v, key, &t->decision.y, e);
+}
+
+static int
+get_decision_rule(const json_t *v, const char *key, struct ticket *t, struct err *e)
+{
+	return text_get(v, key, t->decision.rule, sizeof(t->decision.rule), e);
+}
+
+static int
+get_again(const json_t *v, const char *key, struct ticket *t, struct err *e)
+{
+	t->decision.again = true;
+	return json_is_true(v) ? 0 : bad(e, key, "must be true, or left out");
+}
+
+static int
+get_reject(const json_t *v, const char *key, struct ticket *t, struct err *e)
+{
+	return text_get(v, key, t->decision.reject, sizeof(t->decision.reject), e);
+}
+
+static int get_at(const json_t *, const char *key, struct ticket *, struct err *);
+
+struct key {
+	const char *name;
+	int (*get)(const json_t *, const char *key, struct ticket *, struct err *);
+};
+static const struct key at_keys[] = { { "page", get_page }, { "x", get_x }, { "y", get_y }, { NULL, NULL } };
+static const struct key decision_keys[] = {
+	{ "rule", get_decision_rule }, { "at", get_at }, { "again", get_again }, { "reject", get_reject }, { NULL, NULL },
+};
+
+/* prefix: "decision." before the key's own name. */
+static int
+get_one(const struct key *keys, const char *prefix, const char *name, const json_t *v, struct ticket *t, struct err *e)
+{
+	struct near near = near_start(name);
+	char full[SHOWN_MAX];
+
+	for (const struct key *k = keys; k->name != NULL; k++) {
+		if (strcmp(k->name, name) == 0) {
+			snprintf(full, sizeof(full), "%s%s", prefix, name);
+			return k->get(v, full, t, e);
+		}
+		near_try(&near, k->name);
+	}
+	return unknown(e, prefix, name, near.best);
+}
+
+static int
+get_all(const struct key *keys, const char *prefix, const json_t *o, struct ticket *t, struct err *e)
+{
+	const char *name;
+	json_t *value;
+	int r;
+
+	json_object_foreach((json_t *)(uintptr_t)o, name, value) /* only read; jansson has no const form */
+		if ((r = get_one(keys, prefix, name, value, t, e)) < 0)
+			return r;
+	return 0;
+}
+
+static int
+get_at(const json_t *v, const char *key, struct ticket *t, struct err *e)
+{
+	if (!json_is_object(v) || json_object_size(v) != 3)
+		return bad(e, key, "must be { \"page\": 1, \"x\": 20, \"y\": 30.5 }");
+	t->decision.at = true;
+	return get_all(at_keys, "decision.at.", v, t, e);
+}
+
+static int
+get_decision(const json_t *v, const char *key, struct ticket *t, struct err *e)
+{
+	int r;
+
+	if (!json_is_object(v))
+		return bad(e, key, "must be an object");
+	t->decision.has = true;
+	if ((r = get_all(decision_keys, "decision.", v, t, e)) < 0)
+		return r;
+	if (t->decision.again + (t->decision.reject[0] != '\0') + (t->decision.rule[0] != '\0' || t->decision.at) != 1)
+		return bad(e, key, "must be rule, at or both of them, or again, or reject");
+	return 0;
+}
+
+/* What else a ticket can say is for a document that comes. */
+static int
+check_decision(const struct ticket *t, struct err *e)
+{
+	if (!t->decision.has)
+		return 0;
+	if (!t->bound)
+		return bad(e, "sha256", "is missing; a decision is about the bytes of one document");
+	if (t->reference[0] != '\0' || t->rule[0] != '\0' || t->seal[0] != '\0' || t->name[0] != '\0' || t->hold || t->nfields > 0)
+		return bad(e, "decision", "stands alone with v and sha256");
+	return 0;
+}
+
+/* --- the whole ------------------------------------------------------------------------- */
+
+static const struct key keys[] = {
+	{ "v", get_v }, { "sha256", get_sha256 }, { "reference", get_reference }, { "rule", get_rule },
+	{ "seal", get_seal }, { "name", get_name }, { "fields", get_fields }, { "hold", get_hold },
+	{ "decision", get_decision }, { NULL, NULL },
+};
 
 /* jansson's own limit is 2048 levels; ours is looked at before it builds anything. */
 static bool
@@ -232,18 +357,15 @@ is_unfinished(const char *p, size_t len, const json_error_t *where)
 static int
 object_get(const json_t *o, struct ticket *t, struct err *e)
 {
-	const char *key;
-	json_t *value;
 	int r;
 
 	if (!json_is_object(o))
 		return bad(e, "", "must be one object in braces");
 	if (json_object_get(o, "v") == NULL)
 		return bad(e, "v", "is missing; write \"v\": 1");
-	json_object_foreach((json_t *)(uintptr_t)o, key, value)
-		if ((r = get_key(value, key, t, e)) < 0)
-			return r;
-	return 0;
+	if ((r = get_all(keys, "", o, t, e)) < 0)
+		return r;
+	return check_decision(t, e);
 }
 
 int
@@ -300,9 +422,22 @@ ticket_check(const struct ticket *t, const struct conf_folder *f, struct err *e)
 {
 	if (t->rule[0] != '\0' && !in_list(&f->rule_names, t->rule))
 		return not_allowed(e, "rule", t->rule, f->name, f->rule_names.v, f->rule_names.n);
+	if (t->decision.rule[0] != '\0' && !in_list(&f->rule_names, t->decision.rule))
+		return not_allowed(e, "rule", t->decision.rule, f->name, f->rule_names.v, f->rule_names.n);
 	if (t->seal[0] != '\0' && !in_list(&f->seal_names, t->seal))
 		return not_allowed(e, "seal", t->seal, f->name, f->seal_names.v, f->seal_names.n);
 	return 0;
+}
+
+bool
+ticket_decides(const void *text, size_t len, struct ticket *t, int *ret_r, struct err *e)
+{
+	static const char key[] = "\"decision\"";
+	bool unfinished;
+
+	if ((*ret_r = ticket_parse(text, len, t, &unfinished, e)) == 0)
+		return t->decision.has;
+	return !unfinished && memmem(text, len, key, strlen(key)) != NULL;
 }
 
 size_t

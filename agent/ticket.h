@@ -9,6 +9,9 @@
  *	ticket_parse(text, len, &t, &unfinished, &e)   the words alone
  *	ticket_check(&t, folder, &e)                   does the folder allow what it asks for?
  *
+ * With a `decision` it is not for a document that comes, but for one that is
+ * held (byticket.h); then it says nothing else but whose bytes it is about.
+ *
  * A ticket never adds to what a folder allows: its rule must be one of the
  * folder's rules, its seal one of the folder's seals.
  */
@@ -42,6 +45,13 @@ struct ticket {
 	char hold_why[TICKET_VALUE_MAX + 1];
 	uint32_t nfields;
 	struct msg_field fields[MSG_FIELDS_MAX];  /* {ticket.KEY} */
+	struct {                                  /* as outcome_release() takes it */
+		bool has, again, at;
+		char rule[MSG_NAME_MAX];
+		uint32_t page;                    /* from 0 */
+		int32_t x, y;                     /* mpt */
+		char reject[ERR_TEXT_MAX];
+	} decision;
 };
 
 /*
@@ -51,6 +61,12 @@ struct ticket {
 int ticket_parse(const void *text, size_t len, struct ticket *ret, bool *ret_unfinished, struct err *);
 /* -ERR_TICKET_RIGHT names what is allowed. */
 int ticket_check(const struct ticket *, const struct conf_folder *, struct err *);
+
+/*
+ * Is it a ticket with a decision?  *ret_r: 0, or -ERR_TICKET_BAD when it is meant
+ * to be one and something is wrong with it.  An unfinished text is none yet.
+ */
+bool ticket_decides(const void *text, size_t len, struct ticket *, int *ret_r, struct err *);
 
 /* Does a file of this name belong to a document?  Its length without the suffix, 0: no. */
 size_t ticket_stem(const char *name);

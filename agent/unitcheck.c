@@ -9,7 +9,7 @@
 
 #include "agent/lib/buf.h"
 #include "agent/lib/io.h"
-
+#include "agent/messages.h"
 #include "agent/unitcheck.h"
 #include "agent/unitfile.h"
 
@@ -33,7 +33,7 @@ collision(struct one *o, const char *line, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(text, sizeof(text), message_get(o->conf->language, fmt), ap);
 	va_end(ap);
 	o->say->fn(o->say->ctx, o->u.name, text, NULL);
 	if (*line != '\0' && (o->lines.len == 0 || memmem(o->lines.data, o->lines.len, line, strlen(line)) == NULL)) {
@@ -190,11 +190,11 @@ peer_check(struct one *o, const char *user, const char *key)
 		collision(o, line, "%s is \"%s\", and the unit runs as \"%s\"", key, user, is);
 	unitfile_option(&o->u, "--connect", got, sizeof(got));
 	if (strcmp(got, o->conf->peers.socket) != 0)
-		collision(o, "", "peers.socket is '%s', and the unit goes to '%s'", o->conf->peers.socket, got);
+		collision(o, "", "peers.socket is '%s', and the unit goes to '%s'; write the same in both", o->conf->peers.socket, got);
 	if (*unitfile_option(&o->u, "--conf", got, sizeof(got)) == '\0')
 		return;
 	if (strcmp(got, o->conf->path) != 0)
-		collision(o, "", "it reads '%s', and these settings are '%s'", got, o->conf->path);
+		collision(o, "", "it reads '%s', and these settings are '%s'; write the same in both", got, o->conf->path);
 	else if (stat(got, &st) == 0 && (st.st_mode & 0004) == 0)
 		collision(o, "", "user %s can not read '%s', which holds no secret; run: chmod o+r '%s'", user, got, got);
 }

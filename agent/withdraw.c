@@ -6,6 +6,8 @@
 #include "seal/evidence/entry.h"
 
 #include "agent/core.h"
+#include "agent/jsonput.h"
+#include "agent/stack.h"
 
 /*
  * A withdrawal is a record in the job, `withdrawn`, and a step: whatever works
@@ -14,11 +16,11 @@
  * may be there, and only `void` can speak about it.
  */
 
-static int
+int
 withdrawal_put(struct job *j, const struct withdrawal *w, struct err *e)
 {
 	json_t *o = json_pack("{s:i, s:I, s:b, s:s}", "v", 1, "uid", (json_int_t)w->uid, "quiet", w->quiet, "text", w->text);
-	AUTO_FREE char *text = o != NULL ? json_dumps(o, JSON_INDENT(1)) : NULL;
+	AUTO_FREE char *text = o != NULL ? json_text(o, JSON_INDENT(1)) : NULL;
 
 	json_decref(o);
 	if (text == NULL)
@@ -54,6 +56,8 @@ may_withdraw(struct job *j, struct err *e)
 {
 	if (j->dead || j->aside || j->core->stopping)
 		return err_set(e, ERR_USAGE, "job %s can not be withdrawn now", j->claim.id);
+	if (j->divided || stack_is(j))
+		return err_set(e, ERR_USAGE, "job %s is divided already; withdraw its documents one by one", j->claim.id);
 	switch (j->state) {
 	case SPOOL_CLAIMED:
 		return 0;

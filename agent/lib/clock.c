@@ -1,6 +1,8 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/lib/clock.h"
 
@@ -20,6 +22,20 @@ clock_wall_us(void)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int
+clock_boot_id(char out[CLOCK_BOOT_LEN + 1])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, out, CLOCK_BOOT_LEN);
+	close(fd);
+	out[CLOCK_BOOT_LEN] = '\0';
+	return n == CLOCK_BOOT_LEN ? 0 : -1;
 }
 
 /* Euclidean split, so that times before 1970 (a file's mtime) come out right. */

@@ -15,6 +15,9 @@ int64_t clock_wall_us(void);    /* microseconds since 1970, UTC */
 void clock_iso_us(int64_t us, char out[CLOCK_ISO_MAX]);
 void clock_iso(int64_t us, char out[CLOCK_ISO_MAX]);
 void clock_compact(int64_t us, char out[CLOCK_ISO_MAX]);
+#define CLOCK_BOOT_LEN 36
+/* What tells two runs of the kernel apart, and so two counts of clock_ms(): 0, or -1 with errno. */
+int clock_boot_id(char out[CLOCK_BOOT_LEN + 1]);
 int clock_parse_iso(const char *, int64_t *ret_us); /* both ISO forms; 0 or -1 */
 
 #endif

@@ -31,6 +31,8 @@ enum err_class {
 	X(ERR_DOC_BAD,        REJECT, "document-damaged") \
 	X(ERR_DOC_TYPE,       REJECT, "document-type-unknown") \
 	X(ERR_DOC_ENCRYPTED,  REJECT, "document-encrypted") \
+	X(ERR_DOC_SYMBOLS,    REJECT, "symbol-coding") \
+	X(ERR_DOC_XFA,        REJECT, "document-xfa") \
 	X(ERR_DOC_PIXELS,     REJECT, "page-too-large") \
 	X(ERR_DOC_PAGES,      REJECT, "too-many-pages") \
 	X(ERR_DOC_SIZE,       REJECT, "document-too-large") \
@@ -46,17 +48,27 @@ enum err_class {
 	X(ERR_TICKET_RIGHT,   REJECT, "ticket-exceeds-rights") \
 	X(ERR_TICKET_ALONE,   REJECT, "ticket-without-document") \
 	X(ERR_TICKET_UNWANTED, REJECT, "ticket-not-accepted") \
+	X(ERR_DECISION_NONE,  REJECT, "decision-without-document") \
+	X(ERR_DECISION_RIGHT, REJECT, "decision-not-allowed") \
 	X(ERR_REFERENCE,      REJECT, "reference-used") \
 	X(ERR_DUP_REFUSED,    REJECT, "duplicate-refused") \
 	X(ERR_DUPLICATE,      HOLD,   "duplicate") \
 	X(ERR_TICKET_HOLD,    HOLD,   "held-by-ticket") \
 	X(ERR_DOC_SIGNED,     HOLD,   "document-signed") \
-	X(ERR_DOC_FOREIGN,    HOLD,   "document-not-scanned") \
+	X(ERR_DOC_LOCKED,     HOLD,   "document-locked") \
+	X(ERR_DOC_SIG_BROKEN, HOLD,   "document-signature-broken") \
+	X(ERR_DOC_CHANGED,    HOLD,   "document-changed") \
+	X(ERR_DOC_FOREIGN,    HOLD,   "document-unreadable") \
+	X(ERR_DOC_ACTIVE,     HOLD,   "document-active") \
+	X(ERR_FONT,           HOLD,   "font-missing") \
+	X(ERR_DOC_BLANK,      HOLD,   "all-pages-blank") \
+	X(ERR_DOC_QUALITY,    HOLD,   "scan-quality") \
 	X(ERR_RULE_NONE,      HOLD,   "no-rule-applies") \
 	X(ERR_RULE_HOLD,      HOLD,   "held-by-rule") \
 	X(ERR_ANCHOR_NONE,    HOLD,   "anchor-missing") \
 	X(ERR_ANCHOR_MANY,    HOLD,   "anchor-ambiguous") \
 	X(ERR_ANCHOR_PLACE,   HOLD,   "place-outside-page") \
+	X(ERR_PLACE_INK,      HOLD,   "place-not-free") \
 	X(ERR_STAMP,          HOLD,   "stamp-unfit") \
 	X(ERR_FIND_NONE,      HOLD,   "value-missing") \
 	X(ERR_CONF,           STOP,   "settings") \
@@ -78,7 +90,12 @@ enum err_class {
 	X(ERR_LOG,            STOP,   "log-inconsistent") \
 	X(ERR_LOG_ROLLBACK,   STOP,   "log-rolled-back") \
 	X(ERR_ARCHIVE,        STOP,   "archive-conflict") \
-	X(ERR_LOCKED,         STOP,   "already-running")
+	X(ERR_LOCKED,         STOP,   "already-running") \
+	X(ERR_FIND_MANY,      HOLD,   "value-ambiguous") \
+	X(ERR_DOC_STACK,      HOLD,   "several-documents") \
+	X(ERR_FIELD,          HOLD,   "field-unfit") \
+	X(ERR_STACK_KEPT,     HOLD,   "stack-not-scanned") \
+	X(ERR_STACK_TICKET,   HOLD,   "stack-with-ticket")
 /* clang-format on */
 
 enum err_code {
@@ -90,6 +107,9 @@ enum err_code {
 };
 
 #define ERR_TEXT_MAX 200
+
+/* Marks a text for xgettext: people read it in their language (agent/messages.h). */
+#define N_(s) s
 
 struct err {
 	enum err_code code;

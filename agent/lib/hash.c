@@ -69,6 +69,14 @@ hash_bytes(const void *p, size_t n, uint8_t out[HASH_LEN])
 	hash_final(h, out);
 }
 
+void
+hash_buf(const struct buf *b, uint8_t out[HASH_LEN])
+{
+	if (!buf_ok(b))
+		abort();
+	hash_bytes(b->data, b->len, out);
+}
+
 int
 hash_fd(int fd, uint64_t from, uint64_t len, uint8_t out[HASH_LEN], struct err *e)
 {

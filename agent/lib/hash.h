@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/lib/buf.h"
 #include "agent/lib/err.h"
 
 #define HASH_LEN 32
@@ -23,6 +24,8 @@ void hash_final(struct hash *, uint8_t out[HASH_LEN]); /* frees it too */
 void hash_free(struct hash *);                         /* NULL is fine */
 
 void hash_bytes(const void *, size_t, uint8_t out[HASH_LEN]);
+/* Of what was put in. Aborts, too, when not all of it could be: the hash of half an identity would be another's. */
+void hash_buf(const struct buf *, uint8_t out[HASH_LEN]);
 /* Hashes fd from offset 'from', 'len' bytes; UINT64_MAX: to the end. */
 int hash_fd(int fd, uint64_t from, uint64_t len, uint8_t out[HASH_LEN], struct err *);
 

@@ -100,8 +100,14 @@ enum task_kind_id {
 	TASK_FINISH,
 	TASK_SIGS,
 	TASK_PICTURE,
+	TASK_KEPT_PAGE, /* as TASK_PAGE and TASK_PICTURE, of a PDF that keeps its bytes: drawn with fonts */
+	TASK_KEPT_PICTURE,
+	TASK_FILES,
+	TASK_PROOF,
+	TASK_PART,
 	TASK_ATTACH = 32, /* verify */
 	TASK_JUDGE,
+	TASK_RECORD,
 	TASK_STAMP = 64,  /* fetch */
 	TASK_PROBE,
 };

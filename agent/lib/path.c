@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -32,6 +33,28 @@ path_escape(const char *name, char *dst, size_t size)
 			n += (size_t)snprintf(dst + n, size - n, "%%%02X", *p);
 	}
 	dst[n] = '\0';
+}
+
+int
+path_unescape(const char *in, char *dst, size_t size)
+{
+	size_t n = 0;
+
+	for (; *in && n + 1 < size; in++) {
+		unsigned v;
+
+		if (*in != '%') {
+			dst[n++] = *in;
+			continue;
+		}
+		if (!isxdigit((unsigned char)in[1]) || !isxdigit((unsigned char)in[2]) || sscanf(in + 1, "%2X", &v) != 1 ||
+		    v == 0)
+			return -1;
+		dst[n++] = (char)v;
+		in += 2;
+	}
+	dst[n] = '\0';
+	return *in ? -1 : 0;
 }
 
 uint32_t

@@ -18,6 +18,8 @@ int path_open(int dir, const char *name, int flags);
 
 /* Percent-encodes every byte outside [A-Za-z0-9._-]; for logs, entries, metadata. */
 void path_escape(const char *name, char *dst, size_t size);
+/* Undoes path_escape(): 0; -1: not such a text, or too long. */
+int path_unescape(const char *text, char *dst, size_t size);
 /* For people: valid UTF-8 stays, controls, bidi marks and bad bytes become %XX. */
 void path_display(const char *name, char *dst, size_t size);
 

@@ -34,6 +34,8 @@ struct zygote {
 int
 task_result(struct task *t, const struct buf *payload, struct err *e)
 {
+	if (t->starved != NULL && t->starved())
+		return err_set(e, ERR_MEM, "memory was short on the way to the result");
 	return wire_send(t->sock, MSG_RESULT, t->id, payload, NULL, 0, e);
 }
 
@@ -115,6 +117,18 @@ silence(void)
 #endif
 }
 
+/* What a library without memory says of its input is not so: "data end too early". */
+static void
+doubt(const struct task *t, struct err *e)
+{
+	char said[ERR_TEXT_MAX];
+
+	if (t->starved == NULL || !t->starved() || (err_class(e->code) != ERR_CLASS_REJECT && err_class(e->code) != ERR_CLASS_HOLD))
+		return;
+	memcpy(said, e->text, sizeof(said));
+	err_set(e, ERR_MEM, "memory was short: %s", said);
+}
+
 /* The child: nothing of the zygote but memory; its socket, input and output. */
 __attribute__((noreturn)) static void
 child_main(struct zygote *z, struct task *t, const struct confine *limits, const struct task_kind *kind)
@@ -136,7 +150,11 @@ child_main(struct zygote *z, struct task *t, const struct confine *limits, const
 	if (close_range(6, ~0u, 0) < 0)
 		_exit(EXIT_FAILURE);
 	t->role_state = z->state;
+	t->starved = z->role->starved;
+	if (z->role->begins != NULL)
+		z->role->begins(limits->as_bytes);
 	if (confine_apply(limits, &e) < 0 || kind->run(t, &e) < 0) {
+		doubt(t, &e);
 		send_fail(t->sock, t->id, &e);
 		_exit(EXIT_FAILURE);
 	}
@@ -172,8 +190,8 @@ on_task(struct zygote *z, struct wire_msg *m, struct err *e)
 {
 	struct buf *p = &m->payload;
 	struct task t = { .in = -1, .out = -1 };
-	struct confine limits = *z->role->child;
 	const struct task_kind *kind;
+	struct confine limits;
 	const uint8_t *params;
 	size_t len;
 	pid_t pid;
@@ -181,11 +199,14 @@ on_task(struct zygote *z, struct wire_msg *m, struct err *e)
 
 	t.id = buf_get_u32(p);
 	t.kind = buf_get_u32(p);
+	if ((kind = find_kind(z->role, t.kind)) == NULL)
+		return err_set(e, ERR_PEER, "no such task");
+	limits = *(kind->child != NULL ? kind->child : z->role->child);
 	limits.as_bytes = (uint64_t)buf_get_u32(p) << 20;
 	limits.cpu_seconds = buf_get_u32(p);
 	limits.fsize_bytes = buf_get_u64(p);
 	params = buf_get_blob(p, &len);
-	if (!buf_finished(p) || (kind = find_kind(z->role, t.kind)) == NULL)
+	if (!buf_finished(p))
 		return err_set(e, ERR_PEER, "task message is damaged");
 	if (z->n >= z->role->max_children || z->n >= CHILDREN_MAX)
 		return err_set(e, ERR_PEER, "more tasks than agreed");

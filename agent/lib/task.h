@@ -20,6 +20,7 @@
 #ifndef SEALROOM_TASK_H
 #define SEALROOM_TASK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,7 @@ struct task {
 	int in;            /* read only; -1: none */
 	int out;           /* -1: none */
 	void *role_state;  /* what setup() made */
+	bool (*starved)(void); /* as the role's */
 };
 
 typedef int task_run(struct task *, struct err *);
@@ -44,6 +46,7 @@ struct task_kind {
 	uint32_t kind;
 	const char *name;
 	task_run *run;
+	const struct confine *child; /* instead of the role's; NULL: that */
 };
 
 struct task_role {
@@ -60,6 +63,13 @@ struct task_role {
 	const struct confine *zygote;
 	const struct confine *child; /* as_bytes, cpu_seconds, fsize_bytes come with the TASK */
 	int max_children;
+	/*
+	 * May be NULL.  begins: a child begins, with so many bytes of address space (0: no
+	 * limit).  starved: an allocation failed since, also within a library.  Then neither
+	 * its result nor its verdict on the input is sent: it fails with ERR_MEM.
+	 */
+	void (*begins)(uint64_t as_bytes);
+	bool (*starved)(void);
 };
 
 /* Returns 0 when the core hung up. */

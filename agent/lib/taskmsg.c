@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "agent/lib/io.h"
+#include "agent/lib/msgs.h"
 #include "agent/lib/path.h"
 #include "agent/lib/taskmsg.h"
 
-#define SETTINGS_MAX (4u << 20)
+#define SETTINGS_MAX (64u << 20)
 
 /* Every decoder ends here: everything read, nothing left, nothing out of bounds. */
 static int
@@ -68,17 +69,35 @@ settings_write(const struct settings *s, int *ret_memfd, struct err *e)
 
 	buf_init(&b, SETTINGS_MAX);
 	buf_put_str(&b, s->conf == NULL ? "" : s->conf);
-	buf_put_u32(&b, s->npems);
-	for (uint32_t i = 0; i < s->npems; i++) {
-		buf_put_str(&b, s->pems[i].name);
-		buf_put_str(&b, s->pems[i].pem);
+	buf_put_u32(&b, s->nfiles);
+	for (uint32_t i = 0; i < s->nfiles; i++) {
+		buf_put_str(&b, s->files[i].name);
+		buf_put_blob(&b, s->files[i].data, s->files[i].len);
 	}
 	if (!buf_ok(&b))
-		return err_set(e, ERR_CONF, "settings and trust files are larger than %u bytes", SETTINGS_MAX);
+		return err_set(e, ERR_CONF, "settings and the files they name are larger than %u MiB", SETTINGS_MAX >> 20);
 	if ((fd = io_memfd("settings", b.data, b.len, e)) < 0)
 		return fd;
 	*ret_memfd = fd;
 	return 0;
+}
+
+/* On error the buffer turns bad. */
+static void
+file_get(struct buf *b, struct settings_file *f)
+{
+	const uint8_t *data;
+	size_t len;
+
+	text_get(b, f->name, sizeof(f->name));
+	data = buf_get_blob(b, &len);
+	if (data == NULL || (f->data = malloc(len + 1)) == NULL) {
+		b->bad = true;
+		return;
+	}
+	memcpy(f->data, data, len);
+	f->data[len] = '\0';
+	f->len = (uint32_t)len;
 }
 
 int
@@ -99,11 +118,9 @@ settings_read(int fd, struct settings *ret, struct err *e)
 		return r;
 	buf_view(&b, data, (size_t)size);
 	s.conf = buf_get_strdup(&b, SETTINGS_MAX);
-	s.npems = count_get(&b, SETTINGS_PEMS_MAX);
-	for (uint32_t i = 0; i < s.npems; i++) {
-		text_get(&b, s.pems[i].name, sizeof(s.pems[i].name));
-		s.pems[i].pem = buf_get_strdup(&b, SETTINGS_MAX);
-	}
+	s.nfiles = count_get(&b, SETTINGS_FILES_MAX);
+	for (uint32_t i = 0; i < s.nfiles; i++)
+		file_get(&b, &s.files[i]);
 	if ((r = decoded(&b, true, "settings", e)) < 0)
 		settings_done(&s);
 	else
@@ -115,8 +132,8 @@ void
 settings_done(struct settings *s)
 {
 	free(s->conf);
-	for (uint32_t i = 0; i < s->npems; i++)
-		free(s->pems[i].pem);
+	for (uint32_t i = 0; i < s->nfiles; i++)
+		free(s->files[i].data);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -146,6 +163,7 @@ void
 ready_seal_put(struct buf *b, const struct ready_seal *p)
 {
 	buf_put_u32(b, p->key_type);
+	buf_put_u32(b, p->odd);
 	buf_put_u32(b, p->key_bits);
 	buf_put_u32(b, p->logged_in);
 	buf_put_str(b, p->token_serial);
@@ -172,6 +190,7 @@ ready_seal_get(struct buf *b, struct ready_seal *ret, struct err *e)
 	int r;
 
 	p.key_type = buf_get_u32(b);
+	p.odd = buf_get_u32(b);
 	p.key_bits = buf_get_u32(b);
 	p.logged_in = buf_get_u32(b);
 	text_get(b, p.token_serial, sizeof(p.token_serial));
@@ -189,7 +208,7 @@ ready_seal_get(struct buf *b, struct ready_seal *ret, struct err *e)
 	p.log_has_record = buf_get_u32(b);
 	text_get(b, p.log_note, sizeof(p.log_note));
 	text_get(b, p.log_resume, sizeof(p.log_resume));
-	if ((r = decoded(b, p.key_type <= SEAL_KEY_ED25519 && p.cms_max <= 60000, "READY", e)) == 0)
+	if ((r = decoded(b, p.key_type <= SEAL_KEY_ED25519 && p.odd <= SEAL_ODD_ALL && p.cms_max <= 60000, "READY", e)) == 0)
 		*ret = p;
 	return r;
 }
@@ -199,9 +218,21 @@ ready_seal_get(struct buf *b, struct ready_seal *ret, struct err *e)
 const char *
 doc_kind_name(uint32_t kind)
 {
-	static const char *const names[DOC_KIND_COUNT] = { "none", "tiff", "jpeg", "png", "pdf" };
+	static const char *const names[DOC_KIND_COUNT] = { "none", "tiff", "jpeg", "png", "pdf", "jp2", "webp", "pdf" };
 
 	return kind < DOC_KIND_COUNT ? names[kind] : "unknown";
+}
+
+uint32_t
+doc_page_task(uint32_t kind)
+{
+	return kind == DOC_PDF_KEPT ? TASK_KEPT_PAGE : TASK_PAGE;
+}
+
+uint32_t
+doc_picture_task(uint32_t kind)
+{
+	return kind == DOC_PDF_KEPT ? TASK_KEPT_PICTURE : TASK_PICTURE;
 }
 
 void
@@ -209,19 +240,87 @@ inspect_result_put(struct buf *b, const struct inspect_result *p)
 {
 	buf_put_u32(b, p->kind);
 	buf_put_u32(b, p->pages);
+	buf_put_u32(b, p->files);
+	buf_put_u32(b, p->sigs);
+	buf_put_u32(b, p->allowed);
+	buf_put_str(b, p->forbids);
+}
+
+/* Only a PDF that keeps its bytes can have come signed, and only what was signed forbids anything. */
+static bool
+inspect_sane(const struct inspect_result *p)
+{
+	return p->kind > DOC_NONE && p->kind < DOC_KIND_COUNT && p->pages > 0 && p->sigs <= SIGS_MAX &&
+	    p->allowed <= SEAL_FORBIDDEN && (p->sigs == 0 || p->kind == DOC_PDF_KEPT) &&
+	    (p->sigs > 0 || p->allowed == SEAL_SEEN);
+}
+
+static int
+inspect_decode(struct buf *b, struct inspect_result *ret, bool of_earlier, struct err *e)
+{
+	struct inspect_result p = { 0 };
+	int r;
+
+	p.kind = buf_get_u32(b);
+	p.pages = buf_get_u32(b);
+	if (!of_earlier || !buf_finished(b))
+		p.files = buf_get_u32(b);
+	if (!of_earlier || !buf_finished(b)) {
+		p.sigs = buf_get_u32(b);
+		p.allowed = buf_get_u32(b);
+		text_get(b, p.forbids, sizeof(p.forbids));
+	}
+	if ((r = decoded(b, inspect_sane(&p), "inspect result", e)) == 0)
+		*ret = p;
+	return r;
 }
 
 int
 inspect_result_get(struct buf *b, struct inspect_result *ret, struct err *e)
 {
-	struct inspect_result p;
+	return inspect_decode(b, ret, false, e);
+}
+
+int
+inspect_result_get_stored(struct buf *b, struct inspect_result *ret, struct err *e)
+{
+	return inspect_decode(b, ret, true, e);
+}
+
+void
+files_result_put(struct buf *b, const struct files_result *p)
+{
+	buf_put_u32(b, p->n);
+	buf_put(b, p->hash, HASH_LEN);
+}
+
+int
+files_result_get(struct buf *b, struct files_result *ret, struct err *e)
+{
+	struct files_result p;
 	int r;
 
-	p.kind = buf_get_u32(b);
-	p.pages = buf_get_u32(b);
-	if ((r = decoded(b, p.kind > DOC_NONE && p.kind < DOC_KIND_COUNT && p.pages > 0, "inspect result", e)) == 0)
+	p.n = buf_get_u32(b);
+	buf_get(b, p.hash, HASH_LEN);
+	if ((r = decoded(b, p.n <= ATTACHED_MAX, "list of attachments", e)) == 0)
 		*ret = p;
 	return r;
+}
+
+static void
+mark_put(struct buf *b, const struct page_mark *m)
+{
+	buf_put_u32(b, m->page);
+	buf_put_u64(b, m->at);
+}
+
+static struct page_mark
+mark_get(struct buf *b)
+{
+	struct page_mark m = { .page = buf_get_u32(b) };
+
+	m.at = buf_get_u64(b);
+	return m;
 }
 
 void
@@ -230,6 +329,9 @@ page_params_put(struct buf *b, const struct page_params *p)
 	buf_put_u32(b, p->kind);
 	buf_put_u32(b, p->page);
 	buf_put(b, p->key, HASH_LEN);
+	mark_put(b, &p->mark);
+	buf_put_u32(b, p->unread);
+	buf_put_u32(b, p->codes);
 }
 
 int
@@ -241,7 +343,10 @@ page_params_get(struct buf *b, struct page_params *ret, struct err *e)
 	p.kind = buf_get_u32(b);
 	p.page = buf_get_u32(b);
 	buf_get(b, p.key, HASH_LEN);
-	if ((r = decoded(b, p.kind < DOC_KIND_COUNT, "page parameters", e)) == 0)
+	p.mark = mark_get(b);
+	p.unread = buf_get_u32(b);
+	p.codes = buf_get_u32(b);
+	if ((r = decoded(b, p.kind < DOC_KIND_COUNT && p.mark.page <= p.page && p.unread <= 1 && p.codes <= 1, "page parameters", e)) == 0)
 		*ret = p;
 	return r;
 }
@@ -252,7 +357,9 @@ page_result_put(struct buf *b, const struct page_result *p)
 	buf_put_u32(b, p->words);
 	buf_put_u32(b, p->rotate);
 	buf_put_u32(b, p->conf);
+	buf_put_u32(b, p->blank);
 	buf_put_u64(b, p->len);
+	mark_put(b, &p->mark);
 }
 
 int
@@ -264,10 +371,60 @@ page_result_get(struct buf *b, struct page_result *ret, struct err *e)
 	p.words = buf_get_u32(b);
 	p.rotate = buf_get_u32(b);
 	p.conf = buf_get_u32(b);
+	p.blank = buf_get_u32(b);
 	p.len = buf_get_u64(b);
-	if ((r = decoded(b, p.rotate < 360 && p.rotate % 90 == 0 && p.conf <= 100, "page result", e)) == 0)
+	p.mark = mark_get(b);
+	if ((r = decoded(b, p.rotate < 360 && p.rotate % 90 == 0 && p.conf <= 100 && p.blank <= 1, "page result", e)) == 0)
 		*ret = p;
 	return r;
+}
+
+/* --- marks ---------------------------------------------------------------------------- */
+
+const struct box *
+seal_marks_box(const struct seal_marks *m, uint32_t page)
+{
+	if (!page_set_has(&m->pages, page))
+		return NULL;
+	for (uint32_t i = 0; i < m->nown && m->own[i].page <= page; i++)
+		if (m->own[i].page == page)
+			return &m->own[i].box;
+	return &m->box;
+}
+
+static void
+marks_put(struct buf *b, const struct seal_marks *m)
+{
+	page_set_put(b, &m->pages);
+	box_put(b, &m->box);
+	buf_put_u32(b, m->nown);
+	for (uint32_t i = 0; i < m->nown; i++) {
+		buf_put_u32(b, m->own[i].page);
+		box_put(b, &m->own[i].box);
+	}
+}
+
+static bool
+box_sane(const struct box *b)
+{
+	return b->x0 >= 0 && b->y0 >= 0 && b->x0 < b->x1 && b->y0 < b->y1;
+}
+
+static bool
+marks_get(struct buf *b, struct seal_marks *m)
+{
+	bool sane = page_set_get(b, &m->pages);
+
+	m->box = box_get(b);
+	sane = sane && (box_sane(&m->box) || page_set_count(&m->pages) == 0);
+	m->nown = count_get(b, MSG_MARKS_OWN_MAX);
+	for (uint32_t i = 0; i < m->nown; i++) {
+		m->own[i].page = buf_get_u32(b);
+		m->own[i].box = box_get(b);
+		sane = sane && box_sane(&m->own[i].box) && page_set_has(&m->pages, m->own[i].page) &&
+		    (i == 0 || m->own[i].page > m->own[i - 1].page);
+	}
+	return sane;
 }
 
 /* --- compose -------------------------------------------------------------------------- */
@@ -295,6 +452,14 @@ compose_params_put(struct buf *b, const struct compose_params *p)
 		buf_put_str(b, p->fields[i].key);
 		buf_put_str(b, p->fields[i].value);
 	}
+	buf_put_u32(b, p->sigs);
+	buf_put_u32(b, p->allowed);
+	buf_put_u32(b, p->nsigners);
+	for (uint32_t i = 0; i < p->nsigners; i++)
+		buf_put_str(b, p->signers[i]);
+	buf_put_u32(b, p->stack);
+	buf_put_u32(b, p->first);
+	buf_put_u32(b, p->last);
 }
 
 int
@@ -324,7 +489,16 @@ compose_params_get(struct buf *b, struct compose_params *ret, struct err *e)
 		text_get(b, p.fields[i].key, sizeof(p.fields[i].key));
 		text_get(b, p.fields[i].value, sizeof(p.fields[i].value));
 	}
-	if ((r = decoded(b, p.kind < DOC_KIND_COUNT && p.pages > 0, "compose parameters", e)) == 0)
+	p.sigs = buf_get_u32(b);
+	p.allowed = buf_get_u32(b);
+	p.nsigners = count_get(b, EARLIER_MAX);
+	for (uint32_t i = 0; i < p.nsigners; i++)
+		text_get(b, p.signers[i], sizeof(p.signers[i]));
+	p.stack = buf_get_u32(b);
+	p.first = buf_get_u32(b);
+	p.last = buf_get_u32(b);
+	if ((r = decoded(b, p.kind < DOC_KIND_COUNT && p.pages > 0 && p.allowed <= SEAL_FORBIDDEN && p.stack <= STACK_HAS_TICKET &&
+	         p.first <= p.last && p.last < p.pages, "compose parameters", e)) == 0)
 		*ret = p;
 	return r;
 }
@@ -354,25 +528,83 @@ compose_result_put(struct buf *b, const struct compose_result *p)
 	}
 	buf_put_u32(b, p->pages);
 	buf_put_u64(b, p->len);
+	page_set_put(b, &p->blank);
+	buf_put_u32(b, p->dropped);
+	page_set_put(b, &p->estimated);
+	page_set_put(b, &p->unread);
+	buf_put_str(b, p->field);
+	marks_put(b, &p->marks);
+	page_set_put(b, &p->outside);
+}
+
+uint32_t
+compose_source_page(const struct compose_result *p, uint32_t page)
+{
+	uint32_t at = 0;
+
+	if (p->dropped == 0)
+		return page;
+	for (; at < p->blank.pages; at++)
+		if (!page_set_has(&p->blank, at) && page-- == 0)
+			break;
+	return at;
+}
+
+static bool
+stack_sane(const struct compose_result *p)
+{
+	const uint32_t parts = page_set_rests(&p->outside);
+
+	return p->hold == 0 && p->rule[0] == '\0' && p->seal[0] == '\0' && p->place == PLACE_NONE && p->outside.pages == p->blank.pages &&
+	    parts >= 2 && parts <= STACK_PARTS_MAX;
 }
 
 /* Bounds that every user of the plan relies on. */
 static bool
 compose_sane(const struct compose_result *p)
 {
+	if (p->outside.pages != 0)
+		return stack_sane(p);
 	if (p->hold != 0)
 		return err_code_valid(p->hold) && err_class((enum err_code)p->hold) == ERR_CLASS_HOLD;
 	return p->seal[0] != '\0' && (p->place == PLACE_BOX || p->place == PLACE_INVISIBLE) &&
 	    p->place_page < p->pages &&
-	    (p->place != PLACE_BOX ||
-	        (p->place_box.x0 >= 0 && p->place_box.y0 >= 0 && p->place_box.x0 < p->place_box.x1 &&
-	            p->place_box.y0 < p->place_box.y1));
+	    (p->place != PLACE_BOX || box_sane(&p->place_box)) && p->marks.pages.pages <= p->pages;
 }
 
-int
-compose_result_get(struct buf *b, struct compose_result *ret, struct err *e)
+static bool
+compose_sets_get(struct buf *b, struct compose_result *p, bool may_lack)
+{
+	bool sets;
+
+	if (may_lack && buf_finished(b)) {
+		page_set_init(&p->blank, p->pages);
+		page_set_init(&p->estimated, p->pages);
+		page_set_init(&p->unread, p->pages);
+		return p->pages <= PAGE_SET_MAX;
+	}
+	sets = page_set_get(b, &p->blank);
+	p->dropped = buf_get_u32(b);
+	sets = page_set_get(b, &p->estimated) && sets;
+	if (may_lack && buf_finished(b)) {
+		page_set_init(&p->unread, p->blank.pages);
+		return sets;
+	}
+	sets = page_set_get(b, &p->unread) && sets;
+	text_get(b, p->field, sizeof(p->field));
+	sets = marks_get(b, &p->marks) && sets;
+	if (may_lack && buf_finished(b)) {
+		page_set_init(&p->outside, 0);
+		return sets;
+	}
+	return page_set_get(b, &p->outside) && sets;
+}
+
+static int
+compose_decode(struct buf *b, struct compose_result *ret, bool of_earlier, struct err *e)
 {
 	struct compose_result *p = calloc(1, sizeof(*p));
+	bool sets;
 	int r;
 
 	if (p == NULL)
@@ -399,9 +631,39 @@ compose_result_get(struct buf *b, struct compose_result *ret, struct err *e)
 	}
 	p->pages = buf_get_u32(b);
 	p->len = buf_get_u64(b);
-	if ((r = decoded(b, compose_sane(p), "compose result", e)) == 0)
+	sets = compose_sets_get(b, p, of_earlier);
+	if ((r = decoded(b, sets && p->dropped <= 1 && compose_sane(p), "compose result", e)) == 0)
 		*ret = *p;
 	free(p);
+	return r;
+}
+
+int
+compose_result_get(struct buf *b, struct compose_result *ret, struct err *e)
+{
+	return compose_decode(b, ret, false, e);
+}
+
+int
+compose_result_get_stored(struct buf *b, struct compose_result *ret, struct err *e)
+{
+	return compose_decode(b, ret, true, e);
+}
+
+void
+part_result_put(struct buf *b, const struct part_result *p)
+{
+	buf_put_u64(b, p->len);
+}
+
+int
+part_result_get(struct buf *b, struct part_result *ret, struct err *e)
+{
+	struct part_result p = { .len = buf_get_u64(b) };
+	int r = decoded(b, p.len > 0, "part result", e);
+
+	if (r == 0)
+		*ret = p;
 	return r;
 }
 
@@ -414,7 +676,10 @@ field_params_put(struct buf *b, const struct field_params *p)
 	buf_put_u32(b, p->place);
 	buf_put_u32(b, p->place_page);
 	box_put(b, &p->place_box);
-	buf_put_u32(b, p->border);
+	buf_put_str(b, p->field);
+	marks_put(b, &p->marks);
+	buf_put_str(b, p->seal);
+	buf_put_str(b, p->qr);
 	buf_put_u32(b, p->nlines);
 	for (uint32_t i = 0; i < p->nlines; i++)
 		buf_put_str(b, p->lines[i]);
@@ -430,13 +695,17 @@ int
 field_params_get(struct buf *b, struct field_params *ret, struct err *e)
 {
 	struct field_params p;
+	bool marks;
 	int r;
 
 	text_get(b, p.id, sizeof(p.id));
 	p.place = buf_get_u32(b);
 	p.place_page = buf_get_u32(b);
 	p.place_box = box_get(b);
-	p.border = buf_get_u32(b);
+	text_get(b, p.field, sizeof(p.field));
+	marks = marks_get(b, &p.marks);
+	text_get(b, p.seal, sizeof(p.seal));
+	text_get(b, p.qr, sizeof(p.qr));
 	p.nlines = count_get(b, MSG_LINES_MAX);
 	for (uint32_t i = 0; i < p.nlines; i++)
 		text_get(b, p.lines[i], sizeof(p.lines[i]));
@@ -446,7 +715,7 @@ field_params_get(struct buf *b, struct field_params *ret, struct err *e)
 	text_get(b, p.checkpoint, sizeof(p.checkpoint));
 	p.time_us = (int64_t)buf_get_u64(b);
 	p.hole = buf_get_u32(b);
-	if ((r = decoded(b, p.place <= PLACE_INVISIBLE && p.hole >= 256 && p.hole <= SIGS_CMS_MAX,
+	if ((r = decoded(b, marks && p.place <= PLACE_INVISIBLE && p.hole >= 256 && p.hole <= SIGS_CMS_MAX,
 	         "field parameters", e)) == 0)
 		*ret = p;
 	return r;
@@ -515,6 +784,7 @@ sig_info_put(struct buf *b, const struct sig_info *p)
 	buf_put_u32(b, p->covers_revision);
 	buf_put_u32(b, p->has_cert_key);
 	buf_put_u32(b, p->has_signing_time_key);
+	buf_put_u64(b, (uint64_t)p->claimed_us);
 	buf_put_str(b, p->checkpoint);
 	buf_put_blob(b, p->cms, p->cms_len);
 }
@@ -533,6 +803,7 @@ sig_info_get(struct buf *b, struct sig_info *ret, struct err *e)
 	p.covers_revision = buf_get_u32(b);
 	p.has_cert_key = buf_get_u32(b);
 	p.has_signing_time_key = buf_get_u32(b);
+	p.claimed_us = (int64_t)buf_get_u64(b);
 	text_get(b, p.checkpoint, sizeof(p.checkpoint));
 	cms = buf_get_blob(b, &p.cms_len);
 	if (!buf_ok(b) || p.cms_len > SIGS_CMS_MAX)
@@ -559,6 +830,7 @@ picture_params_put(struct buf *b, const struct picture_params *p)
 	buf_put_u32(b, p->kind);
 	buf_put_u32(b, p->page);
 	buf_put_u32(b, p->rotate);
+	buf_put_u32(b, p->gray);
 	buf_put_i32(b, p->width_mpt);
 	buf_put_i32(b, p->height_mpt);
 	buf_put_u32(b, p->nmarks);
@@ -577,6 +849,7 @@ picture_params_get(struct buf *b, struct picture_params *ret, struct err *e)
 	p.kind = buf_get_u32(b);
 	p.page = buf_get_u32(b);
 	p.rotate = buf_get_u32(b);
+	p.gray = buf_get_u32(b);
 	p.width_mpt = buf_get_i32(b);
 	p.height_mpt = buf_get_i32(b);
 	p.nmarks = count_get(b, MSG_CANDIDATES_MAX);
@@ -584,7 +857,7 @@ picture_params_get(struct buf *b, struct picture_params *ret, struct err *e)
 		p.marks[i].mark = buf_get_u32(b);
 		p.marks[i].box = box_get(b);
 	}
-	if ((r = decoded(b, p.kind < DOC_KIND_COUNT && p.rotate < 360 && p.rotate % 90 == 0,
+	if ((r = decoded(b, p.kind < DOC_KIND_COUNT && p.rotate < 360 && p.rotate % 90 == 0 && p.gray <= 1,
 	         "picture parameters", e)) == 0)
 		*ret = p;
 	return r;
@@ -638,6 +911,7 @@ void
 attach_params_put(struct buf *b, const struct attach_params *p)
 {
 	buf_put_str(b, p->tsa);
+	buf_put_u32(b, p->complete);
 	buf_put_str(b, p->policy);
 	buf_put(b, p->imprint, HASH_LEN);
 	buf_put_u64(b, p->nonce);
@@ -653,6 +927,7 @@ attach_params_get(struct buf *b, struct attach_params *ret, struct err *e)
 	int r;
 
 	text_get(b, p.tsa, sizeof(p.tsa));
+	p.complete = buf_get_u32(b);
 	text_get(b, p.policy, sizeof(p.policy));
 	buf_get(b, p.imprint, HASH_LEN);
 	p.nonce = buf_get_u64(b);
@@ -711,10 +986,13 @@ void
 judge_params_put(struct buf *b, const struct judge_params *p)
 {
 	buf_put_u64(b, (uint64_t)p->now_us);
+	buf_put_u64(b, (uint64_t)p->earlier_us);
 	buf_put_u64(b, p->file_len);
 	buf_put_u32(b, p->nsigs);
-	for (uint32_t i = 0; i < p->nsigs; i++)
+	for (uint32_t i = 0; i < p->nsigs; i++) {
 		buf_put(b, p->range_hash[i], HASH_LEN);
+		buf_put_u8(b, p->earlier[i]);
+	}
 }
 
 int
@@ -723,11 +1001,15 @@ judge_params_get(struct buf *b, struct judge_params *ret, struct err *e)
 	struct judge_params p;
 	int r;
 
+	memset(&p, 0, sizeof(p));
 	p.now_us = (int64_t)buf_get_u64(b);
+	p.earlier_us = (int64_t)buf_get_u64(b);
 	p.file_len = buf_get_u64(b);
 	p.nsigs = count_get(b, SIGS_MAX);
-	for (uint32_t i = 0; i < p.nsigs; i++)
+	for (uint32_t i = 0; i < p.nsigs; i++) {
 		buf_get(b, p.range_hash[i], HASH_LEN);
+		p.earlier[i] = buf_get_u8(b);
+	}
 	if ((r = decoded(b, true, "judge parameters", e)) == 0)
 		*ret = p;
 	return r;
@@ -740,9 +1022,11 @@ judged_put(struct buf *b, const struct judged_sig *s)
 	buf_put_u32(b, s->level);
 	buf_put_u32(b, s->is_timestamp);
 	buf_put_u32(b, s->covers_file);
+	buf_put_u32(b, s->expired);
 	buf_put_str(b, s->field);
 	buf_put_str(b, s->signer);
 	buf_put(b, s->cert_hash, HASH_LEN);
+	buf_put_u64(b, (uint64_t)s->claimed_us);
 	buf_put_u64(b, (uint64_t)s->gen_time_us);
 	buf_put_str(b, s->tsa_signer);
 	buf_put(b, s->token_hash, HASH_LEN);
@@ -759,9 +1043,11 @@ judged_get(struct buf *b, struct judged_sig *s)
 	s->level = buf_get_u32(b);
 	s->is_timestamp = buf_get_u32(b);
 	s->covers_file = buf_get_u32(b);
+	s->expired = buf_get_u32(b);
 	text_get(b, s->field, sizeof(s->field));
 	text_get(b, s->signer, sizeof(s->signer));
 	buf_get(b, s->cert_hash, HASH_LEN);
+	s->claimed_us = (int64_t)buf_get_u64(b);
 	s->gen_time_us = (int64_t)buf_get_u64(b);
 	text_get(b, s->tsa_signer, sizeof(s->tsa_signer));
 	buf_get(b, s->token_hash, HASH_LEN);
@@ -769,7 +1055,7 @@ judged_get(struct buf *b, struct judged_sig *s)
 	s->nreasons = count_get(b, MSG_REASONS_MAX);
 	for (uint32_t i = 0; i < s->nreasons; i++)
 		text_get(b, s->reasons[i], sizeof(s->reasons[i]));
-	if (s->verdict > VERDICT_UNKNOWN || s->level > LEVEL_B_LTA)
+	if (s->verdict > VERDICT_UNKNOWN || s->level > LEVEL_B_LTA || s->expired > 1)
 		b->bad = true;
 }
 
@@ -795,6 +1081,69 @@ judge_result_get(struct buf *b, struct judge_result *ret, struct err *e)
 	for (uint32_t i = 0; i < p->nsigs; i++)
 		judged_get(b, &p->sigs[i]);
 	if ((r = decoded(b, p->verdict <= VERDICT_UNKNOWN, "verdict", e)) == 0)
+		*ret = *p;
+	free(p);
+	return r;
+}
+
+void
+ers_params_put(struct buf *b, const struct ers_params *p)
+{
+	buf_put_u64(b, (uint64_t)p->now_us);
+	buf_put_str(b, p->tsa);
+}
+
+int
+ers_params_get(struct buf *b, struct ers_params *ret, struct err *e)
+{
+	struct ers_params p;
+	int r;
+
+	p.now_us = (int64_t)buf_get_u64(b);
+	text_get(b, p.tsa, sizeof(p.tsa));
+	if ((r = decoded(b, true, "evidence record parameters", e)) == 0)
+		*ret = p;
+	return r;
+}
+
+void
+ers_result_put(struct buf *b, const struct ers_result *p)
+{
+	buf_put_u32(b, p->verdict);
+	buf_put_u32(b, p->others);
+	buf_put_u32(b, p->nstamps);
+	for (uint32_t i = 0; i < p->nstamps; i++) {
+		buf_put_u64(b, (uint64_t)p->stamps[i].gen_time_us);
+		buf_put_u64(b, (uint64_t)p->stamps[i].not_after_us);
+		buf_put(b, p->stamps[i].token_hash, HASH_LEN);
+		buf_put_str(b, p->stamps[i].signer);
+	}
+	buf_put_u32(b, p->nreasons);
+	for (uint32_t i = 0; i < p->nreasons; i++)
+		buf_put_str(b, p->reasons[i]);
+}
+
+int
+ers_result_get(struct buf *b, struct ers_result *ret, struct err *e)
+{
+	struct ers_result *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (p == NULL)
+		return err_set(e, ERR_MEM, "verdict on an evidence record");
+	p->verdict = buf_get_u32(b);
+	p->others = buf_get_u32(b);
+	p->nstamps = count_get(b, ERS_STAMPS_MAX);
+	for (uint32_t i = 0; i < p->nstamps; i++) {
+		p->stamps[i].gen_time_us = (int64_t)buf_get_u64(b);
+		p->stamps[i].not_after_us = (int64_t)buf_get_u64(b);
+		buf_get(b, p->stamps[i].token_hash, HASH_LEN);
+		text_get(b, p->stamps[i].signer, sizeof(p->stamps[i].signer));
+	}
+	p->nreasons = count_get(b, MSG_REASONS_MAX);
+	for (uint32_t i = 0; i < p->nreasons; i++)
+		text_get(b, p->reasons[i], sizeof(p->reasons[i]));
+	if ((r = decoded(b, p->verdict <= VERDICT_UNKNOWN, "verdict on an evidence record", e)) == 0)
 		*ret = *p;
 	free(p);
 	return r;
