@@ -12,7 +12,7 @@ jobs=2
 [ "${1-}" = -j ] && jobs=$2 && shift 2
 log=${OUT:-$SEALROOM_BIN}/log
 GCOV_PREFIX=$(mktemp -d "$TMPDIR/cov.XXXXXX") || exit 73
-export GCOV_PREFIX
+export GCOV_PREFIX FAULTS_STEP=${FAULTS_STEP:-17}
 trap 'rm -rf "$GCOV_PREFIX"' EXIT
 tests/prove.sh -j "$jobs" -t 900 -l "$log" "$@"
 tested=$?

@@ -154,7 +154,7 @@ room_settings() {
 	tsa : { test : { url = [ "$TSA_URL" ]; trust = "$R/pki/root.pem"; ${TSA_EXTRA-} }; };
 	trust = "$R/pki/root.pem";
 	archive : { path = "$R/archive"; };
-	evidence : { origin = "test.example/room"; anchor = "$R/anchor"; key = "$R/state/evidence.key"; };
+	evidence : { origin = "test.example/room"; anchor = "$R/anchor"; key = "$R/state/evidence.key"; ${EVIDENCE_EXTRA-} };
 	CONF
 	chmod 600 "$R/sealroom.conf"
 }
@@ -169,7 +169,7 @@ p11fault_settings() {
 }
 tsa_start() {
 	local out=$R/tsa.out
-	"$TOOLS/test-pki" serve "$R/pki" --seconds 1800 >"$out" 2>"$R/tsa.err" &
+	"$TOOLS/test-pki" serve "$R/pki" --seconds "${TSA_SECONDS:-1800}" >"$out" 2>"$R/tsa.err" &
 	TSA_PID=$!
 	PIDS+=("$TSA_PID")
 	wait_for 15 grep -q READY "$out" || bail "the test TSA starts: $(cat "$R/tsa.err")"

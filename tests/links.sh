@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 need ldd nm readelf
 
-DECODERS='libtesseract|libleptonica|liblept|libqpdf|libtiff|libjpeg|libpng|libpoppler|libmupdf|libwebp|libopenjp2|libgif|libjbig|libfreetype|libharfbuzz'
+DECODERS='libtesseract|libleptonica|liblept|libqpdf|libtiff|libjpeg|libpng|libpoppler|libmupdf|libwebp|libopenjp2|libgif|libjbig|libfreetype|libharfbuzz|libfribidi|libqrencode|libzbar'
 direct() { readelf -dW "$BIN/$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 all_of() { ldd "$BIN/$1" 2>/dev/null | awk '{ print $1 }'; }
 none() { # program, libraries, sentence

@@ -40,7 +40,7 @@ one() {
 	# traced process can not look for its own.
 	leaks=0
 	case $test in */t_*) grep -qE 'sealroom-(fetch|seal|verify|scan)"' "tests/unit/${test##*/}.c" || leaks=1 ;; esac
-	ASAN_OPTIONS=detect_leaks=$leaks TMPDIR=$dir "$within" "${own:-$max}" "$test" >"$log/$name.tap" 2>"$log/$name.err" </dev/null
+	LSAN_OPTIONS=suppressions=$PWD/tests/leaks:print_suppressions=0 ASAN_OPTIONS=detect_leaks=$leaks TMPDIR=$dir "$within" "${own:-$max}" "$test" >"$log/$name.tap" 2>"$log/$name.err" </dev/null
 	echo "$? $(($(date +%s) - began))" >"$log/$name.end"
 	[ -n "${KEEP-}" ] || rm -rf "$dir"
 }

@@ -12,7 +12,7 @@ deps:
 	apt-get update -q && "$$@"
 
 # --- helpers of the tests: C programs below $O/tests ---------------------------------------
-HELPER_SRC = $(filter-out %/p11fault.c %/unitfilter.c %/oom.c %/planted.c,$(wildcard tests/fault/*.c tests/tools/*.c))
+HELPER_SRC = $(filter-out %/p11fault.c %/unitfilter.c %/oom.c %/planted.c %/tamper.c,$(wildcard tests/fault/*.c tests/tools/*.c))
 HELPER = $(addprefix $O/tests/,$(notdir $(basename $(sort $(HELPER_SRC)))))
 ESCAPE = $(patsubst tests/escape/%.c,$O/tests/%,$(wildcard tests/escape/*.c))
 BARE = $O/tests/b_bare
@@ -29,10 +29,16 @@ $(BARE): tests/bench/b_bare.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fsanitize%,$(ALL_CFLAGS)) $(PKG_CFLAGS) -pie -o $@ $< $(shell pkg-config --libs tesseract lept libtiff-4)
 
-# What the log costs; how long the core is held, and what a start costs.
-$O/tests/b_log $O/tests/b_core: $O/tests/%: tests/bench/%.c $O/libtest.a $O/librules.a $O/libagent.a
+# What the log costs; how long the core is held, what a start costs; the memory of composing.
+$O/tests/b_log $O/tests/b_core $O/tests/b_compose: $O/tests/%: tests/bench/%.c $O/libtest.a $O/librules.a $O/libagent.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $^ $(shell pkg-config --libs libcrypto jansson libconfig) -ldl
+
+# Where seals go: pages read and placed by the very objects of the programs.
+$O/tests/b_place: tests/bench/b_place.c $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
+	  $(shell pkg-config --libs $(ALLPKG)) -ldl -lm
 
 $O/tests/clockstep.so: tests/clock/step.c
 	@mkdir -p $(@D)
@@ -48,10 +54,15 @@ $O/tests/unitfilter: tests/tools/unitfilter.c
 
 $O/tests/oom.so: tests/fault/oom.c
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -fsanitize% -fPIE,$(ALL_CFLAGS)) -fPIC -shared -o $@ $<
+	$(CC) $(filter-out -fsanitize% -fPIE,$(ALL_CFLAGS)) -fPIC -shared -o $@ $< -lgcc_s
+
+# Thousands of audits in one process.
+$O/tests/tamper: tests/fault/tamper.c $O/libtest.a $O/librules.a $O/libagent.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -Wl,--wrap=hash_fd -o $@ $^ $(shell pkg-config --libs libcrypto jansson libconfig) -ldl
 
 # The core with bugs for the fault tests to find: its own objects, and calls turned aside by the linker.
-WRAPPED = fsync fdatasync unlinkat write io_pread_full io_copy elog_find
+WRAPPED = fsync fdatasync unlinkat write io_pread_full io_copy elog_find path_display
 $O/tests/planted: tests/fault/planted.c $(sealroomd_SRC:%.c=$O/%.o) $O/librules.a $O/libagent.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(shell pkg-config --libs $(sealroomd_PKG)) -ldl -lm
@@ -61,21 +72,33 @@ $(ESCAPE): $O/tests/%: tests/escape/%.c $O/libtest.a $O/librules.a $O/libagent.a
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -pie -o $@ $< $O/libtest.a $O/librules.a $O/libagent.a $(sealroom-scan_GEN) \
 	  $(shell pkg-config --libs $(ALLPKG)) -ldl -lm
 
-# The judge of PDF/A is Java; compiled here, because tests can not write below $O.
+# The judges of PDF/A and of evidence records are Java; compiled here, because tests can not write below $O.
+$O/tests/evidence/Evidence.class: tests/tools/Evidence.java
+	@mkdir -p $(@D)
+	if command -v javac >/dev/null; then SEALROOM_BIN=$(abspath $O) tests/tools/evidence /dev/null >/dev/null 2>&1; fi; true
 $O/tests/preflight/Preflight.class: tests/tools/Preflight.java
 	@mkdir -p $(@D)
 	if command -v javac >/dev/null; then SEALROOM_BIN=$(abspath $O) tests/tools/preflight /dev/null >/dev/null 2>&1; fi; true
 
+# And so is who signs PDFs before they come to us.
+$O/tests/signer/Signer.class: tests/tools/Signer.java
+	@mkdir -p $(@D)
+	if command -v javac >/dev/null; then SEALROOM_BIN=$(abspath $O) tests/tools/signer </dev/null >/dev/null 2>&1; fi; true
+
 # A reader with a back door, of the same objects: beside it the other programs as they are.
 DOOR = $O/tests/backdoor/sealroom-scan
-DOOR_KINDS = inspect page compose field sigs picture
+DOOR_KINDS = inspect page compose field sigs picture keptpage files
 $(DOOR): tests/backdoor/door.c $(sealroom-scan_SRC:%.c=$O/%.o) $(sealroom-scan_GEN) $O/librules.a $O/libagent.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) $(LINK) $(LDFLAGS) $(DOOR_KINDS:%=-Wl,--wrap=%_run) -o $@ $^ \
 	  $(shell pkg-config --libs $(sealroom-scan_PKG)) -ldl -lm
 	for p in seal verify fetch; do ln -sf ../../sealroom-$$p $(@D)/ || exit 1; done
 
-tests: all $(UNIT) $(HELPER) $(ESCAPE) $(DOOR) $O/tests/p11fault.so $O/tests/clockstep.so $O/tests/unitfilter $O/tests/oom.so $O/tests/planted $O/tests/preflight/Preflight.class
+# What the tests of the whole daemon use.
+ASIDE = $(HELPER) $(DOOR) $O/tests/p11fault.so $O/tests/clockstep.so $O/tests/unitfilter $O/tests/oom.so \
+  $O/tests/preflight/Preflight.class $O/tests/evidence/Evidence.class \
+  $O/tests/signer/Signer.class
+tests: all $(UNIT) $(ASIDE) $(ESCAPE) $O/tests/planted $O/tests/tamper $O/tests/b_place
 
 # --- check, asan -----------------------------------------------------------------------------
 # Variables of pkg-config are read before deps ran: so the work is done by a second make.
@@ -149,7 +172,7 @@ coverage: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) O=$(abspath $(COV_O)) COVERAGE=1 coverage-build
 	@O=$(abspath $(COV_O)) SWEEP=$${SWEEP:-every-3} tests/unroot.sh -w $(COV_O)/log tests/coverage.sh -j $(JOBS) \
 	  $(UNIT:$O/%=$(COV_O)/%) $(COV_SYSTEM)
-coverage-build: all $(UNIT) $(HELPER) $O/tests/p11fault.so $O/tests/preflight/Preflight.class
+coverage-build: all $(UNIT) $(ASIDE)
 ifdef COVERAGE
 $(COV_OBJ): EXTRA_CFLAGS += --coverage -O0 -U_FORTIFY_SOURCE
 $O/sealroomd $O/sealroom: private LDFLAGS += --coverage
@@ -172,13 +195,31 @@ lint-run:
 
 # --- figures -------------------------------------------------------------------------------------
 bench: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE) $O/tests/b_log $O/tests/b_core
+	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE) $O/tests/b_log $O/tests/b_core $O/tests/b_compose
 	@O=$O tests/unroot.sh -w $O/bench tests/bench/run.sh
 
 # What files cost that are made to cost much, and what letters beside them notice of it.
 bench-bombs: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
 	@O=$O tests/unroot.sh tests/bench/bombs.sh
+
+# How well and how fast scans are read, against OCRmyPDF, Tesseract, and recognition alone.
+bench-ocr: TEST_PACKAGES += $(BENCH_PACKAGES)
+bench-ocr: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests $(BARE)
+	@O=$O tests/unroot.sh tests/bench/ocr.sh
+
+# What becomes of the files that others test their readers with: ODD_EACH, ODD_ONLY.
+ODD_PACKAGES = tiff leptonlib pillow qpdf poppler pdf.js openjpeg2 libpng1.6 libjpeg-turbo libwebp libpdfbox2-java pikepdf mupdf
+odd-inputs: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@tests/tools/odd-fetch $O/odd $(ODD_PACKAGES)
+	@O=$O tests/unroot.sh tests/odd-inputs.sh $(abspath $O)/odd
+
+# Where seals go, on pages drawn for it: PLACE_PAGES, PLACE_SEED.
+bench-place: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $O/tests/b_place
+	@O=$O tests/unroot.sh -w $O/place tests/bench/place.sh
 
 # --- torture: hours; goes on where it was stopped -------------------------------------------------
 .PHONY: torture
@@ -210,4 +251,4 @@ install: all
 	install -D -m 644 agent/ticket.schema.json $(DESTDIR)$(PREFIX)/share/sealroom/ticket.schema.json
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
-.PHONY: bench-bombs tests check-root check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage coverage-build
+.PHONY: bench-ocr bench-bombs bench-place odd-inputs tests check-root check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage coverage-build

@@ -35,7 +35,8 @@ for po in agent/po/*.po; do
 	ok $? "$po is complete" || note "$out"
 done
 if command -v xgettext >/dev/null && [ -e agent/po/de.po ]; then
-	xgettext -k_ -kN_ --from-code=UTF-8 -o "$W/all.pot" agent/*.c 2>/dev/null
+	xgettext -k_ -kN_ -kproblem_words -kproblem_add:3 -kproblem_here:2 -kwrong:2 -kmessage_get:2 -kcheck_say:4 -kcheck_word:2 -kcollision:3 \
+	    --from-code=UTF-8 -o "$W/all.pot" agent/*.c rules/*.c 2>/dev/null
 	[ -e "$W/all.pot" ] || : >"$W/all.pot"
 	is "$(msgcmp --use-untranslated agent/po/de.po "$W/all.pot" 2>&1 | grep -v '^$' | head -20)" "" \
 	    "every marked sentence of the sources is in the German catalogue"

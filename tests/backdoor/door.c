@@ -23,7 +23,9 @@
 
 #include "scan/compose.h"
 #include "scan/field.h"
+#include "scan/files.h"
 #include "scan/inspect.h"
+#include "scan/keptpage.h"
 #include "scan/page.h"
 #include "scan/picture.h"
 #include "scan/sigs.h"
@@ -311,3 +313,5 @@ DOOR(compose)
 DOOR(field)
 DOOR(sigs)
 DOOR(picture)
+DOOR(keptpage)
+DOOR(files)

@@ -6,6 +6,7 @@
  *	b_core spool STATE N [HELD]     puts N claimed and HELD held jobs into a state directory
  *	b_core log ROOM N DIRS          makes the log of a room (tests/lib.sh) N entries longer, and
  *	                                puts DIRS directories into its archive
+ *	b_core audit ROOM MIB           archives and logs documents of 8 MiB each in a room
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -142,31 +143,56 @@ grow(struct elog *l, struct anchor *a, struct softkey *k, unsigned long n)
 	}
 }
 
+/* The log of a room, ready to go on, and what signs it. */
+struct room {
+	struct softkey *key;
+	struct anchor anchor;
+	struct archive *archive;
+	struct elog *log;
+};
+
+static void
+room_open(struct room *r, const char *room)
+{
+	char path[4096], vkey[SOFTKEY_VKEY_MAX];
+	struct elog_anchor record = { .has = true };
+
+	snprintf(path, sizeof(path), "%s/state/evidence.key", room);
+	if (softkey_open(&r->key, path, ORIGIN, false, &e) < 0)
+		die(path);
+	softkey_vkey(r->key, vkey);
+	snprintf(path, sizeof(path), "%s/anchor", room);
+	if (anchor_open(&r->anchor, path, true, &e) < 0 || anchor_check(&r->anchor, r->key, &e) < 0)
+		die(path);
+	record.size = r->anchor.size;
+	memcpy(record.root, r->anchor.root, HASH_LEN);
+	record.note = r->anchor.note;
+	snprintf(path, sizeof(path), "%s/archive", room);
+	if (archive_open(&r->archive, path, &e) < 0 ||
+	    elog_open(&r->log, archive_dir(r->archive), ORIGIN, false, &e) < 0 || elog_trust(r->log, vkey, &e) < 0 ||
+	    elog_recover(r->log, &record, &e) < 0)
+		die(path);
+}
+
+static void
+room_close(struct room *r)
+{
+	elog_free(r->log);
+	archive_free(r->archive);
+	anchor_close(&r->anchor);
+	softkey_free(r->key);
+}
+
 static void
 longer(const char *room, unsigned long n, unsigned long dirs)
 {
-	char path[4096], vkey[SOFTKEY_VKEY_MAX], name[128];
-	struct elog_anchor record = { .has = true };
-	struct softkey *k;
-	struct anchor a;
-	struct elog *l;
+	struct room r;
+	char name[128];
 	int archive;
 
-	snprintf(path, sizeof(path), "%s/state/evidence.key", room);
-	if (softkey_open(&k, path, ORIGIN, false, &e) < 0)
-		die(path);
-	softkey_vkey(k, vkey);
-	snprintf(path, sizeof(path), "%s/anchor", room);
-	if (anchor_open(&a, path, true, &e) < 0 || anchor_check(&a, k, &e) < 0)
-		die(path);
-	record.size = a.size;
-	memcpy(record.root, a.root, HASH_LEN);
-	record.note = a.note;
-	snprintf(path, sizeof(path), "%s/archive", room);
-	if ((archive = io_open_dir(AT_FDCWD, path, &e)) < 0 || elog_open(&l, archive, ORIGIN, false, &e) < 0 ||
-	    elog_trust(l, vkey, &e) < 0 || elog_recover(l, &record, &e) < 0)
-		die(path);
-	grow(l, &a, k, n);
+	room_open(&r, room);
+	archive = archive_dir(r.archive);
+	grow(r.log, &r.anchor, r.key, n);
 	for (unsigned long i = 0; i < dirs; i++) {
 		snprintf(name, sizeof(name), "2020/%02lu/%02lu", i / 28 % 12 + 1, i % 28 + 1);
 		if (i < 28 * 12 && io_mkdir_p(archive, name, 0750, &e) < 0)
@@ -175,10 +201,52 @@ longer(const char *room, unsigned long n, unsigned long dirs)
 		if (mkdirat(archive, name, 0750) < 0) /* nobody misses a sync here */
 			die(name);
 	}
-	elog_free(l);
-	anchor_close(&a);
-	softkey_free(k);
-	close(archive);
+	room_close(&r);
+}
+
+/* --- what an audit reads -------------------------------------------------------------------- */
+
+#define DOCUMENT_MIB 8
+
+static void
+put_document(struct room *r, const void *bytes, unsigned long k)
+{
+	struct archive_file f[] = { { .name = "job.json", .fd = -1, .bytes = "{}\n", .len = 3 },
+		{ .name = "original.tif", .fd = -1, .bytes = bytes, .len = 4096 },
+		{ .name = "sealed.pdf", .fd = -1, .bytes = bytes, .len = (size_t)DOCUMENT_MIB << 20 } };
+	struct entry x = { .type = ENTRY_JOB, .nfiles = 3, .received_us = 1795340040000000, .host = "bench", .software = "0" };
+
+	snprintf(x.job, sizeof(x.job), "01jd8k3v7m2q9x4t6w8z%06lu", k % 1000000);
+	if (archive_publish(r->archive, x.job, x.received_us, f, 3, &e) < 0)
+		die("a document");
+	archive_path(x.job, x.received_us, x.path);
+	for (size_t i = 0; i < 3; i++) {
+		strcpy(x.files[i].name, f[i].name);
+		x.files[i].size = f[i].size;
+		memcpy(x.files[i].hash, f[i].hash, HASH_LEN);
+	}
+	if (elog_append(r->log, &x, NULL, &e) < 0)
+		die("an entry");
+}
+
+static void
+documents(const char *room, unsigned long mib)
+{
+	uint8_t *bytes = malloc((size_t)DOCUMENT_MIB << 20);
+	struct room r;
+
+	if (bytes == NULL)
+		die("a document");
+	for (size_t i = 0; i < (size_t)DOCUMENT_MIB << 20; i++)
+		bytes[i] = (uint8_t)(i * 2654435761u >> 11);
+	room_open(&r, room);
+	for (unsigned long k = 0; k < mib / DOCUMENT_MIB; k++)
+		put_document(&r, bytes, k);
+	if (archive_manifest(r.archive, "2026/11/22", &e) < 0)
+		die("the manifest");
+	grow(r.log, &r.anchor, r.key, 1); /* the checkpoint */
+	room_close(&r);
+	free(bytes);
 }
 
 int
@@ -190,6 +258,8 @@ main(int argc, char **argv)
 		longer(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
 	else if (argc == 5 && strcmp(argv[1], "spool") == 0)
 		spool(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+	else if (argc == 4 && strcmp(argv[1], "audit") == 0)
+		documents(argv[2], strtoul(argv[3], NULL, 10));
 	else
 		return 64;
 	return 0;

@@ -10,6 +10,7 @@
  *	4 double append          what is in the log already is not looked for
  *	5 torn log accepted      the journal's checksums are not compared
  *	6 half file sealed       the copy of a new file stops in the middle
+ *	7 raw names              a name is shown as it is
  *
  * 0 or nothing: the daemon as it is.
  */
@@ -24,9 +25,10 @@
 #include "agent/lib/hash.h"
 #include "agent/lib/id.h"
 #include "agent/lib/io.h"
+#include "agent/lib/path.h"
 #include "seal/evidence/log.h"
 
-enum plant { NONE, RELEASE_FIRST, NO_DIRECTORY_SYNC, IGNORED_ERROR, DOUBLE_APPEND, TORN_ACCEPTED, HALF_FILE };
+enum plant { NONE, RELEASE_FIRST, NO_DIRECTORY_SYNC, IGNORED_ERROR, DOUBLE_APPEND, TORN_ACCEPTED, HALF_FILE, RAW_NAMES };
 
 int __real_fsync(int);
 int __wrap_fsync(int);
@@ -42,6 +44,8 @@ int __real_io_copy(int, uint64_t, uint64_t, int, struct hash *, struct err *);
 int __wrap_io_copy(int, uint64_t, uint64_t, int, struct hash *, struct err *);
 int __real_elog_find(struct elog *, enum entry_type, const char *, const char *, uint64_t, uint64_t *, struct err *);
 int __wrap_elog_find(struct elog *, enum entry_type, const char *, const char *, uint64_t, uint64_t *, struct err *);
+void __real_path_display(const char *, char *, size_t);
+void __wrap_path_display(const char *, char *, size_t);
 
 static enum plant
 planted(void)
@@ -149,4 +153,13 @@ __wrap_elog_find(struct elog *l, enum entry_type type, const char *job, const ch
 		return 0;
 	}
 	return __real_elog_find(l, type, job, line, from, ret_index, e);
+}
+
+void
+__wrap_path_display(const char *name, char *dst, size_t size)
+{
+	if (planted() == RAW_NAMES)
+		snprintf(dst, size, "%s", name);
+	else
+		__real_path_display(name, dst, size);
 }

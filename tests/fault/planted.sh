@@ -1,14 +1,14 @@
 #!/bin/bash
 # limit: 400
 # alone
-# The harness finds what it is there for: six bugs are planted in a core linked for
+# The harness finds what it is there for: seven bugs are planted in a core linked for
 # this test alone (planted.c), and each is caught by the same looks that find nothing
-# in the same program without it.
+# in the same program without it; an eighth in the audit (tamper.c).
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/trial.bash"
 [ -z "${SEALROOM_ASAN-}" ] || skip_all "a build with sanitizers takes no module but SoftHSM's"
 need python3 softhsm2-util openssl
-need_program sealroomd sealroom tests/tracer tests/planted
+need_program sealroomd sealroom tests/tracer tests/planted tests/tamper
 export SEALROOM_PLANT=0 SEALROOM_LIBEXEC=$BIN
 DAEMON=$BIN/tests/planted
 room_template
@@ -66,8 +66,21 @@ caught 3 I2 "a write error that is ignored" error-given
 caught 4 I2 "a job that is logged twice" before-sync
 caught 5 'I[0-9]+' "a torn record that is taken for good" cut-entry-torn
 # half of it must still be a document: the letter, and as much again behind it
-cp "$W/sender/letter.tif" "$W/pad" && cat "$W/pad" >>"$W/sender/letter.tif" && cp "$W/sender/letter.tif" "$W/t/in/"
+cp "$W/sender/letter.tif" "$W/pad" && cat "$W/pad" >>"$W/sender/letter.tif" && cp --remove-destination "$W/sender/letter.tif" "$W/t/in/"
 look 0 none
 is "$(cat "$W/found")" "" "a longer letter passes"
 caught 6 I5 "half a file that was sealed" check
+name=$'line\nFORGED \e[31m\u202e.tif'
+mv "$W/sender/letter.tif" "$W/sender/$name"
+mv "$W/t/in/letter.tif" "$W/t/in/$name"
+look 0 none
+is "$(cat "$W/found")" "" "a letter with an odd name passes"
+caught 7 I17 "a name that is shown as it is" check
+mkdir "$W/aside"
+tampered() { "$BIN/tests/tamper" "$W/count/archive" "$W/aside" 200 1 | grep -c '^unnoticed byte .*/sealed.pdf '; }
+look 0 none
+chmod -R u+w "$W/count/archive"
+is "$(tampered)" 0 "I13: every byte that is changed in a document is reported"
+[ "$(SEALROOM_PLANT=8 tampered)" -gt 0 ]
+ok $? "and an audit that does not read what it knows is found out"
 finish

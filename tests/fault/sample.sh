@@ -25,10 +25,13 @@ done >"$W/trials" <<-KINDS
 	3 open-EMFILE-sealroomd-
 	2 open-ENOMEM-sealroomd-
 	1 open-EMFILE-sealroom-seal-
-	1 open-ENFILE-sealroom-scan-
-	5 oom-sealroomd-
+	1 open-ENOMEM-sealroom-scan-
+	4 oom-sealroomd-
 	2 starve-sealroomd-
 	2 oom-sealroom-seal-
+	1 oom-sealroom-scan-
+	1 oom-sealroom-verify-
+	1 oom-sealroom-fetch-
 KINDS
 together $together_n <"$W/trials"
 while read -r name fault; do

@@ -18,6 +18,7 @@ SCAN_LANGUAGES='"eng"'
 RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 p11fault_settings
 room_settings
+TSA_SECONDS=$((1800 + N * 10))
 tsa_start
 mkdir "$W/sender"
 "$TOOLS/small-scan" "SEALROOM TEST PAGE 1234" "$W/letter.tif"
@@ -77,9 +78,10 @@ few_open() { [ "$(descriptors)" -le $((fds0 + 2)) ]; }
 core_starts
 calm=$((N * 3 / 5)) pull=$((N / 3)) rss0=0 fds0=0
 # The core keeps its last 256 events and a tile's worth of entries: many documents are
-# measured behind those.
+# measured behind those, two thousand over the second half of them.
 warm=$calm
 [ "$N" -lt 450 ] || calm=$((N - 400)) warm=$((N - 140))
+[ "$N" -lt 1000 ] || calm=$((N / 2 - 300)) warm=$((N / 2))
 settle_down() { wait_for $((120 + N)) all_back; }
 all_back() { token_cleared; [ "$(given_back)" = "$sent" ] && [ "$(waits)" = 0 ]; }
 few_open_jobs() { token_cleared; [ $((sent - $(given_back))) -lt 12 ]; }
@@ -93,6 +95,7 @@ for sent in $(seq "$N"); do
 		if [ "$sent" -lt $calm ]; then something_dies; elif [ "$sent" -lt $((N - 4)) ]; then something_dies child; fi
 	fi
 	wait_for 60 few_open_jobs || note "document $sent: $(given_back) came back so far"
+	[ $((sent % 100)) != 0 ] || note "document $sent: the core has $(rss) KiB, $(descriptors) descriptors"
 	if [ "$sent" = $warm ]; then
 		settle_down
 		rss0=$(rss) fds0=$(descriptors)

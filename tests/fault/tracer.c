@@ -18,7 +18,8 @@
  * What else runs meanwhile moves the numbers of calls to and fro.  So a call can also
  * be named by what it is: -a CALL -s SHAPE -k N is the N-th CALL on a path of this
  * shape.  A shape is the path (of two the second) with its ROOT as 1, 2 ..., every
- * number as # and every id or hash (26 and more of 0-9 and a-z) as @.
+ * number as # and every id or hash (26 and more of 0-9 and a-z) as @.  In paths and
+ * shapes whatever is not printable ASCII is written as \xNN.
  *
  * LOG gets a line a call: number, pid, name of the process, call, result, path,
  * second path, shape, how many of this call and shape there were, and for the model of
@@ -174,7 +175,7 @@ struct tracee {
 	const struct call *call;
 	unsigned long nth;       /* of the calls of this shape */
 	char path[2][PATH_MAX];
-	char shape[PATH_MAX];
+	char shape[4 * PATH_MAX];
 	bool begun;              /* main() has begun: its resources count */
 	unsigned long long ino, place;
 	long long data;          /* where DATA has what is written; -1: nothing is */
@@ -205,7 +206,7 @@ static struct {
 	const char *result;
 	unsigned long count;
 	bool hit, killed;
-	char hit_text[64 + PATH_MAX];
+	char hit_text[64 + 4 * PATH_MAX];
 	struct tracee *tracee[PIDS_MAX];
 } t = { .times = 1, .err = EIO, .table = calls, .ntable = NDURABLE };
 
@@ -379,11 +380,36 @@ resolve(struct tracee *p, const struct call *c, const struct user_regs_struct *r
 		at_path(p->pid, (int)r->rsi, r->rdx, p->path[0]);
 		return true;
 	case RESOURCE:
+		if (c->nr == SYS_open)
+			at_path(p->pid, AT_FDCWD, r->rdi, p->path[0]);
+		else if (c->nr == SYS_openat || c->nr == SYS_openat2)
+			at_path(p->pid, (int)r->rdi, r->rsi, p->path[0]);
 		return p->begun;
 	case DUMPABLE:
 		break;
 	}
 	return false;
+}
+
+/* One byte of a path as LOG and RESULT have it; returns how many were put. */
+static size_t
+put_escaped(char *to, unsigned char c)
+{
+	if (c < 0x20 || c >= 0x7f || c == '\\')
+		return (size_t)sprintf(to, "\\x%02x", c);
+	*to = (char)c;
+	return 1;
+}
+
+static const char *
+escaped(const char *path, char dst[static 4 * PATH_MAX])
+{
+	size_t n = 0;
+
+	while (*path)
+		n += put_escaped(dst + n, (unsigned char)*path++);
+	dst[n] = '\0';
+	return dst;
 }
 
 /* --- naming a call by what it is --------------------------------------------------------- */
@@ -423,7 +449,7 @@ shape_of(struct tracee *p)
 			*to++ = '#';
 			from += n;
 		} else if (*from)
-			*to++ = *from++;
+			to += put_escaped(to, (unsigned char)*from++);
 	}
 	*to = '\0';
 }
@@ -550,14 +576,15 @@ note_result(struct tracee *p, long long result)
 static void
 log_call(const struct tracee *p, long long result)
 {
+	static char first[4 * PATH_MAX], second[4 * PATH_MAX];
 	char comm[32];
 
 	if (!t.log)
 		return;
 	comm_of(p->pid, comm);
 	fprintf(t.log, "%lu\t%d\t%s\t%s%s\t%lld\t%s\t%s\t%s\t%lu\t%llu\t%llu\t%lld\n", p->n, (int)p->pid, comm,
-	    p->call->name, p->unnamed ? ":unnamed" : "", result, p->path[0], p->path[1], p->shape, p->nth, p->ino,
-	    p->place, p->data);
+	    p->call->name, p->unnamed ? ":unnamed" : "", result, escaped(p->path[0], first), escaped(p->path[1], second),
+	    p->shape, p->nth, p->ino, p->place, p->data);
 }
 
 static const struct call *
@@ -572,9 +599,11 @@ call_by_nr(unsigned long long nr)
 static void
 mark_hit(const struct tracee *p)
 {
+	static char path[4 * PATH_MAX];
+
 	t.hit = true;
 	snprintf(t.hit_text, sizeof t.hit_text, "%s %s", p->call->name,
-	    p->path[1][0] ? p->path[1] : p->path[0]);
+	    escaped(p->path[1][0] ? p->path[1] : p->path[0], path));
 }
 
 /* Stays dumpable, so that the links below /proc/PID/fd can be read. */

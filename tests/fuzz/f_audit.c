@@ -76,7 +76,7 @@ found(void *ctx, uint32_t verdict, const char *name, const char *sentence)
 static uint32_t
 audit(void)
 {
-	const struct audit_options opt = { LOGKEY_VKEY, NULL };
+	const struct audit_options opt = { .vkey = LOGKEY_VKEY, .processes = 1 };
 	struct audit_result res;
 	struct err e = { 0 };
 
@@ -103,8 +103,10 @@ static bool
 earlier_format(const struct member *f, const uint8_t *data, size_t size)
 {
 	static const char first[] = LAYOUT_NAME "/1\n";
+	const size_t digit = strlen(first) - 2;
 
-	return strcmp(strrchr(f->name, '/'), "/FORMAT") == 0 && size == strlen(first) && memcmp(data, first, size) == 0;
+	return strcmp(strrchr(f->name, '/'), "/FORMAT") == 0 && size == strlen(first) && memcmp(data, first, digit) == 0 &&
+	    data[digit] >= '1' && data[digit] < '0' + (int)LAYOUT_NEWEST && data[digit + 1] == '\n';
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * f_image.c - TIFF, JPEG and PNG: looked at as when they arrive, then read and
+ * f_image.c - TIFF, JPEG, PNG, JPEG 2000 and WebP: looked at as when they arrive, then read and
  * encoded as a page child does.
  *
  * What inspect has let pass may still fail to decode, but only as a document's own

@@ -67,6 +67,22 @@ was_made(const uint8_t *p, size_t n)
 	return found;
 }
 
+/* As signatures of somebody else, where BER is put right first: nothing is promised but an answer. */
+static void
+judge_earlier(struct buf *sigs, struct judge_params *p)
+{
+	static struct judge_result r;
+	struct err e = { 0 };
+
+	sigs->pos = 0;
+	memset(p->earlier, 1, sizeof(p->earlier));
+	if (judge_run(trust, p, sigs, &r, &e) < 0)
+		FUZZ_MUST(e.code == ERR_PEER, "as another's refused as %s: %s", err_word(e.code), e.text);
+	else
+		for (uint32_t i = 0; i < r.nsigs; i++)
+			FUZZ_MUST(r.sigs[i].verdict == VERDICT_PROVEN || r.sigs[i].nreasons > 0, "another's is not proven, and no reason");
+}
+
 static void
 judge(struct buf *sigs, uint32_t n, const uint8_t *cms, size_t len)
 {
@@ -80,6 +96,7 @@ judge(struct buf *sigs, uint32_t n, const uint8_t *cms, size_t len)
 		FUZZ_MUST(e.code == ERR_PEER, "refused as %s: %s", err_word(e.code), e.text);
 		return;
 	}
+	judge_earlier(sigs, &p);
 	FUZZ_MUST(r.nsigs <= JUDGED_MAX, "%u signatures judged", r.nsigs);
 	for (uint32_t i = 0; i < r.nsigs; i++) {
 		const struct judged_sig *s = &r.sigs[i];

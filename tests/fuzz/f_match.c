@@ -11,6 +11,7 @@
 #include "rules/ere.h"
 #include "rules/find.h"
 #include "rules/match.h"
+#include "rules/typed.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/pages.h"
 
@@ -64,7 +65,7 @@ phrase(const char *looked_for, const struct page_words *p, uint32_t typos)
 {
 	const struct conf_pages all = { .kind = PAGES_ALL };
 	struct doc_words doc = { .npages = 1, .pages = p, .source_name = "x" };
-	struct conf_find find = { .name = "n", .after = { (char *[]){ (char *)(uintptr_t)looked_for }, 1 }, .take = "[0-9]+" };
+	struct conf_find find = { .name = "n", .after = { (char *[]){ (char *)(uintptr_t)looked_for }, 1 }, .take = { .text = "[0-9]+" } };
 	struct found f = { 0 };
 	struct doc_tokens d;
 	struct err e = { 0 };
@@ -77,15 +78,31 @@ phrase(const char *looked_for, const struct page_words *p, uint32_t typos)
 	FUZZ_MUST(tokens_init(&d, &doc, &e) == 0 && match_find(&d, &all, looked_for, typos, false, &m, &e) == 0, "%s", e.text);
 	for (size_t i = 0; i < m.n; i++) {
 		FUZZ_MUST(m.v[i].first <= m.v[i].last && m.v[i].last < p->nwords && m.v[i].page == 0, "a match outside the page");
-		match_text(&doc, &m.v[i], text, sizeof(text));
+		FUZZ_MUST(match_text(&d, &m.v[i], text, sizeof(text), &e) == 0, "%s", e.text);
 		FUZZ_MUST(utf8_valid(text, strlen(text)), "a match's text is not UTF-8");
 	}
-	if (regcomp(&find.re, find.take, REG_EXTENDED) != 0)
+	if (regcomp(&find.take.re, find.take.text, REG_EXTENDED) != 0)
 		abort();
+	find.type = typos; /* as many types as numbers of typos */
 	FUZZ_MUST(find_value(&d, &find, typos, &seen, &f, &e) == 0, "%s", e.text);
-	regfree(&find.re);
+	FUZZ_MUST(!f.value_found || (f.value[0] != '\0' && utf8_valid(f.value, strlen(f.value))), "a value that is none");
+	regfree(&find.take.re);
 	tokens_done(&d);
 	FUZZ_MUST(cpu() - began < SECONDS_MAX, "%.1f s for '%s'", cpu() - began, looked_for);
+}
+
+/* Values come from pages, patterns from the settings, names from whoever drops a document. */
+static void
+values(const char *pattern, const char *text)
+{
+	char value[MSG_TEXT_MAX];
+	double began = cpu();
+
+	for (enum find_type type = FIND_TEXT; type <= FIND_AMOUNT; type++)
+		if (typed_value(type, text, value, sizeof(value)) && type != FIND_TEXT)
+			FUZZ_MUST(value[0] != '\0' && value[strspn(value, "0123456789.-")] == '\0', "\"%s\" is a value", value);
+	(void)name_fits(pattern, text);
+	FUZZ_MUST(cpu() - began < SECONDS_MAX, "%.1f s for a pattern of %zu bytes", cpu() - began, strlen(pattern));
 }
 
 int
@@ -108,6 +125,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		utf8_scrub(line);
 		expression(text, line);
+		values(text, line);
 		free(line);
 		page(&s, rest);
 		p = sheet_page(&s);

@@ -81,7 +81,7 @@ lookup(void *ctx, const char *variable, const char *format)
 	static char when[100];
 
 	if (strcmp(variable, "time") == 0)
-		return name_time(1795340070000000, format, when, sizeof(when)) ? when : NULL;
+		return name_time(1795340070000000, format, "de", when, sizeof(when)) ? when : NULL;
 	return strcmp(variable, "name") == 0 && format == NULL ? ctx : NULL;
 }
 

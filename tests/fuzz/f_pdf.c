@@ -6,6 +6,7 @@
  */
 #include "agent/lib/io.h"
 #include "scan/image.h"
+#include "scan/files.h"
 #include "scan/inspect.h"
 #include "scan/pdfpage.h"
 #include "scan/sigs.h"
@@ -51,12 +52,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0; /* f_image.c */
 	fd = fuzz_file(data, size);
 	signatures(fd, size);
+	(void)files_list(fd, fuzz_out(), &(struct files_result){ 0 }, &(struct err){ 0 });
 	if (inspect_doc(fd, &fuzz_limits, &res, &e) < 0) {
 		FUZZ_MUST(err_class(e.code) == ERR_CLASS_REJECT || err_class(e.code) == ERR_CLASS_HOLD, "refused as %s: %s",
 		    err_word(e.code), e.text);
 		return 0;
 	}
-	FUZZ_MUST(res.kind == DOC_PDF && res.pages >= 1 && res.pages <= fuzz_limits.max_pages, "%u pages", res.pages);
+	FUZZ_MUST((res.kind == DOC_PDF || res.kind == DOC_PDF_KEPT) && res.pages >= 1 && res.pages <= fuzz_limits.max_pages, "%u pages", res.pages);
 	fuzz_accepted();
 	for (uint32_t i = 0; i < res.pages && i < 3; i++) {
 		struct image im = { 0 };

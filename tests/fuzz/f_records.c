@@ -68,8 +68,7 @@ seen(struct err *e)
 	const struct claim c = { .id = "0123456789abcdefghjkmnpqrs" };
 	char id[ID_MAX] = "";
 
-	(void)e;
-	return seen_has(&core.spool, &c, id) ? 0 : -1;
+	return seen_has(&core.spool, &c, id, e) == 1 ? 0 : -1;
 }
 
 static int

@@ -3,13 +3,17 @@
  *
  * Byte 0 chooses page, place and kind.  When the update is made at all, the whole
  * file must open again without a warning, its signatures must be one more than
- * before, and the new one must cover all but the hole.
+ * before, and the new one must cover all but the hole.  Bit 5 asks for a text
+ * layer instead, as a PDF that keeps its bytes gets it: the file must still open,
+ * with the page where it was.
  */
 #include "agent/lib/io.h"
 #include "scan/field.h"
+#include "scan/kept.h"
 #include "scan/revision.h"
 #include "scan/sigs.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/looks.h"
 
 #define HOLE 64u
 
@@ -29,7 +33,6 @@ params(uint8_t how)
 		.place = how & 1 ? PLACE_BOX : PLACE_INVISIBLE,
 		.place_page = how >> 1 & 1,
 		.place_box = { 10000, 10000, 110000, 60000 },
-		.border = how >> 2 & 1,
 		.nlines = 2,
 		.lines = { "Elektronisch gesiegelt", "\xC3\x9C" "berlingen (\\) 1" },
 		.signer = "Stadt \xC3\x9C" "berlingen",
@@ -40,6 +43,8 @@ params(uint8_t how)
 
 	if (how & 8)
 		strcpy(fp.checkpoint, "example.org/log\n12\nrooT=\n");
+	if (how & 4)
+		strcpy(fp.qr, "a code");
 	return fp;
 }
 
@@ -53,6 +58,38 @@ joined(const uint8_t *data, size_t size, int update, uint64_t len, uint8_t **ret
 		abort();
 	memcpy(*ret, data, size);
 	FUZZ_MUST(io_pread_full(update, *ret + size, len, 0, &e) == 0, "%s", e.text);
+}
+
+static void
+layer(const uint8_t *data, size_t size, uint8_t how)
+{
+	struct word words[] = { { { 10000, 10000, 60000, 22000 }, 20000, 0, 0, 90, CODE_NONE, "Rechnung" },
+		{ { 70000, 10000, 90000, 22000 }, 0, 0, 0, 90, CODE_NONE, "\xF0\x9D\x95\x8F(" } };
+	struct pagefile pf = { .page = how >> 1 & 1, .media_w = 595000, .media_h = 842000, .nwords = 2, .words = words,
+		.text = PAGE_TEXT_READ, .turn = (uint32_t)(how >> 6) * 90 };
+	struct revision r = { 0 };
+	struct revision_page page;
+	struct err e = { 0 };
+	struct kept *k;
+	uint64_t len = 0;
+	uint8_t *whole;
+	int fd = fuzz_file(data, size), out = fuzz_out();
+	bool done;
+
+	if (kept_open(&k, fd, out, &e) < 0)
+		return;
+	done = kept_page(k, &pf, &e) == 0 && kept_end(k, "salt", &len, &e) == 0;
+	kept_free(k);
+	if (!done) {
+		FUZZ_MUST(e.code != ERR_OK && e.text[0] != '\0', "refused without a word");
+		return;
+	}
+	fuzz_accepted();
+	joined(data, size, out, len, &whole);
+	FUZZ_MUST(revision_open(&r, fuzz_file(whole, size + len), &e) == 0 && revision_page(&r, pf.page, &page, &e) == 0,
+	    "with its text layer it does not open: %s", e.text);
+	revision_done(&r);
+	free(whole);
 }
 
 int
@@ -69,11 +106,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 9)
 		return 0;
+	if (data[0] & 32) {
+		layer(data + 1, size - 1, data[0]);
+		return 0;
+	}
 	fp = params(data[0]);
 	fd = fuzz_file(data + 1, size - 1);
 	before = signatures(fd, &e);
 	out = fuzz_out();
-	if (field_append(fd, out, data[0] & 16 ? FIELD_TIMESTAMP : FIELD_SEAL, &fp, false, &res, &e) < 0) {
+	if (field_append(fd, out, data[0] & 16 ? FIELD_TIMESTAMP : FIELD_SEAL, &fp, &looks_plain, false, &res, &e) < 0) {
 		FUZZ_MUST(e.code != ERR_OK && e.text[0] != '\0', "refused without a word");
 		return 0;
 	}

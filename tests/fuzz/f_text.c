@@ -17,6 +17,7 @@
 #include "scan/unicode.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/basefile.h"
+#include "tests/unit/looks.h"
 
 #define CRC_AT 8
 #define TOTAL_AT 124 /* behind it 28 zeros */
@@ -126,7 +127,7 @@ static void
 stamped(int in, const char *text)
 {
 	struct field_params fp = { .id = "0123456789abcdefghjkmnpqrs", .place = PLACE_BOX, .place_box = { 10000, 10000, 210000, 90000 },
-		.border = 1, .nlines = 2, .hole = HOLE };
+		.nlines = 2, .hole = HOLE };
 	struct field_result res = { 0 };
 	struct err e = { 0 };
 	int update = memfd_create("update", MFD_CLOEXEC);
@@ -139,7 +140,7 @@ stamped(int in, const char *text)
 	utf8_scrub(fp.signer);
 	if (update < 0)
 		abort();
-	if (field_append(in, update, FIELD_SEAL, &fp, false, &res, &e) == 0) {
+	if (field_append(in, update, FIELD_SEAL, &fp, &looks_plain, false, &res, &e) == 0) {
 		if (io_copy(update, 0, res.update_len, in, NULL, &e) < 0)
 			abort();
 		must_open(in, "what was stamped does not open");
@@ -165,7 +166,7 @@ page_of(char *text)
 		if (strlen(w) > PAGEFILE_WORD_BYTES)
 			w[PAGEFILE_WORD_BYTES] = '\0';
 		utf8_scrub(w);
-		words[pf.nwords++] = (struct word){ { x, y, x + 38000, y + 10000 }, y + 8000, (uint16_t)(i / 12), 0, 90, w };
+		words[pf.nwords++] = (struct word){ { x, y, x + 38000, y + 10000 }, y + 8000, (uint16_t)(i / 12), 0, 90, CODE_NONE, w };
 	}
 	if (fd < 0 || pagefile_begin(fd, &pf, &out, &e) < 0 || pagefile_end(out, &len, &e) < 0)
 		fuzz_wrong(__FILE__, __LINE__, "%s", e.text);
@@ -191,6 +192,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t key[HASH_LEN];
 	static const char dictionary[] = "/Width 16/Height 16/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/FlateDecode";
 	struct pagefile pf;
+	struct ink ink;
+	struct box place;
 	struct err e = { 0 };
 	bool sound = true;
 	char *text;
@@ -205,6 +208,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			for (uint32_t i = 0; i < pf.nobjects; i++)
 				sound = sound && strcmp(pf.objects[i].dict, dictionary) == 0;
 			pagefile_done(&pf);
+		}
+		if (pagefile_ink(fd, &ink, &e) == 0 && ink.square != 0) {
+			if (ink_nearest(&ink, &(struct box){ 0, 0, 100000, 50000 }, 40000, &place, &e) == 0)
+				FUZZ_MUST(place.x0 >= 0 && place.y0 >= 0 && place.x1 <= ink.page_w && place.y1 <= ink.page_h && !ink_under(&ink, &place),
+				    "a place that is not free");
+			ink_done(&ink);
 		}
 		(void)composed(fd, sound);
 		return 0;

@@ -103,7 +103,7 @@ settings(const uint8_t *data, size_t size)
 
 	if (settings_read(fuzz_file(data, size), &s, &e) < 0)
 		return;
-	FUZZ_MUST(s.conf != NULL && s.npems <= SETTINGS_PEMS_MAX, "settings without text");
+	FUZZ_MUST(s.conf != NULL && s.nfiles <= SETTINGS_FILES_MAX, "settings without text");
 	settings_done(&s);
 }
 

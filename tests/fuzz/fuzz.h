@@ -143,6 +143,17 @@ fuzz_value(const uint8_t *data, size_t size, size_t *from, size_t *to)
 	return false;
 }
 
+/* data[from..to) becomes piece[0..n); the new size, which is the old one where there is no room. */
+static inline size_t
+fuzz_replace(uint8_t *data, size_t size, size_t max, size_t from, size_t to, const void *piece, size_t n)
+{
+	if (size - (to - from) + n > max)
+		return size;
+	memmove(data + from + n, data + to, size - to);
+	memcpy(data + from, piece, n);
+	return size - (to - from) + n;
+}
+
 /*
  * For a custom mutator of a language with quoted strings and numbers: changes one
  * value and leaves the syntax, which would nearly never survive otherwise.
@@ -167,11 +178,7 @@ fuzz_mutate_value(uint8_t *data, size_t size, size_t max, unsigned seed)
 		return LLVMFuzzerMutate(data, size, max);
 	memcpy(piece, data + from, to - from);
 	n = LLVMFuzzerMutate(piece, to - from, sizeof(piece));
-	if (size - (to - from) + n > max)
-		return size;
-	memmove(data + from + n, data + to, size - to);
-	memcpy(data + from, piece, n);
-	return size - (to - from) + n;
+	return fuzz_replace(data, size, max, from, to, piece, n);
 }
 
 /* Small, so that a run is short; the real ones are only larger. */

@@ -30,7 +30,7 @@ run() { # NAME SECONDS LOG DIRECTORY...: status of libFuzzer
 	local name=$1 most=$2 log=$3
 	shift 3
 	[ -e "$W/corpus/$name.dict" ] && set -- -dict="$W/corpus/$name.dict" "$@"
-	LSAN_OPTIONS=suppressions=$TOP/tests/fuzz/leaks ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 nice "$BIN/fuzz/tests/f_$name" -seed="$seed" -max_total_time="$most" \
+	LSAN_OPTIONS=suppressions=$TOP/tests/leaks ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 nice "$BIN/fuzz/tests/f_$name" -seed="$seed" -max_total_time="$most" \
 	    -timeout=25 -rss_limit_mb=1536 -max_len=16384 -print_final_stats=1 -artifact_prefix="$found/$name-" "$@" >"$log" 2>&1
 }
 stat_of() { # KEY LOG

@@ -5,7 +5,7 @@
 need python3 qpdf softhsm2-util
 need_program sealroomd
 room_new
-SCAN_EXTRA='max_pages = 3; max_pixels = 20000000; max_bytes = "8MiB";'
+SCAN_EXTRA='max_pages = 3; max_pixels = 20000000; max_bytes = "8MiB"; blank = "keep";'
 INCOMPLETE=1s
 room_settings
 tsa_start
@@ -53,12 +53,14 @@ expect cut.pdf "$ERROR" '^reason document-(incomplete|damaged)'
 expect text.tif "$ERROR" '^reason document-type-unknown'
 expect letter.docx "$ERROR" '^reason document-type-unknown'
 expect locked.pdf "$ERROR" '^reason document-encrypted'
-expect zero-dpi.tif "$ERROR" '^reason resolution-missing'
+[ -s "$R/in/$DONE/zero-dpi.pdf" ] && pdfinfo "$R/in/$DONE/zero-dpi.pdf" | grep -q 'Page size: .*A4'
+ok $? "zero-dpi.tif is sealed: the page is the paper that it fits" || note "$(find "$R/in" -name 'zero-dpi*')"
 expect wide.png "$ERROR" '^reason page-too-large'
 expect bomb.tif "$ERROR" '^reason page-too-large'
 expect many-pages.tif "$ERROR" '^reason too-many-pages'
 expect loop.tif "$ERROR" '^reason document-(damaged|incomplete)'
-expect born-digital.pdf "$HELD" '^reason document-not-scanned'
+[ -s "$R/in/$DONE/born-digital.pdf" ] && cmp -s -n "$(stat -c %s "$B/born-digital.pdf")" "$B/born-digital.pdf" "$R/in/$DONE/born-digital.pdf"
+ok $? "a PDF that was not scanned is none of them: it is sealed as it is"
 
 # Larger than the settings allow: it is not even copied, stays where it is, and is reported.
 if [ -f "$R/in/big.tif" ]; then
@@ -69,12 +71,12 @@ else
 	expect big.tif "$ERROR" '^reason document-too-large'
 fi
 
-# A signed one: what we just made, once more.
+# What we just made, once more: the seal's place is taken, by the first one.
 cp "$R/in/$DONE/good.pdf" "$B/signed.pdf"
 drop "$B/signed.pdf"
 room_once --wait 20
 is $? 0 "a second start works as well"
-expect signed.pdf "$HELD" '^reason document-signed'
+expect signed.pdf "$HELD" '^reason place-not-free'
 is "$(find "$R/state/quarantine" -mindepth 1 -maxdepth 1 -type d | wc -l)" \
     "$(find "$R/in/$ERROR" -name '*.txt' | wc -l)" "a copy of each refused file is kept"
 (cd "$B" && sha256sum --quiet -c "$W/sums")

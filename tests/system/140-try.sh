@@ -10,7 +10,7 @@ LEVEL=B-B
 RULES='
   brief    : { when  = { any = [ "Siegel der Behörde" ];  typos = 1; };
                place = { near = "Siegel der Behörde";  typos = 1;  nth = "only";  side = "right";
-                         shift = [ "2mm", "0mm" ];  size = [ "40mm", "20mm" ]; };
+                         shift = [ "2mm", "0mm" ];  size = [ "40mm", "20mm" ];  ink = "ignore"; };
                seal  = "stamp"; };
   rechnung : { when  = { all = [ "Rechnung" ];  typos = 1; };
                find  = { nummer = { after = [ "Rechnung Nr." ];  take = "[A-Z0-9-]+"; }; };
@@ -18,7 +18,7 @@ RULES='
                seal  = "stamp";  name = "{find.nummer}.pdf"; };
   letter   : { when  = { any = [ "Place of seal", "Approved for payment" ];  typos = 1; };
                place = { near = "Place of seal";  typos = 1;  side = "below";  size = [ "40mm", "20mm" ];
-                         otherwise = "corner:top-right";  margin = [ "10mm", "15mm" ]; };
+                         otherwise = "corner:top-right";  margin = [ "10mm", "15mm" ];  ink = "ignore"; };
                seal  = "stamp"; };
   rest     : { when = "always";  hold = { en = "Nobody knows this letter.";  de = "Keiner kennt diesen Brief."; }; };'
 FOLDER_RULES='"brief", "rechnung", "letter", "rest"'
@@ -87,4 +87,39 @@ is $? 64 "a folder that does not exist is a mistake of usage"
 cmd try "$SCANS/de-rechnung.jpg" >"$W/out" 2>&1
 is $? 64 "and so is none"
 is "$(sha "$SCANS/de-rechnung.jpg")" "$before" "the file tried is untouched"
+
+# Samples with what must become of them.
+mkdir "$W/samples" && cp "$SCANS/de-rechnung.jpg" "$SCANS/de-zweimal.tif" "$W/samples/"
+cmd rules test "$W/samples" >"$W/out" 2>&1
+is $? 64 "samples without an expectation are none"
+cmd rules test "$W/samples" --accept post >"$W/out" 2>&1
+is "$? $(find "$W/samples" -name '*.expect' | wc -l)" "0 2" "they can be taken as they come out" || note "$(cat "$W/out")"
+like "$(tr -d ' \n' <"$W/samples/de-zweimal.tif.expect")" '"folder":"post",.*"hold":"anchor-ambiguous"' "held is an outcome, too"
+python3 - "$W/samples/de-rechnung.jpg.expect" "$W/de-rechnung.jpg.place" <<-'PY'
+	import json, sys
+	want = [float(v) * 25.4 / 72 for v in open(sys.argv[2]).read().split()[1:]]
+	e = json.load(open(sys.argv[1]))
+	sys.exit(not (max(abs(a - b) for a, b in zip(e['box'], want)) < 0.1 and e['values'] == {'nummer': 'RE-20261107'} and e['name'] == 'RE-20261107.pdf'))
+PY
+ok $? "place, value and name are those of the sealed letter" || note "$(cat "$W/samples/de-rechnung.jpg.expect")"
+sed -i 's/RE-20261107"/RE-20261108"/; s/"page": 1/"page": 2/' "$W/samples/de-rechnung.jpg.expect"
+cmd rules test "$W/samples" >"$W/out" 2>&1
+is "$? $(grep -c '^ok' "$W/out")" "1 1" "one that comes out otherwise fails the run"
+like "$(cat "$W/out")" 'find nummer: "RE-20261107", not "RE-20261108"' "and what differs is said" || note "$(cat "$W/out")"
+printf '{ "folder": "post", "bux": [] }' >"$W/samples/de-rechnung.jpg.expect"
+cmd --json rules test "$W/samples" >"$W/try.json" 2>"$W/err"
+is "$? $(said 'a["passed"], a["failed"], "bux" in a["samples"][0]["differs"][0]')" "1 (1, 1, True)" "so does an expectation with a word that means nothing"
+
+# The programs start once, whatever became of the sample before.
+mkdir "$W/libexec" && ln -s "$BIN/sealroom-verify" "$W/libexec/"
+printf '#!/bin/sh\necho started >>"%s/starts"\nexec "%s/sealroom-scan" "$@"\n' "$W" "$BIN" >"$W/libexec/sealroom-scan"
+chmod +x "$W/libexec/sealroom-scan"
+cp "$W/text.tif" "$SCANS/en-invoice.png" "$W/samples/" && rm "$W/samples/de-rechnung.jpg.expect"
+SEALROOM_LIBEXEC=$W/libexec cmd --json rules test "$W/samples" --accept post >"$W/try.json" 2>"$W/err"
+is "$? $(said 'a["passed"], a["failed"], len(a["samples"])') $(wc -l <"$W/starts")" "0 (4, 0, 4) 1" \
+    "four samples, one of them no document, are read by one start of sealroom-scan" || note "$(cat "$W/err" "$W/try.json")"
+is "$(python3 -c 'import json, sys; print(*(json.load(open(p)).get("hold", "sealed") for p in sys.argv[1:]))' "$W"/samples/*.expect)" \
+    "sealed anchor-ambiguous sealed document-type-unknown" "and each comes out as it does alone"
+SCAN_LANGUAGES='"xxx"' && room_settings && cmd --json rules test "$W/samples" >"$W/try.json" 2>"$W/err"
+is "$? $(said 'a["passed"], a["failed"]')" "1 (0, 4)" "a reader that can not start fails them all" || note "$(cat "$W/err" "$W/try.json")"
 finish

@@ -9,7 +9,7 @@ LEVEL=B-B
 RULES='
   brief : { when = { any = [ "Siegel der Behörde" ]; typos = 1; };
             place = { near = "Siegel der Behörde"; typos = 1; nth = "only"; side = "below"; size = [ "50mm", "20mm" ]; }; seal = "stamp"; };
-  all   : { when = "always"; place = { at = "top-left"; size = [ "50mm", "20mm" ]; margin = [ "12mm", "14mm" ]; }; seal = "stamp"; };'
+  all   : { when = "always"; place = { at = "top-left"; size = [ "50mm", "20mm" ]; margin = [ "12mm", "14mm" ]; ink = "ignore"; }; seal = "stamp"; };'
 FOLDER_RULES='"brief"'
 FOLDER_EXTRA='language = "de";'
 room_settings

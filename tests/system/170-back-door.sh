@@ -3,7 +3,7 @@
 # A reader that has fallen to its document harms that document's job alone: a twin of
 # sealroom-scan with a back door (tests/backdoor/door.c) does what an attacker would.
 . "$(dirname "$0")/../lib.sh"
-need python3 softhsm2-util nm strings
+need python3 qpdf softhsm2-util nm strings
 need_program sealroomd tests/backdoor/sealroom-scan
 # ... and would be free to do it: with sanitizers there is no filter and no limit of memory.
 [ -z "${SEALROOM_ASAN-}" ] || skip_all "a build with sanitizers has no walls that would hold"
@@ -87,11 +87,21 @@ python3 - "$SCANS/de-rechnung.jpg" "$W" "$SIGN" <<-'PY'
 	    with open("%s/evil-%s.jpg" % (sys.argv[2], name), "wb") as f:
 	        f.write(data[:2] + b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text + data[2:])
 PY
-for f in "$W"/evil-*.jpg; do drop "$f"; done
+# who draws a PDF may open fonts, and what it composes is put behind bytes that came
+"$TOOLS/make-pdfs" "$W/born" || bail "the samples can be made"
+kept=("kept-archive:keptpage open $victim:reader-crashed" "kept-pin:keptpage open $PIN_FILE:reader-crashed"
+	"kept-kill:keptpage kill:reader-crashed" "kept-garbage:keptpage garbage:reader-crashed"
+	"kept-compose:compose garbage:reader-crashed" "kept-files:files garbage:reader-crashed")
+for d in "${kept[@]}"; do
+	IFS=: read -r name line _ <<<"$d"
+	printf '%s %s\n' "$SIGN" "$line" >"$W/line"
+	qpdf --stream-data=uncompress --add-attachment "$W/line" -- "$W/born/standard.pdf" "$W/evil-$name.pdf"
+done
+for f in "$W"/evil-*.jpg "$W"/evil-*.pdf; do drop "$f"; done
 for i in 2 3 4; do good $i; done
 wait_for 90 has_results 4
 ok $? "letters are sealed while the others do what they can" || daemon_said
-all=$((${#deeds[@]} + 4))
+all=$((${#deeds[@]} + ${#kept[@]} + 4))
 refused() { find "$R/in/$ERROR" -name 'evil-*.txt' 2>/dev/null | wc -l; }
 all_refused() { [ "$(refused)" -ge $all ]; }
 wait_for 180 all_refused
@@ -102,7 +112,7 @@ ok $? "a letter is sealed after" || daemon_said
 
 # --- nobody else was harmed ----------------------------------------------------------------------
 reason() { "$TOOLS/logread" "$R/archive" | awk -v h="$(sha "$1")" 'BEGIN { RS = "== " } index($0, h) && /^type reject|\ntype reject/' | sed -n 's/^reason //p'; }
-for d in "${deeds[@]}" "field-kill::reader-crashed" "field-lie::reader-crashed" "field-hole::reader-crashed" "sigs-kill::reader-crashed"; do
+for d in "${deeds[@]}" "${kept[@]}" "field-kill::reader-crashed" "field-lie::reader-crashed" "field-hole::reader-crashed" "sigs-kill::reader-crashed"; do
 	name=${d%%:*} want=${d##*:}
 	f=$(echo "$W/evil-$name".*)
 	cmp -s "$f" "$R/in/$ERROR/$(basename "$f")" && [ -s "$R/in/$ERROR/$(basename "$f").txt" ]

@@ -10,6 +10,7 @@ room_new
 LEVEL=B-B
 RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 EXTRA='max_jobs = 64;'
+SCAN_EXTRA='blank = "keep";'
 room_settings
 mkdir "$W/bombs" && "$TOOLS/bombs" "$W/bombs" || bail "bombs can be made"
 "$TOOLS/small-scan" "A LETTER" "$W/letter.tif" || bail "a scan can be made"

@@ -17,38 +17,8 @@ sed -i "s#$R/control#$R/run/control.sock#" "$R/sealroom.conf"
 mkdir "$R/run"
 tsa_start
 
-# --- the service manager ------------------------------------------------------------------
-# The same commands; where the paths of an installation lie here is all that differs.
-UNITS=$TOP/systemd
-command_of() { # UNIT INSTANCE
-	sed -n 's/^ExecStart=//p' "$UNITS/$1" | sed -e "s#/usr/libexec/sealroom/#$BIN/#; s#/usr/sbin/#$BIN/#" \
-	    -e "s#/etc/sealroom/sealroom.conf#$R/sealroom.conf#; s#/run/sealroom/#$R/run/#; s#%i#$2#"
-}
-behind() { # UNIT: prefix that puts a command behind its filter
-	[ -n "${SEALROOM_ASAN-}" ] && return
-	command -v systemd-analyze >/dev/null || return
-	[ -s "$W/$1.calls" ] || "$TOOLS/unitcalls" "$UNITS/$1" >"$W/$1.calls"
-	echo "$BIN/tests/unitfilter $W/$1.calls"
-}
-declare -A PID
-unit_start() { # UNIT [INSTANCE]
-	local name=${1%.service}${2-} cmd
-	cmd="$(behind "$1") $(command_of "$1" "${2-}")"
-	[ "$1" = sealroomd.service ] && cmd="$cmd --conf $R/sealroom.conf"
-	# shellcheck disable=SC2086
-	"$TOOLS/supervise" "$W/$name.log" $cmd >>"$W/$name.out" 2>&1 &
-	PID[$name]=$!
-	PIDS+=("${PID[$name]}")
-}
-unit_stop() { # NAME; how it ended is in $ENDED
-	kill "${PID[$1]}"
-	wait "${PID[$1]}"
-	ENDED=$(tail -n 1 "$W/$1.log")
-}
-main_pid() { sed -n 's/^start //p' "$W/$1.log" | tail -n 1; }
-said() { note "$(for f in "$W"/sealroom*.out; do echo "== $f"; tail -n 8 "$f"; done)"; }
-told() { grep -qE "$2" "$W/$1.log"; }
-wrote() { grep -qE "$2" "$W/$1.out"; }
+. "$(dirname "$0")/../units.bash"
+said() { units_said; }
 status_has() { cmd --json status | python3 -c "import json, sys
 s = json.load(sys.stdin)
 sys.exit(not ($1))"; }

@@ -52,6 +52,7 @@ closed "$U/sealroomd.service" 0.5 "the core"
 closed "$U/sealroom-seal@.service" 0.5 "the keys"
 closed "$U/sealroom-fetch.service" 1.1 "the network"
 closed "$U/sealroom-fixity.service" 0.5 "the audit"
+closed "$U/sealroom-renew.service" 0.5 "the renewal"
 sed '/^PrivateNetwork/d; /^CapabilityBoundingSet/d; /^SystemCallFilter/d' "$U/sealroomd.service" >"$W/sealroomd.service"
 e=$(exposure "$W/sealroomd.service")
 python3 -c "import sys; sys.exit(not float(sys.argv[1]) > 0.5)" "$e"
@@ -72,7 +73,7 @@ is "$(dirname "$socket")" "/run/$(value sealroomd.service RuntimeDirectory)" "wh
 is "$(value sealroom-seal@.service User)" "$(default seal_user)" "the keys' user is the settings' default"
 is "$(value sealroom-fetch.service User)" "$(default fetch_user)" "so is the network's"
 is "/var/lib/$(value sealroomd.service StateDirectory)" "$(default state)" "the core's state directory, too"
-for u in sealroomd.service sealroom-seal@.service sealroom-fetch.service sealroom-fixity.service; do
+for u in sealroomd.service sealroom-seal@.service sealroom-fetch.service sealroom-fixity.service sealroom-renew.service; do
 	grep -qE "^u $(value $u User) " "$U/sysusers.conf"
 	ok $? "$u: its user is made by sysusers"
 done

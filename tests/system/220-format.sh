@@ -45,7 +45,7 @@ is "$(find "$R/state/spool" -mindepth 2 -maxdepth 2 | wc -l)" 2 "nothing else is
 is "$(grep -c '^type job$' "$W/log") $(grep -c '^type reject$' "$W/log") $(grep -c '^type hold$' "$W/log")" "5 1 2" "the log has each end once"
 is "$("$TOOLS/logread" "$W/before/archive" | head -c -1 | sha256sum)" "$(head -c "$("$TOOLS/logread" "$W/before/archive" | head -c -1 | wc -c)" "$W/log" | sha256sum)" \
     "and what it said before it says still"
-is "$(cat "$R/state/spool/FORMAT") $(cat "$R/archive/FORMAT")" "sealroom-spool/2 sealroom-archive/2" "both are of today's format now"
+is "$(cat "$R/state/spool/FORMAT") $(cat "$R/archive/FORMAT")" "sealroom-spool/2 sealroom-archive/3" "both are of today's format now"
 cmd audit "$R/archive" >"$W/out" 2>&1
 is $? 0 "all of it is proven" || note "$(cat "$W/out")"
 (cd "$W/before/archive" && find . -type f ! -name FORMAT ! -name README.txt ! -path '*/checkpoint' ! -name journal ! -path '*.p/*' ! -name 'manifest*' |
@@ -65,7 +65,7 @@ chmod u+w "$R/archive/FORMAT" && echo sealroom-archive/9 >"$R/archive/FORMAT"
 room_once
 [ $? != 0 ]
 ok $? "an archive of a later format is refused"
-like "$(tail -n 3 "$LOG")" 'sealroom-archive/9, which a later release began; this one knows up to sealroom-archive/2' "in a clear sentence"
+like "$(tail -n 3 "$LOG")" 'sealroom-archive/9, which a later release began; this one knows up to sealroom-archive/3' "in a clear sentence"
 cmd audit "$R/archive" >"$W/out" 2>&1
 is $? 2 "audit can not tell about it" || note "$(cat "$W/out")"
 finish

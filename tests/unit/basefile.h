@@ -30,15 +30,17 @@
 struct pages_page {
 	int32_t width, height; /* of the page as scanned, mpt */
 	uint32_t rotate;
-	uint32_t nwords;
-	const struct word *words;
+	uint32_t nwords, ncodes;
+	const struct word *words; /* the codes behind them */
 	const char *dict; /* of the image; NULL: a good one */
 	uint8_t in_source;
+	uint32_t blank, estimated, text, dpi, skew_udeg, conf; /* dpi 0: 25 */
 };
 
 struct pages {
 	uint32_t n;
 	struct pages_page page[PAGES_MAX];
+	uint32_t kind, stack; /* enum doc_kind, stack_may */
 };
 
 static const char pages_dict[] = "/Width 200/Height 280/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/FlateDecode";
@@ -83,9 +85,14 @@ pages_give(void *ctx, uint32_t i, int *ret_fd, struct err *e)
 		.media_h = p->height,
 		.rotate = p->rotate,
 		.matrix = { p->width, 0, 0, p->height, 0, 0 },
-		.dpi_x = 25,
-		.dpi_y = 25,
+		.dpi_x = p->dpi != 0 ? p->dpi : 25,
+		.dpi_y = p->dpi != 0 ? p->dpi : 25,
+		.skew_udeg = p->skew_udeg,
+		.conf = p->conf,
+		.blank = p->blank,
+		.estimated = p->estimated, .text = p->text,
 		.nwords = p->nwords,
+		.ncodes = p->ncodes,
 		.words = (struct word *)(uintptr_t)p->words,
 		.nobjects = 1,
 		.objects = { { p->dict != NULL ? p->dict : pages_dict, p->in_source, PAGES_GAP, n } },
@@ -107,11 +114,11 @@ pages_give(void *ctx, uint32_t i, int *ret_fd, struct err *e)
 }
 
 /* Settings with one folder, "in", and no rule: what is decided is not asked here. */
-static inline const struct conf *
+static inline struct conf *
 pages_conf(void)
 {
 	static struct conf_folder folder = { .name = "in", .language = "de" };
-	static const struct conf conf = { .folders = &folder, .nfolders = 1 };
+	static struct conf conf = { .folders = &folder, .nfolders = 1 };
 
 	return &conf;
 }
@@ -119,7 +126,7 @@ pages_conf(void)
 static inline struct compose_params
 pages_params(const struct pages *p)
 {
-	struct compose_params cp = { .id = "0123456789abcdefghjkmnpqrs", .folder = "in", .pages = p->n,
+	struct compose_params cp = { .id = "0123456789abcdefghjkmnpqrs", .folder = "in", .pages = p->n, .kind = p->kind, .stack = p->stack,
 		.name = "Brief <Müller & Söhne>.tif", .received_us = 1763804070123456 };
 
 	memset(cp.source_hash, 0xA5, sizeof(cp.source_hash));
@@ -145,6 +152,24 @@ pages_compose(struct pages *p, const char *path, enum pdfa pdfa, enum pdf_sectio
 	};
 	int r = compose_write(&job, ret, e);
 
+	close(job.source);
+	close(job.out);
+	return r;
+}
+
+/* Some of these pages alone, the first counting as 0. */
+static inline int
+pages_part(struct pages *p, const char *path, uint32_t first, uint32_t last, struct part_result *ret, struct err *e)
+{
+	struct compose_params params = pages_params(p);
+	struct compose_job job = { .conf = pages_conf(), .params = &params, .engine = "", .pdfa = PDFA_2U, .section = PDF_TABLE,
+		.page = pages_give, .ctx = p, .source = pages_source(),
+		.out = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) };
+	int r;
+
+	params.first = first;
+	params.last = last;
+	r = compose_part(&job, ret, e);
 	close(job.source);
 	close(job.out);
 	return r;

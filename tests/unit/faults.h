@@ -3,6 +3,7 @@
  *
  *	faults_arm(FAULTS_IO, n)      the n-th call from now on fails, once
  *	faults_hit()                  whether it came; nothing fails any more
+ *	FAULTS_PAUSE;                 nothing fails, or is counted, until the end of this block
  *
  * Defined here are libc's own names, so that whatever the program under test calls
  * comes by; what libc and other libraries do among themselves does not.  Kinds:
@@ -40,6 +41,15 @@ static enum faults faults_kind;
 static unsigned long faults_left;
 static bool faults_came;
 static const char *faults_call = ""; /* the one that failed */
+static int faults_paused;
+
+static inline void
+faults_go_on(int *p)
+{
+	(void)p;
+	faults_paused--;
+}
+#define FAULTS_PAUSE __attribute__((cleanup(faults_go_on), unused)) int faults_pause = ++faults_paused
 
 extern const char __executable_start, etext;
 #define FAULTS_OURS \
@@ -66,7 +76,7 @@ faults_hit(void)
 static inline bool
 faults_now(enum faults kind, const char *call)
 {
-	if (kind != faults_kind || (faults_came && kind != FAULTS_SPACE))
+	if (kind != faults_kind || faults_paused > 0 || (faults_came && kind != FAULTS_SPACE))
 		return false;
 	if (!faults_came && --faults_left > 0)
 		return false;

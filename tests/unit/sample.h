@@ -92,6 +92,61 @@ sample_job(struct archive *a, struct elog *l, const char *id, int64_t received)
 	sample_append(l, &x);
 }
 
+/* The documents of a stack: the number-th of its own id, made of these bytes, each a job of its own. */
+#define SAMPLE_STACK "01jd8k3v7m2q9x4t6w8z0b5c5k"
+static inline void
+sample_part(uint32_t n, char id[ID_MAX], uint8_t hash[HASH_LEN])
+{
+	char pdf[32];
+
+	id_derive(SAMPLE_STACK, n, id);
+	hash_bytes(pdf, (size_t)snprintf(pdf, sizeof(pdf), "%%PDF-1.7 part %u\n", n), hash);
+}
+
+/* A stack of three: one sealed, one refused, one that nobody has decided about. */
+static inline void
+sample_stack(struct archive *a, struct elog *l)
+{
+	char list[1024], path[ARCHIVE_PATH_MAX], id[ID_MAX], hex[HASH_HEX], pdf[32];
+	struct archive_file f[] = { { .name = "job.json", .fd = -1, .bytes = "{}\n", .len = 3 },
+		{ .name = "original.tif", .fd = -1, .bytes = "II*stack", .len = 8 }, { .name = "parts-sha256.txt", .fd = -1, .bytes = list } };
+	struct archive_file part[] = { { .name = "job.json", .fd = -1, .bytes = "{}\n", .len = 3 },
+		{ .name = "original.pdf", .fd = -1, .bytes = pdf }, { .name = "sealed.pdf", .fd = -1, .bytes = "%PDF", .len = 4 } };
+	struct entry x = { .type = ENTRY_DIVIDE, .nfiles = 3, .received_us = SAMPLE_TIME, .job = SAMPLE_STACK, .text = "3 documents" };
+	struct entry sealed = { .type = ENTRY_JOB, .nfiles = 3, .has_source = true, .received_us = SAMPLE_TIME };
+	struct entry refused = { .type = ENTRY_REJECT, .has_source = true, .reason = "document-damaged", .received_us = SAMPLE_TIME };
+	struct err e = { 0 };
+	uint8_t hash[HASH_LEN];
+
+	for (uint32_t n = 1; n <= 3; n++) {
+		sample_part(n, id, hash);
+		archive_path(id, SAMPLE_TIME, path);
+		hash_hex(hash, hex);
+		f[2].len += (size_t)snprintf(list + f[2].len, sizeof(list) - f[2].len, "%s  %s/original.pdf\n", hex, path);
+	}
+	if (archive_publish(a, SAMPLE_STACK, SAMPLE_TIME, f, 3, &e) < 0)
+		sample_die(&e);
+	sample_part(1, sealed.job, sealed.source_hash);
+	sample_part(2, refused.job, refused.source_hash);
+	part[1].len = (size_t)snprintf(pdf, sizeof(pdf), "%%PDF-1.7 part 1\n");
+	if (archive_publish(a, sealed.job, SAMPLE_TIME, part, 3, &e) < 0)
+		sample_die(&e);
+	archive_path(x.job, SAMPLE_TIME, x.path);
+	archive_path(sealed.job, SAMPLE_TIME, sealed.path);
+	for (size_t i = 0; i < 3; i++) {
+		strcpy(x.files[i].name, f[i].name);
+		x.files[i].size = f[i].size;
+		memcpy(x.files[i].hash, f[i].hash, HASH_LEN);
+		strcpy(sealed.files[i].name, part[i].name);
+		sealed.files[i].size = part[i].size;
+		memcpy(sealed.files[i].hash, part[i].hash, HASH_LEN);
+	}
+	sample_append(l, &sealed); /* it may be quicker than its stack */
+	sample_append(l, &x);
+	sample_append(l, &refused);
+	sample_publish(l);
+}
+
 /* start, settings and a certificate, each kept and logged. */
 static inline void
 sample_begin(struct elog *l)

@@ -3,6 +3,7 @@
 
 #include "agent/lib/io.h"
 #include "seal/evidence/audit.h"
+#include "seal/evidence/layout.h"
 #include "tests/unit/sample.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tmpdir.h"
@@ -19,10 +20,12 @@ found(void *ctx, uint32_t verdict, const char *path, const char *sentence)
 		snprintf(last, sizeof(last), "%u: %s %s", verdict, path, sentence);
 }
 
+static unsigned processes = 1;
+
 static uint32_t
 audit(int dir, const char *vkey, const char *since, struct audit_result *res)
 {
-	struct audit_options opt = { vkey, since };
+	struct audit_options opt = { .vkey = vkey, .since = since, .processes = processes };
 	struct audit_result own;
 	struct err e = { 0 };
 
@@ -66,7 +69,8 @@ tamper_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	if ((was = malloc(n + 1)) == NULL || (fd = open(path, O_RDWR)) < 0 || pread(fd, was, n, 0) != (ssize_t)n)
 		exit(99);
 	for (size_t i = 0; i < n; i += n > 4096 ? 97 : 1) {
-		bent = was[i] ^ (uint8_t)(1u << i % 8);
+		/* the format's number must not become an earlier one: that is a take-over that was cut short */
+		bent = was[i] ^ (uint8_t)(1u << (i + 3) % 8);
 		if (pwrite(fd, &bent, 1, (off_t)i) != 1)
 			exit(99);
 		expect_found("a changed byte in", name);
@@ -299,6 +303,108 @@ test_break(int dir, const char *path)
 	archive_free(a);
 }
 
+/* All that an audit says, in its order. */
+static char transcript[2][65536];
+
+static void
+note_all(void *ctx, uint32_t verdict, const char *path, const char *sentence)
+{
+	char *to = ctx;
+	size_t n = strlen(to);
+
+	snprintf(to + n, sizeof(transcript[0]) - n, "%u %s %s\n", verdict, path, sentence);
+}
+
+/* Files read by several processes at once: the same findings in the same order. */
+static void
+test_processes(int dir, const char *path)
+{
+	static const struct {
+		const char *what, *cmd;
+	} cases[] = {
+		{ "nothing", "true" },
+		{ "one that was changed", "cd 2026/11/22/*1f && chmod 600 sealed.pdf && echo x >> sealed.pdf" },
+		{ "and one that is gone", "mv 2026/11/22/*2g/job.json $W.json" },
+		{ "and a link", "cd 2026/11/22/*2g && ln -s /etc/passwd job.json" },
+		{ "and a directory", "cd 2026/11/23/*3h && rm -f original.tif && mkdir original.tif" },
+		{ "and a checkpoint", "rm -f evidence/checkpoints/3" },
+	};
+	struct audit_result one, many;
+	struct err e = { 0 };
+
+	sample_make(path, 300);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct audit_options opt = { .processes = 1 };
+
+		CHECK(run(path, cases[i].cmd) == 0, "%s", cases[i].what);
+		transcript[0][0] = transcript[1][0] = '\0';
+		if (audit_run(dir, &opt, note_all, transcript[0], &one, &e) < 0)
+			sample_die(&e);
+		opt.processes = 3;
+		if (audit_run(dir, &opt, note_all, transcript[1], &many, &e) < 0)
+			sample_die(&e);
+		CHECK(strcmp(transcript[0], transcript[1]) == 0 && memcmp(&one, &many, sizeof(one)) == 0 &&
+		          (i == 0) == (one.findings == 0),
+		    "%s: %llu findings from one process and from three", cases[i].what, (unsigned long long)one.findings);
+	}
+	(void)run(path, "rm -f $W.json");
+}
+
+/* Archives that earlier releases began, and a take-over that was cut short. */
+/* As sample_stack(), but the entry that ends the first document is about other bytes. */
+static void
+test_stack(int dir, const char *path)
+{
+	struct entry other = { .type = ENTRY_WITHDRAW, .has_source = true, .received_us = SAMPLE_TIME };
+	struct audit_result res;
+	struct archive *a;
+	struct elog *l;
+	char cmd[600];
+
+	a = sample_archive(path);
+	l = sample_log(a);
+	sample_begin(l);
+	sample_stack(a, l);
+	CHECK(audit(dir, NULL, NULL, &res) == VERDICT_PROVEN && res.stacks == 1 && res.jobs == 1 && res.unended == 1,
+	    "a divided stack is proven, and one of its documents has no end yet: %s", last);
+	sample_part(3, other.job, other.source_hash);
+	CHECK(strcmp(res.unended_id, other.job) == 0, "it is said which");
+	snprintf(cmd, sizeof(cmd), "cd '%s' && sha256sum --ignore-missing -c --quiet 2*/*/*/" SAMPLE_STACK "/parts-sha256.txt", path);
+	CHECK(system(cmd) == 0, "sha256sum checks the documents that are there");
+	snprintf(cmd, sizeof(cmd), "W='%s'; cd $W && sed -n '/^#!\\/bin\\/sh/,/^# end of check/p' README.txt > $W.sh && sh $W.sh", path);
+	CHECK(system(cmd) == 0, "and so does the script of README.txt");
+	other.source_hash[5] ^= 1;
+	sample_append(l, &other);
+	sample_publish(l);
+	CHECK(audit(dir, NULL, NULL, &res) == VERDICT_DISPROVEN && res.unended == 0 && strstr(last, "other bytes of document") != NULL,
+	    "one that ends with other bytes than the stack lists is not: %s", last);
+	snprintf(cmd, sizeof(cmd), "W='%s'; cd $W && ! sh $W.sh > $W.out && grep -q 'WRONG: .* other bytes .*%s' $W.out; r=$?; "
+	    "rm -f $W.sh $W.out; exit $r", path, other.job);
+	CHECK(system(cmd) == 0, "by the script, too");
+	elog_free(l);
+	archive_free(a);
+}
+
+static void
+test_formats(int dir, const char *path)
+{
+	struct err e = { 0 };
+	char name[32];
+
+	sample_make(path, 0);
+	for (unsigned format = 1; format <= LAYOUT_NEWEST; format++)
+		for (unsigned text = 1; text <= LAYOUT_NEWEST; text++) {
+			const char *readme = layout_readme(text);
+			int n = snprintf(name, sizeof(name), LAYOUT_NAME "/%u\n", format);
+
+			if (io_replace(dir, "FORMAT", name, (size_t)n, 0440, &e) < 0 ||
+			    io_replace(dir, "README.txt", readme, strlen(readme), 0440, &e) < 0)
+				sample_die(&e);
+			CHECK(audit(dir, NULL, NULL, NULL) == (text >= format ? VERDICT_PROVEN : VERDICT_DISPROVEN),
+			    "format %u with the text of %u: %s", format, text, last);
+		}
+}
+
 static void
 test_none(int dir, const char *path)
 {
@@ -313,7 +419,7 @@ test_none(int dir, const char *path)
 int
 main(void)
 {
-	static void (*const tests[])(int, const char *) = { test_bytes, test_hands, test_rollback, test_break, test_none };
+	static void (*const tests[])(int, const char *) = { test_bytes, test_hands, test_rollback, test_break, test_processes, test_stack, test_formats, test_none };
 	char path[64];
 	int dir;
 

@@ -492,6 +492,11 @@ test_no_descriptors(void)
 	children_task(children, &req, on_task, NULL);
 	wait_task("the next task ends");
 	CHECK(got.good, "and the next one has its input");
+	buf_put_u64(&b, 1); /* more than it may hold */
+	memset(&got, 0, sizeof(got));
+	children_task(children, &req, on_task, NULL);
+	wait_task("a task with half its parameters ends");
+	CHECK(got.came && got.lost && got.code == ERR_MEM, "parameters that could not be written: our trouble, not a child's");
 }
 
 static void

@@ -93,9 +93,26 @@ test_ids(void)
 	    "lower case, no i l o u, nothing else");
 }
 
+/* One that belongs to another: expected values by sha256sum of "ID/N", its first 80 bits, 5 a character. */
+static void
+test_derived(void)
+{
+	static const char from[] = "01m81mynnqvfzebzdnbm2m34yg";
+	char one[ID_MAX], two[ID_MAX], again[ID_MAX];
+
+	id_derive(from, 1, one);
+	id_derive(from, 2, two);
+	id_derive(from, 1, again);
+	CHECK(id_valid(one) && id_valid(two) && strcmp(one, again) == 0 && strcmp(one, two) != 0 && strcmp(one, from) != 0,
+	    "ids that belong to another are always the same");
+	CHECK(id_time_us(one) == id_time_us(from), "and of its time");
+	CHECK(strcmp(one + 10, "6psqvg6hzfzjraag") == 0 && strcmp(two + 10, "rhpdz8eptngwf844") == 0, "and come of its name: %s, %s", one, two);
+}
+
 int
 main(void)
 {
+	test_derived();
 	test_iso();
 	test_waiting();
 	test_ids();

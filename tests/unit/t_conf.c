@@ -115,10 +115,10 @@ test_round_trip(void)
 	struct err e;
 	char *text, *again, *show;
 
-	CHECK(load_with("settle = \"1min 30s\"; give = { mode = \"0640\"; }; log_names = \"plain\"; poll = \"always 250ms\"; claim = \"rename\";",
-	    "find = { n = { after = [ \"Nr. \\\"x\\\"\", \"No\" ]; take = \"[A-Z\\\\.]+\\\\w\"; required = false; }; };"
+	CHECK(load_with("settle = \"1min 30s\"; give = { mode = \"0640\"; }; log_names = \"plain\"; poll = \"always 250ms\"; claim = \"rename\"; separator = { patch = [ \"T\", \"2\" ]; barcode = \"^SEP$\"; stack = \"hold\"; };",
+	    "find = { n = { after = [ \"Nr. \\\"x\\\"\", \"No\" ]; take = \"[A-Z\\\\.]+\\\\w\"; required = false; }; m = { barcode = \"^RE:(.*)\"; }; };"
 	    " name = \"{received:%Y}_{name}.pdf\";",
-	    "reason = \"geprüft\"; look = { lines = []; border = false; };", "serial = \"0a\"; cert = \"c.pem\"; unsafe_legacy = true;",
+	    "reason = \"geprüft\"; look = { lines = []; border = false; align = \"right\"; image = \"a b.png\"; qr = \"{id}\"; color = \"#102030\"; };", "serial = \"0a\"; cert = \"c.pem\"; unsafe_legacy = true;",
 	    "language = \"de\"; host = \"scan-a\"; max_jobs = 7; space_floor = \"1GiB\"; scan : { workers = 3; max_pixels = 3000000L; };", &c, &e) == 0,
 	    "many keys load %s", e.text);
 	text = conf_text(c);
@@ -127,10 +127,12 @@ test_round_trip(void)
 	CHECK(again != NULL && strcmp(text, again) == 0, "and is the same text again");
 	CHECK(d != NULL && memcmp(c->hash, d->hash, HASH_LEN) == 0 && memcmp(c->rules[0].hash, d->rules[0].hash, HASH_LEN) == 0,
 	    "with the same hashes");
-	CHECK(d != NULL && d->seals[0].look.lines.n == 0 && d->folders[0].settle_ms == 90000 && d->folders[0].log_names_plain &&
+	CHECK(d != NULL && d->seals[0].look.lines.n == 0 && d->seals[0].look.align == ALIGN_RIGHT && d->seals[0].look.color[1] == 0x20 && d->folders[0].settle_ms == 90000 && d->folders[0].log_names_plain &&
 	    d->folders[0].poll == POLL_ALWAYS && d->folders[0].poll_ms == 250 && d->folders[0].claim_rename &&
 	    strcmp(d->folders[0].word_work, "in-arbeit/scan-a") == 0 &&
-	    strcmp(d->rules[0].finds[0].take, "[A-Z\\.]+\\w") == 0 && d->tokens[0].unsafe_legacy, "and the same meaning");
+	    strcmp(d->rules[0].finds[0].take.text, "[A-Z\\.]+\\w") == 0 && d->tokens[0].unsafe_legacy && strcmp(d->rules[0].finds[1].barcode.text, "^RE:(.*)") == 0 && d->folders[0].separator_patch.n == 2 &&
+	    d->folders[0].stack == STACK_HOLD &&
+	    strcmp(d->folders[0].separator.text, "^SEP$") == 0, "and the same meaning");
 	free(again);
 	conf_free(d);
 	d = NULL;
@@ -163,8 +165,8 @@ test_faults(void)
 		{ "a way to poll that is none", "poll = \"sometimes\";", "", "", "", "", "as \"always 5s\"", 4, false },
 		{ "no way to poll and no time", "poll = \"\";", "", "", "", "", "as \"always 5s\"", 4, false },
 		{ "polling without end", "poll = \"never 10ms\";", "", "", "", "", "from 100ms to 1h", 4, false },
-		{ "a shared folder without a host's name", "claim = \"rename\";", "", "", "", "", "needs a name for this host", 1, false },
-		{ "a host's name that leads elsewhere", "claim = \"rename\";", "", "", "", "host = \"../a\";", "letters, digits", 1, false },
+		{ "a shared folder without a host's name", "claim = \"rename\";", "", "", "", "", "needs a name for this host", 4, false },
+		{ "a host's name that leads elsewhere", "claim = \"rename\";", "", "", "", "host = \"../a\";", "letters, digits", 9, false },
 		{ "a mode without owner", "give = { mode = \"0060\"; };", "", "", "", "", "the owner must be able to read", 4, false },
 		{ "a mode as number", "give = { mode = 0660; };", "", "", "", "", "wants a mode as text", 4, false },
 		{ "a word that is none", "log_names = \"salted\";", "", "", "", "", "write \"hashed\" or \"plain\"", 4, false },
@@ -176,17 +178,21 @@ test_faults(void)
 		{ "the same key twice", "", "", "", "", "max_jobs = 3; max_jobs = 4;", "duplicate", 9, false },
 		{ "\\d", "", "find = { n = { after = [ \"Nr\" ]; take = \"\\d+\"; }; };", "", "", "", "write [0-9]", 5, false },
 		{ "a find without take", "", "find = { n = { after = [ \"Nr\" ]; }; };", "", "", "", "rules.r.find.n.take: must be given", 5, false },
+		{ "a find of nothing", "", "find = { n = { take = \"a\"; }; };", "", "", "", "find.n: after or barcode must be given", 5, false },
+		{ "a find of words and codes", "", "find = { n = { after = [ \"Nr\" ]; take = \"a\"; barcode = \"a\"; }; };", "", "", "", "exclude each other", 5, false },
+		{ "an expression for codes with \\d", "", "find = { n = { barcode = \"\\d+\"; }; };", "", "", "", "write [0-9]", 5, false },
+		{ "a patch code that is none", "separator = { patch = [ \"5\" ]; };", "", "", "", "", "there is no patch code \"5\"", 4, false },
 		{ "a phrase of signs only", "", "find = { n = { after = [ \"...\" ]; take = \"a\"; }; };", "", "", "", "no letter and no digit", 5, false },
 		{ "a rule that seals and holds", "", "hold = { en = \"x\"; };", "", "", "", "exclude each other", 5, false },
 		{ "an unknown variable in a name", "", "name = \"{recieved}.pdf\";", "", "", "", "did you mean {received}?", 5, false },
 		{ "an unknown find in a name", "", "name = \"{find.x}.pdf\";", "", "", "", "rule r has no find \"x\"", 5, false },
 		{ "a name with a slash", "", "name = \"a/{name}.pdf\";", "", "", "", "no \"/\"", 5, false },
 		{ "a name without suffix", "", "name = \"{name}\";", "", "", "", "must end in .pdf", 5, false },
-		{ "a month's name in a time", "", "name = \"{received:%B}.pdf\";", "", "", "", "only the signs", 5, false },
+		{ "a month's name in a time", "", "name = \"{received:%B}.pdf\";", "", "", "", "or the signs", 5, false },
 		{ "an unknown variable on the stamp", "", "", "look = { lines = [ \"{orga}\" ]; };", "", "", "did you mean {org}?", 6, false },
 		{ "a find that the rule lacks on the stamp", "", "", "look = { lines = [ \"{find.n}\" ]; };", "", "", "rule r has no find \"n\"", 6, false },
 		{ "a tsa for B-B", "", "", "tsa = \"q\";", "", "tsa : { q : { url = [ \"http://localhost/\" ]; trust = \"t.pem\"; }; };", "not asked at level B-B", 6, true },
-		{ "a tsa that is not there", "", "", "tsa = \"q\";", "", "", "s: there is no tsa \"q\"", 6, false },
+		{ "a tsa that is not there", "", "", "tsa = \"q\";", "", "", "seals.s.tsa: there is no \"q\" in tsa", 6, false },
 		{ "an address that is none", "", "", "tsa = \"q\";", "", "tsa : { q : { url = [ \"ftp://x\" ]; trust = \"t.pem\"; }; };", "write http://host/path", 9, false },
 		{ "a misspelt group", "", "", "", "", "tokens2 = 1;", "did you mean \"tokens\"", 9, false },
 		{ "an odd key id", "", "", "", "key_id = \"0g\";", "", "pairs of hexadecimal digits", 7, false },
@@ -227,8 +233,13 @@ test_contradictions(void)
 		{ "a PIN in the file", "tokens:{t:{module=\"/m\";pin=\"1234\";};};", "never stands in the settings" },
 		{ "a long name", "rules:{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:{when=\"always\";hold={en=\"x\";};};};", "at most 63" },
 		{ "B-T without tsa", "tokens:{t:{module=\"/m\";pin=\"credential:p\";};}; seals:{s:{tokens=[\"t\"];};};", "level B-T needs one" },
-		{ "near and at", "rules:{x:{when=\"always\";place={near=\"a\";at=\"top-left\";size=[\"9mm\",\"9mm\"];};seal=\"s\";};};", "near and at exclude" },
-		{ "neither near nor at", "rules:{x:{when=\"always\";place={size=[\"9mm\",\"9mm\"];};seal=\"s\";};};", "near or at must be given" },
+		{ "near and at", "rules:{x:{when=\"always\";place={near=\"a\";at=\"top-left\";size=[\"9mm\",\"9mm\"];};seal=\"s\";};};", "near, barcode, field and at exclude" },
+		{ "near and barcode", "rules:{x:{when=\"always\";place={near=\"a\";barcode=\"b\";size=[\"9mm\",\"9mm\"];};seal=\"s\";};};", "near, barcode, field and at exclude" },
+		{ "near and field", "rules:{x:{when=\"always\";place={near=\"a\";field=\"b\";size=[\"9mm\",\"9mm\"];};seal=\"s\";};};", "near, barcode, field and at exclude" },
+		{ "a field with another place, without a size", "rules:{x:{when=\"always\";place={field=\"b\";otherwise=\"corner\";};seal=\"s\";};};", "place.size: must be given" },
+		{ "marks on no pages", "rules:{x:{when=\"always\";place={near=\"a\";size=[\"9mm\",\"9mm\"];marks=\"0\";};seal=\"s\";};};", "\"2-3\" or \"all\"" },
+		{ "a kind of code that is none", "rules:{x:{when={barcode_kind=[\"aztec\"];};place=\"invisible\";seal=\"s\";};};", "barcode_kind: there is no \"aztec\"" },
+		{ "neither near nor at", "rules:{x:{when=\"always\";place={size=[\"9mm\",\"9mm\"];};seal=\"s\";};};", "near, barcode, field or at must be given" },
 		{ "no size", "rules:{x:{when=\"always\";place={near=\"a\";};seal=\"s\";};};", "place.size: must be given" },
 		{ "a size like a dot", "rules:{x:{when=\"always\";place={near=\"a\";size=[\"4mm\",\"9mm\"];};seal=\"s\";};};", "at least 5mm" },
 		{ "a size like a poster", "rules:{x:{when=\"always\";place={near=\"a\";size=[\"290mm\",\"290mm\"];};seal=\"s\";};};", "fits on A4" },

@@ -66,6 +66,13 @@ static const char *const other_texts[] = {
 	"folder f\nsource -\ntimes received:- ocr:- sealed:- archived:-\ntext wrong folder\n"
 	"operator 1000:-\nhost a\nsoftware sealroom/0.1.0 build:b\n",
 
+	"sealroom-entry/v1\ntype divide\nindex 11\ntime 2026-11-22T09:00:00.000000Z\nheads -\njob " ID "\n"
+	"folder f\nsource sha256:" H1 " 99 sha256:" H2 " mtime:2026-11-22T08:00:00.000000Z owner:1001\n"
+	"archive 2026/11/22/" ID "\nfile job.json 7 sha256:" H1 "\nfile original.tif 99 sha256:" H2 "\n"
+	"file parts-sha256.txt 232 sha256:" H1 "\n"
+	"times received:2026-11-22T09:00:00.000000Z ocr:- sealed:- archived:-\ntext 2 documents\n"
+	"operator 1001:-\nhost a\nsoftware sealroom/0.1.0 build:b\n",
+
 	"sealroom-entry/v1\ntype void\nindex 10\ntime 2026-11-22T09:00:00.000000Z\nheads -\njob " ID "\n"
 	"folder f\ntext issued twice\noperator 1000:-\nhost a\nsoftware sealroom/0.1.0 build:b\n",
 
@@ -238,6 +245,48 @@ test_limits(void)
 	CHECK(entry_format(&x, &b, &e) == -ERR_LOG, "none of an unknown type");
 }
 
+/* What was blank stands behind the pages; nothing but such a list does. */
+static void
+test_blank(void)
+{
+	static const char *const wrong[] = { "pages 3 blank\n", "pages 3 blank \n", "pages 3 torn 2\n", "pages 3 blank 2 4\n",
+		"pages 3 dropped x\n", "pages 3 unread\n", "pages 3 unread 1 2\n", "pages 3 unread 1 blank 2\n", "pages 3 unread x\n" };
+	const char *at = strstr(job_text, "pages 3\n");
+	AUTO_BUF b = { 0 };
+	struct entry x, y;
+	struct err e = { 0 };
+
+	buf_init(&b, 5000);
+	fill_job(&x);
+	snprintf(x.blank, sizeof(x.blank), "2,5-9/2");
+	x.blank_dropped = true;
+	CHECK(entry_format(&x, &b, &e) == 0 && memmem(b.data, b.len, "\npages 3 dropped 2,5-9/2\n", 25) != NULL &&
+	        entry_parse(b.data, b.len, &y, &e) == 0 && y.pages == 3 && y.blank_dropped && strcmp(y.blank, x.blank) == 0,
+	    "dropped pages are on record %s", e.text);
+	snprintf(x.blank, sizeof(x.blank), "many");
+	x.blank_dropped = false;
+	buf_clear(&b);
+	CHECK(entry_format(&x, &b, &e) == 0 && entry_parse(b.data, b.len, &y, &e) == 0 && !y.blank_dropped &&
+	        strcmp(y.blank, "many") == 0,
+	    "or that there are many %s", e.text);
+	snprintf(x.unread, sizeof(x.unread), "1,3");
+	for (int both = 0; both < 2; both++) {
+		const char *line = both ? "\npages 3 blank 2 unread 1,3\n" : "\npages 3 unread 1,3\n";
+
+		snprintf(x.blank, sizeof(x.blank), "%s", both ? "2" : "");
+		buf_clear(&b);
+		CHECK(entry_format(&x, &b, &e) == 0 && memmem(b.data, b.len, line, strlen(line)) != NULL &&
+		        entry_parse(b.data, b.len, &y, &e) == 0 && strcmp(y.blank, x.blank) == 0 && strcmp(y.unread, "1,3") == 0,
+		    "so are pages that were not read, %s blank ones %s", both ? "beside" : "without", e.text);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		buf_clear(&b);
+		buf_put(&b, job_text, (size_t)(at - job_text));
+		buf_printf(&b, "%s%s", wrong[i], at + 8);
+		CHECK(entry_parse(b.data, b.len, &y, &e) < 0, "not \"%.*s\"", (int)strlen(wrong[i]) - 1, wrong[i]);
+	}
+}
+
 static void
 test_names_and_peek(void)
 {
@@ -272,6 +321,7 @@ main(void)
 	test_text();
 	test_strict();
 	test_limits();
+	test_blank();
 	test_names_and_peek();
 	return TEST_DONE();
 }

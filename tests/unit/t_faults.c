@@ -156,7 +156,7 @@ found(void *ctx, uint32_t verdict, const char *name, const char *sentence)
 static uint32_t
 audit(void)
 {
-	const struct audit_options opt = { LOGKEY_VKEY, NULL };
+	const struct audit_options opt = { .vkey = LOGKEY_VKEY, .processes = 1 };
 	uint32_t worst = VERDICT_PROVEN;
 	struct audit_result res;
 	struct err e = { 0 };

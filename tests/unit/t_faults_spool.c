@@ -158,8 +158,8 @@ start_up(const struct spool *s, int hot, struct err *e)
 	}
 	if (r < 0 || (r = job_on(s, hot, dir, &c, e)) < 0 || (r = spool_move(s, c.id, SPOOL_CLAIMED, SPOOL_RELEASED, e)) < 0)
 		return r;
-	if (!seen_has(s, &c, seen))
-		return err_set(e, ERR_IO, "it is not known as seen");
+	if ((r = seen_has(s, &c, seen, e)) <= 0)
+		return r < 0 ? r : err_set(e, ERR_IO, "it is not known as seen");
 	return io_remove_tree(s->dir[SPOOL_RELEASED], c.id, e);
 }
 

@@ -6,12 +6,13 @@
 #include "scan/field.h"
 #include "tests/unit/judge.h"
 #include "tests/unit/basefile.h"
+#include "tests/unit/looks.h"
 #include "tests/unit/test.h"
 
 #define HOLE 4096u
 
 static const struct word words[] = {
-	{ { 72000, 220000, 152000, 232000 }, 229000, 0, 0, 90, "Rechnung" },
+	{ { 72000, 220000, 152000, 232000 }, 229000, 0, 0, 90, CODE_NONE, "Rechnung" },
 };
 
 static char base[300], sealed[300], other[300], twin[300];
@@ -24,7 +25,6 @@ seal_params(uint32_t page, struct box box)
 		.place = PLACE_BOX,
 		.place_page = page,
 		.place_box = box,
-		.border = 1,
 		.nlines = 3,
 		.lines = { "Elektronisch gesiegelt", "Stadt \xC3\x9C" "berlingen", "22.11.2026 10:34" },
 		.signer = "Stadt \xC3\x9C" "berlingen",
@@ -47,7 +47,7 @@ append(const char *from, const char *to, enum field_kind kind, const struct fiel
 
 	snprintf(part, sizeof(part), "%s.part", to);
 	out = judge_create(part);
-	r = field_append(in, out, kind, fp, cidset, ret, e);
+	r = field_append(in, out, kind, fp, &looks_plain, cidset, ret, e);
 	close(in);
 	close(out);
 	if (r < 0)
@@ -72,7 +72,7 @@ make_base(enum pdfa pdfa, enum pdf_section section)
 	struct err e = { 0 };
 
 	for (uint32_t i = 0; i < 4; i++)
-		p.page[i] = (struct pages_page){ 400000, 300000, 90 * i, 1, words, NULL, 0 };
+		p.page[i] = (struct pages_page){ 400000, 300000, .rotate = 90 * i, .nwords = 1, .words = words };
 	return pages_compose(&p, base, pdfa, section, &r, &e);
 }
 
@@ -315,14 +315,14 @@ test_turned(void)
  * Contents, and in 'above' in the page tree.
  */
 static void
-write_foreign(const char *path, const char *keys, const char *above, const char *catalog, const char *more)
+write_objects(const char *path, const char *keys, const char *above, const char *catalog, const char *fifth)
 {
 	char text[4096];
 	size_t n = 0, at[12] = { 0 };
 	int objects = 0;
 	const char *parts[] = { "<</Type/Catalog/Pages 2 0 R%s>>", "<</Type/Pages/Count 1/Kids[3 0 R]%s>>",
-		"<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<<>>%s>>", "<</Length 0%s>>\nstream\n\nendstream", "[%s]" };
-	const char *fill[] = { catalog, above, keys, "", more };
+		"<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<<>>%s>>", "<</Length 0%s>>\nstream\n\nendstream", "%s" };
+	const char *fill[] = { catalog, above, keys, "", fifth };
 
 	n += (size_t)snprintf(text, sizeof(text), "%%PDF-1.7\n%%\xE2\xE3\xCF\xD3\n");
 	for (int i = 0; i < 5; i++) {
@@ -342,6 +342,28 @@ write_foreign(const char *path, const char *keys, const char *above, const char 
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%zu\n%%%%EOF", objects + 1,
 	    xref);
 	judge_write(path, text, n);
+}
+
+static void
+write_foreign(const char *path, const char *keys, const char *above, const char *catalog, const char *more)
+{
+	char array[1024];
+
+	snprintf(array, sizeof(array), "[%s]", more);
+	write_objects(path, keys, above, catalog, array);
+}
+
+/* A page with a form of one field, object 5. */
+static void
+write_form(const char *path, const char *keys, const char *field)
+{
+	write_objects(path, keys, "", "/AcroForm<</Fields[5 0 R]>>", field);
+}
+
+static bool
+has_text(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
 }
 
 static void
@@ -375,6 +397,155 @@ test_odd_pages(void)
 		CHECK(shown && is_at(&seen, &want), "the stamp is seen at %d,%d to %d,%d", seen.x0,
 		    seen.y0, seen.x1, seen.y1);
 		CHECK(reads_upright(sealed, 1, &want), "it reads upright");
+	}
+}
+
+/* --- marks on other pages ----------------------------------------------------------------- */
+
+static void
+mark(struct seal_marks *m, uint32_t page, struct box box)
+{
+	if (page_set_count(&m->pages) == 0)
+		m->box = box;
+	page_set_add(&m->pages, page);
+	if (memcmp(&m->box, &box, sizeof(box)) != 0) {
+		m->own[m->nown].page = page;
+		m->own[m->nown++].box = box;
+	}
+}
+
+static void
+test_marks(void)
+{
+	struct box want = { 50000, 60000, 220000, 120000 }, other_place = { 10000, 20000, 180000, 80000 }, seen;
+	static struct field_params fp;
+	struct field_result f;
+	struct err e = { 0 };
+	char *text;
+
+	fp = seal_params(1, want);
+	page_set_init(&fp.marks.pages, 4);
+	mark(&fp.marks, 0, want);
+	mark(&fp.marks, 2, other_place);
+	mark(&fp.marks, 3, want);
+	CHECK(make_base(PDFA_2U, PDF_TABLE) == 0 && append(base, sealed, FIELD_SEAL, &fp, false, &f, &e) == 0, "sealed, with marks %s", e.text);
+	CHECK(judge("qpdf --check '%s'", sealed) == 0, "qpdf finds no fault");
+	for (uint32_t i = 0; i < 4; i++) {
+		const struct box *b = i == 2 ? &other_place : &want;
+		bool shown = difference(base, sealed, (int)i + 1, &seen);
+
+		CHECK(shown && is_at(&seen, b) && reads_upright(sealed, (int)i + 1, b), "turned by %u: seen upright at %d,%d to %d,%d", 90 * i,
+		    seen.x0, seen.y0, seen.x1, seen.y1);
+	}
+	CHECK(sign(sealed, &f) && pdfsig_says(sealed, 1, "Signature is Valid") && pdfsig_says(sealed, 1, "Total document signed"),
+	    "pdfsig: one signature over all of it");
+	text = judge_text("pdfsig -nocert '%s' 2>/dev/null | grep -c '^Signature #'", sealed);
+	CHECK(strcmp(text, "1\n") == 0, "and no second one");
+	free(text);
+	CHECK(judge_twin(sealed, twin, "/Subtype/Stamp/F 196", "/Subtype/Stamp/F 194") == 3 && !pdfsig_says(twin, 1, "Signature is Valid"),
+	    "with the marks hidden afterwards it is not valid any more");
+	CHECK(!difference(base, twin, 1, &seen), "and nothing is seen there");
+	fp.marks.pages.bits[0] = 0;
+	CHECK(append(base, other, FIELD_SEAL, &fp, false, &f, &e) == 0 && !difference(base, other, 1, &seen), "no marks, none seen");
+}
+
+/* The validator of Debian knows PDF/A-1b only. */
+static void
+test_marks_pdfa(void)
+{
+	static struct field_params fp;
+	struct field_result f;
+	struct err e = { 0 };
+
+	fp = seal_params(0, (struct box){ 50000, 60000, 220000, 120000 });
+	page_set_init(&fp.marks.pages, 4);
+	for (uint32_t i = 1; i < 4; i++)
+		mark(&fp.marks, i, fp.place_box);
+	CHECK(make_base(PDFA_1B, PDF_TABLE) == 0 && append(base, sealed, FIELD_SEAL, &fp, true, &f, &e) == 0, "a PDF/A-1b with marks %s", e.text);
+	CHECK(judge("tests/tools/preflight '%s'", sealed) == 0, "preflight finds no fault");
+	CHECK(judge_twin(sealed, twin, "/Subtype/Stamp/F 196", "/Subtype/Stamp/F 192") == 3 && judge("tests/tools/preflight '%s'", twin) == 1,
+	    "in marks that are not printed it does");
+}
+
+/* --- a field that is there --------------------------------------------------------------- */
+
+static void
+test_fill(void)
+{
+	static const struct {
+		const char *name, *page, *more, *field, *expect;
+	} cases[] = {
+		{ "field and widget in one", "", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/F 4/Rect[50 180 220 240]>>", "Seal", "/F 4" },
+		{ "turned by 90", "/Rotate 90", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/F 4/Rect[60 50 120 220]>>", "Seal", "/AP" },
+		{ "with a lock of all fields", "", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/F 4/Rect[50 180 220 240]/Lock<</Type/SigFieldLock/Action/All>>>>",
+		    "Seal", "/TransformMethod/FieldMDP/TransformParams<</Type/TransformParams/V/1.2/Action/All>>" },
+		{ "with a lock of some", "", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/F 4/Rect[50 180 220 240]/Lock<</Type/SigFieldLock/Action/Include/Fields[(a)]>>>>",
+		    "Seal", "/Action/Include/Fields[ (a) ]" },
+		{ "with a seed value that is met", "", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/F 4/Rect[50 180 220 240]/SV<</Ff 3/Filter/Adobe.PPKLite/SubFilter[/adbe.pkcs7.detached/ETSI.CAdES.detached]>>>>",
+		    "Seal", "/SV" },
+		{ "with reasons that are recommended", "", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/F 4/Rect[50 180 220 240]/SV<</Reasons[(x)]>>>>",
+		    "Seal", "/SV" },
+	};
+	struct box upright = { 50000, 60000, 220000, 120000 }, seen;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		static struct field_params fp;
+		struct field_result f = { 0 };
+		struct err e = { 0 };
+		char keys[300], *text;
+		size_t n;
+		bool found;
+
+		snprintf(keys, sizeof(keys), "/MediaBox[0 0 400 300]/Annots[5 0 R]%s", cases[i].page);
+		write_form(base, keys, cases[i].more);
+		fp = seal_params(0, upright);
+		snprintf(fp.field, sizeof(fp.field), "%s", cases[i].field);
+		CHECK(append(base, sealed, FIELD_SEAL, &fp, false, &f, &e) == 0 && judge("qpdf --check '%s'", sealed) == 0, "%s: filled %s",
+		    cases[i].name, e.text);
+		if (e.code != 0)
+			continue;
+		bool shown = difference(base, sealed, 1, &seen);
+		/* 60..120 from the left of user space and 50..220 up are, turned by 90, 50..220 across and 60..120 down */
+		CHECK(shown && is_at(&seen, &upright) && reads_upright(sealed, 1, &upright), "the seal is seen in the field: %d,%d to %d,%d", seen.x0,
+		    seen.y0, seen.x1, seen.y1);
+		text = (char *)judge_read(sealed, &n);
+		found = memmem(text + f.doc_len, f.update_len, cases[i].expect, strlen(cases[i].expect)) != NULL;
+		CHECK(found && memmem(text + f.doc_len, f.update_len, "\n3 0 obj", 8) == NULL, "the update has '%s' and no page", cases[i].expect);
+		free(text);
+		CHECK(sign(sealed, &f) && pdfsig_says(sealed, 1, "Signature is Valid"), "pdfsig finds it valid");
+		text = judge_text("pdfsig -nocert '%s' 2>/dev/null", sealed);
+		CHECK(has_text(text, "Signature Field Name: Seal") && !has_text(text, "Signature #2"), "in the document's field, and in no other");
+		free(text);
+	}
+}
+
+static void
+test_fill_refused(void)
+{
+	static const struct { const char *name, *more, *field, *says; } cases[] = {
+		{ "no such field", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/Rect[50 180 220 240]>>", "Stamp", "no field 'Stamp'" },
+		{ "a field for text", "<</Type/Annot/Subtype/Widget/FT/Tx/T(Seal)/Rect[50 180 220 240]>>", "Seal", "not for a signature" },
+		{ "one that has a value", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/V<<>>/Rect[50 180 220 240]>>", "Seal", "signed already" },
+		{ "a hidden one", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/F 2/Rect[50 180 220 240]>>", "Seal", "hidden" },
+		{ "one that leaves the page", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/Rect[350 180 500 240]>>", "Seal", "edge of the page" },
+		{ "another form of signature demanded", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/Rect[50 180 220 240]/SV<</Ff 2/SubFilter[/adbe.pkcs7.detached]>>>>", "Seal", "than PAdES" },
+		{ "another digest demanded", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/Rect[50 180 220 240]/SV<</Ff 64/DigestMethod[(SHA512)]>>>>", "Seal", "SHA-256" },
+		{ "reasons demanded", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/Rect[50 180 220 240]/SV<</Ff 8/Reasons[(x)]>>>>", "Seal", "demands reasons" },
+		{ "a certification demanded", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/Rect[50 180 220 240]/SV<</MDP<</P 2>>>>>>", "Seal", "certifying" },
+		{ "certificates demanded", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/Rect[50 180 220 240]/SV<</Cert<</Ff 1/Subject[(x)]>>>>>>", "Seal", "certain certificates" },
+		{ "a lock of the document", "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/Rect[50 180 220 240]/Lock<</Action/All/P 1>>>>", "Seal", "locks the document" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		static struct field_params fp;
+		struct field_result f;
+		struct err e = { 0 };
+
+		write_form(base, "/MediaBox[0 0 400 300]/Annots[5 0 R]", cases[i].more);
+		fp = seal_params(0, (struct box){ 50000, 60000, 220000, 120000 });
+		snprintf(fp.field, sizeof(fp.field), "%s", cases[i].field);
+		CHECK(append(base, sealed, FIELD_SEAL, &fp, false, &f, &e) == -ERR_FIELD && strstr(e.text, cases[i].says) != NULL, "%s: held, %s",
+		    cases[i].name, e.text);
 	}
 }
 
@@ -511,6 +682,10 @@ main(void)
 	test_signed(PDF_STREAM);
 	test_entries();
 	test_turned();
+	test_marks();
+	test_marks_pdfa();
+	test_fill();
+	test_fill_refused();
 	test_odd_pages();
 	test_owners();
 	test_qpdf_files();

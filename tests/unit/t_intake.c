@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,22 @@ static struct conf_folder folder = { .name = "rechnungen", .word_work = "in-arbe
 static int hot;
 static struct err last;
 static bool copied;
+
+/* What happens in the moment before the next rename in the folder, or in the spool; 0: that goes on, -1: it is not heard of. */
+static int (*before_rename)(int from, const char *a, int to, const char *b);
+static bool in_spool;
+
+int
+renameat2(int from, const char *a, int to, const char *b, unsigned flags)
+{
+	int (*act)(int, const char *, int, const char *) = from != to && (from == spool.dir[SPOOL_INCOMING]) == in_spool ? before_rename : NULL;
+
+	if (act != NULL)
+		before_rename = NULL;
+	if (act != NULL && act(from, a, to, b) < 0)
+		return -1;
+	return (int)syscall(SYS_renameat2, from, a, to, b, flags);
+}
 
 /* what another process does to the sender's file after the first step of the copy */
 static void (*meddle)(void);
@@ -447,6 +464,158 @@ test_rename(void)
 	close(work);
 }
 
+/* --- in the moment of the claim --------------------------------------------------------- */
+
+static bool
+holds(const char *name, off_t size)
+{
+	struct stat st;
+
+	return fstatat(hot, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == size;
+}
+
+/* Another file takes the name. */
+static int
+another_file(int from, const char *a, int to, const char *b)
+{
+	(void)to;
+	(void)b;
+	unlinkat(from, a, 0);
+	spill("anders.tif", 77);
+	renameat(hot, "anders.tif", from, a);
+	return 0;
+}
+
+/* ... and the name is taken again before it can be given back. */
+static int
+another_file_and_one(int from, const char *a, int to, const char *b)
+{
+	another_file(from, a, to, b);
+	syscall(SYS_renameat2, from, a, to, b, 0);
+	spill("gross.tif", 88);
+	syscall(SYS_renameat2, from, a, hot, "spaet.tif", 0);
+	syscall(SYS_renameat2, to, b, from, a, 0);
+	renameat(hot, "spaet.tif", hot, "gross (2).tif");
+	return 0;
+}
+
+/* A server does it, and its answer is lost. */
+static int
+answer_lost(int from, const char *a, int to, const char *b)
+{
+	syscall(SYS_renameat2, from, a, to, b, 0);
+	errno = EIO;
+	return -1;
+}
+
+static int
+server_fails(int from, const char *a, int to, const char *b)
+{
+	(void)from;
+	(void)a;
+	(void)to;
+	(void)b;
+	errno = EIO;
+	return -1;
+}
+
+static void
+test_moment(void)
+{
+	static const struct {
+		const char *name;
+		bool by_name;     /* claimed by a rename of several hosts */
+		int (*act)(int, const char *, int, const char *);
+		int want;         /* 0: it is a job */
+		const char *there; /* what lies in the folder behind it; NULL: nothing */
+		off_t size;
+	} cases[] = {
+		{ "another file takes the name as the receipt is made: it goes back", false, another_file, 0, "gross.tif", 77 },
+		{ "also beside a third one", false, another_file_and_one, 0, "gross.tif", 77 },
+		{ "several hosts: another file takes the name, nothing is claimed, and it goes back", true, another_file, -ERR_IO, "gross.tif", 77 },
+		{ "a server that takes the name, and whose answer is lost, has taken it", true, answer_lost, 0, NULL, 0 },
+		{ "one that fails has not", true, server_fails, -ERR_IO, "gross.tif", 500 },
+		{ "the name is taken, and the spool fails: it goes back", true, server_fails, -ERR_IO, "gross.tif", 500 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct intake *in;
+		struct claim c;
+		struct err e = { 0 };
+		int dir = -1, r;
+
+		claimed_clear();
+		unlinkat(hot, "gross (2).tif", 0);
+		spill("gross.tif", 500);
+		folder.claim_rename = cases[i].by_name;
+		if ((in = take("gross.tif")) == NULL || last.code != ERR_OK)
+			abort();
+		before_rename = cases[i].act;
+		in_spool = i == sizeof(cases) / sizeof(cases[0]) - 1;
+		r = intake_commit(&in, 0, &c, &dir, &e);
+		before_rename = NULL;
+		CHECK(r == cases[i].want && in == NULL && (r < 0 ? spool_empty() && e.text[0] != '\0' : entries(spool.dir[SPOOL_CLAIMED]) == 1) &&
+		        (cases[i].there != NULL ? holds(cases[i].there, cases[i].size) : faccessat(hot, "gross.tif", F_OK, 0) < 0),
+		    "%s (%s)", cases[i].name, e.text);
+		io_close(&dir);
+		unlinkat(hot, "gross.tif", 0);
+		unlinkat(hot, "in-arbeit/gross.tif", 0);
+	}
+	claimed_clear();
+	folder.claim_rename = false;
+}
+
+static void
+test_moment_refused(void)
+{
+	struct intake *in = NULL;
+	struct claim c;
+	struct err e = { 0 };
+	int dir = -1, fd;
+
+	spill("gross.tif", 12u << 20);
+	if (intake_begin(&in, loop, &conf, &spool, &folder, hot, "gross.tif", on_copied, NULL, &e) < 0)
+		abort();
+	CHECK(intake_commit(&in, 0, &c, &dir, &e) == -ERR_IO && strstr(e.text, "the copy is not whole") != NULL && spool_empty(),
+	    "half a copy is never claimed");
+	spill("gross.tif", 500);
+	folder.claim_rename = true;
+	folder.word_work = "kein-ordner";
+	if ((fd = openat(hot, "kein-ordner", O_WRONLY | O_CREAT, 0600)) < 0 || (in = take("gross.tif")) == NULL)
+		abort();
+	close(fd);
+	CHECK(intake_commit(&in, 0, &c, &dir, &e) == -ERR_IO && strstr(e.text, "the folder kein-ordner can not be used") != NULL && spool_empty() &&
+	        holds("gross.tif", 500),
+	    "several hosts and no place to claim into: nothing is claimed");
+	folder.claim_rename = false;
+	folder.word_work = "in-arbeit";
+	unlinkat(hot, "kein-ordner", 0);
+	unlinkat(hot, "gross.tif", 0);
+}
+
+/* Its ticket is still being written: the document waits with it. */
+static void
+test_ticket_writer(void)
+{
+	struct intake *in;
+	struct err e = { 0 };
+	AUTO_BUF b;
+	int fd;
+
+	buf_init(&b, 1000);
+	spill("gross.tif", 500);
+	spill("gross.tif.ticket", 5);
+	if ((in = take("gross.tif")) == NULL || (fd = openat(hot, "gross.tif.ticket", O_WRONLY | O_CLOEXEC)) < 0)
+		abort();
+	CHECK(intake_ticket(in, "gross.tif.ticket", &b, &e) == -ERR_IO && strstr(e.text, "open for writing") != NULL, "a ticket that is open for writing: %s",
+	    e.text);
+	close(fd);
+	CHECK(intake_ticket(in, "gross.tif.ticket", &b, &e) == 1 && b.len == 5, "closed it is taken");
+	intake_drop(&in);
+	unlinkat(hot, "gross.tif", 0);
+	unlinkat(hot, "gross.tif.ticket", 0);
+}
+
 int
 main(void)
 {
@@ -460,6 +629,9 @@ main(void)
 	test_odd_name();
 	test_long_name();
 	test_rename();
+	test_moment();
+	test_moment_refused();
+	test_ticket_writer();
 	spool_close(&spool);
 	close(hot);
 	loop_free(loop);

@@ -225,6 +225,104 @@ test_ranges(void)
 	}
 }
 
+/* Signatures of others: what a reader may take of them (judge.h); openssl cms verifies each of the PROVEN ones. */
+static const struct {
+	const char *name;
+	enum verdict verdict;
+	uint32_t expired;
+	const char *says;
+} earlier[] = {
+	{ "good.cms", VERDICT_PROVEN, 0, NULL },
+	{ "stamped.cms", VERDICT_PROVEN, 0, NULL },
+	{ "signing-time.cms", VERDICT_PROVEN, 0, NULL },
+	{ "ber.cms", VERDICT_PROVEN, 0, NULL },
+	{ "unsigned.cms", VERDICT_PROVEN, 0, NULL },
+	{ "stranger.cms", VERDICT_PROVEN, 0, NULL },
+	{ "stamped-foreign.cms", VERDICT_PROVEN, 0, "time stamp: chain: issuer certificate not among the trusted roots" },
+	{ "stamped-other.cms", VERDICT_DISPROVEN, 0, "time stamp: wrong imprint: the token stamps other bytes" },
+	{ "expired-stamped.cms", VERDICT_PROVEN, 0, NULL },
+	{ "expired.cms", VERDICT_UNKNOWN, 1, "chain: expired at 2026-06-01T12:00:00Z: CN=expired,O=Muster Scan GmbH,C=DE" },
+	{ "foreign.cms", VERDICT_UNKNOWN, 0, "chain: issuer certificate not among the trusted roots" },
+	{ "weak.cms", VERDICT_UNKNOWN, 0, NULL },
+	{ "nonr.cms", VERDICT_UNKNOWN, 0, NULL },
+	{ "no-cert.cms", VERDICT_UNKNOWN, 0, NULL },
+	{ "two-signers.cms", VERDICT_UNKNOWN, 0, NULL },
+	{ "attached.cms", VERDICT_DISPROVEN, 0, NULL },
+	{ "ess-other.cms", VERDICT_DISPROVEN, 0, NULL },
+	{ "content", VERDICT_DISPROVEN, 0, NULL },
+};
+
+static void
+test_earlier(void)
+{
+	const struct judged_sig *s;
+	struct sig_info i;
+
+	params.earlier[0] = 1;
+	for (size_t k = 0; k < sizeof(earlier) / sizeof(earlier[0]); k++) {
+		s = judge_one(info(earlier[k].name));
+		CHECK(s->verdict == earlier[k].verdict && s->expired == earlier[k].expired &&
+		        (earlier[k].says == NULL || says(s, earlier[k].says)),
+		    "somebody else's %s: verdict %u, expired %u (%s)", earlier[k].name, s->verdict, s->expired,
+		    s->nreasons > 0 ? s->reasons[0] : "nothing to say");
+	}
+	s = judge_one(info("stamped-foreign.cms"));
+	CHECK(s->gen_time_us == 0, "a time stamp that can not be judged counts as none");
+	params.range_hash[0][0] ^= 1;
+	CHECK(judge_one(info("ber.cms"))->verdict == VERDICT_DISPROVEN && judge_one(info("good.cms"))->verdict == VERDICT_DISPROVEN,
+	    "over other bytes they are disproven, in DER and in BER");
+	params.range_hash[0][0] ^= 1;
+	params.earlier_us = params.now_us;
+	params.now_us += 20LL * 365 * 86400 * 1000000;
+	CHECK(judge_one(info("good.cms"))->verdict == VERDICT_PROVEN, "it is judged for the time when it came");
+	params.earlier_us = 0;
+	s = judge_one(info("good.cms"));
+	CHECK(s->verdict == VERDICT_UNKNOWN && s->expired == 1, "twenty years later it has expired");
+	params.now_us = DATA_NOW;
+	i = info("good.cms");
+	i.claimed_us = 1700000000000000;
+	CHECK(judge_one(i)->claimed_us == 1700000000000000, "the time it claims is told: of its dictionary");
+	s = judge_one(info("signing-time.cms"));
+	CHECK(s->claimed_us > 1600000000000000 && s->claimed_us % 1000000 == 0, "or of its attribute");
+	i = info("good.cms");
+	snprintf(i.sub_filter, sizeof(i.sub_filter), "adbe.pkcs7.detached");
+	s = judge_one(i);
+	CHECK(s->verdict == VERDICT_PROVEN && s->nreasons == 0 && s->level == LEVEL_NONE, "who claims no PAdES is not told of it");
+	params.earlier[0] = 0;
+}
+
+/* Somebody else's in front of ours: each by its own measure, the whole by ours. */
+static void
+test_earlier_beside(void)
+{
+	struct sig_info two[2] = { info("ber.cms"), info("good.cms") }, stamped[2] = { info("good.cms"), stamp_info("good.tsr") };
+	uint64_t len = stamped[1].range[2] + stamped[1].range[3];
+	const struct judge_result *r;
+
+	r = judge(two, 2, 1500 + HOLE_TEXT);
+	CHECK(r->verdict == VERDICT_UNKNOWN && r->sigs[0].verdict == VERDICT_UNKNOWN, "as ours the first one is doubted");
+	params.earlier[0] = 1;
+	r = judge(two, 2, 1500 + HOLE_TEXT);
+	CHECK(r->verdict == VERDICT_PROVEN && r->sigs[0].verdict == VERDICT_PROVEN && r->sigs[1].verdict == VERDICT_PROVEN, "as another's not");
+	params.range_hash[0][0] ^= 1;
+	r = judge(two, 2, 1500 + HOLE_TEXT);
+	CHECK(r->verdict == VERDICT_PROVEN && r->sigs[0].verdict == VERDICT_DISPROVEN, "broken, it is told, and ours is proven");
+	params.range_hash[0][0] ^= 1;
+	params.range_hash[1][0] ^= 1;
+	CHECK(judge(two, 2, 1500 + HOLE_TEXT)->verdict == VERDICT_DISPROVEN, "ours broken is broken");
+	params.range_hash[1][0] ^= 1;
+	r = judge(stamped, 2, len);
+	CHECK(r->sigs[0].gen_time_us == 0, "a time stamp of ours says nothing about an earlier signature");
+	params.earlier[1] = 1;
+	r = judge(stamped, 2, len);
+	CHECK(r->sigs[0].gen_time_us == DATA_STAMPED && r->verdict == VERDICT_PROVEN, "one that came with it does");
+	params.earlier[0] = params.earlier[1] = 0;
+	for (int i = 0; i < 2; i++) {
+		sig_info_done(&two[i]);
+		sig_info_done(&stamped[i]);
+	}
+}
+
 /* A signature in the first revision, a document time stamp in the second. */
 static void
 test_document_stamp(void)
@@ -351,6 +449,8 @@ main(void)
 	test_cases();
 	test_facts();
 	test_ranges();
+	test_earlier();
+	test_earlier_beside();
 	test_document_stamp();
 	test_numbers();
 	test_result_fits();

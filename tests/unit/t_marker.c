@@ -68,6 +68,15 @@ test_alone(void)
 	CHECK(marker_stands(&a), "none of this has changed anything");
 	marker_leave(&a);
 	CHECK(!there() && a.fd == -1, "given back, it is gone");
+	if (geteuid() != 0) {
+		if (take(&a, &anna, MARKER_ALONE, false, &e) < 0 || fchmodat(dir, MARKER_NAME, 0444, 0) < 0)
+			abort();
+		CHECK(take(&b, &neighbour, MARKER_ALONE, false, &e) == -ERR_LOCKED && strstr(e.text, "scan-a") != NULL && marker_stands(&a),
+		    "one that another user made, and that can only be read, is respected: %s", e.text);
+		marker_leave(&a);
+	} else {
+		printf("ok %d - a marker that can only be read # SKIP root writes to it\n", ++test_count);
+	}
 	CHECK(take(&b, &abroad, MARKER_ALONE, true, &e) == 0, "then anybody may");
 	marker_leave(&b);
 }

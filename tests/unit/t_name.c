@@ -65,12 +65,15 @@ test_time(void)
 	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
 	tzset();
 	/* 2026-07-01T22:30:05Z; date -d */
-	CHECK(name_time(1782945005000000, "%d.%m.%Y %H:%M:%S", out, sizeof(out)) && strcmp(out, "02.07.2026 00:30:05") == 0,
+	CHECK(name_time(1782945005000000, "%d.%m.%Y %H:%M:%S", "en", out, sizeof(out)) && strcmp(out, "02.07.2026 00:30:05") == 0,
 	    "local time in summer (%s)", out);
-	CHECK(name_time(1782945005000000, NULL, out, sizeof(out)) && strcmp(out, "2026-07-02 00:30") == 0, "without a format");
+	CHECK(name_time(1782945005000000, NULL, "en", out, sizeof(out)) && strcmp(out, "2026-07-02 00:30") == 0, "without a format");
 	CHECK(!name_time_valid("%B") && !name_time_valid("%") && !name_time_valid("") && name_time_valid("%%"),
 	    "only formats that need no locale");
-	CHECK(!name_time(0, "%d.%m.%Y", out, 5), "a result that does not fit is no result");
+	CHECK(name_time(1782945005000000, "long", "en", out, sizeof(out)) && strcmp(out, "2 July 2026") == 0, "a date in English (%s)", out);
+	CHECK(name_time(1772582400000000, "long", "de", out, sizeof(out)) && strcmp(out, "4. M\303\244rz 2026") == 0, "and in German (%s)", out);
+	CHECK(name_time_valid("long") && !name_time_valid("long%") && !name_time(0, "long", "de", out, 14), "no more than fits");
+	CHECK(!name_time(0, "%d.%m.%Y", "en", out, 5), "a result that does not fit is no result");
 }
 
 static void
@@ -116,9 +119,35 @@ test_legal(void)
 	CHECK(strlen(out) == 200, "no suffix, still 200");
 }
 
+static void
+test_fits(void)
+{
+	static const struct { const char *pattern, *name; bool fits; } cases[] = {
+		{ "", "", true }, { "", "a", false }, { "*", "", true }, { "*", "brief.tif", true }, { "?", "", false }, { "?", "ü", true },
+		{ "*.tif", "brief.tif", true }, { "*.tif", "brief.tiff", false }, { "a*b*c", "axxbxxbyc", true }, { "a*b*c", "axxbxxby", false },
+		{ "br?ef*", "brief", true }, { "*ü*", "für", true }, { "*aab", "aaaaab", true }, { "**", "x", true }, { "a", "b", false },
+	};
+	char pattern[200], name[400];
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (name_fits(cases[i].pattern, cases[i].name) != cases[i].fits) {
+			printf("# %s %s\n", cases[i].pattern, cases[i].name);
+			wrong++;
+		}
+	CHECK(wrong == 0, "patterns fit whole names");
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (size_t i = 0; i + 2 < sizeof(pattern); i += 2)
+		memcpy(pattern + i, "*a", 2);
+	memcpy(pattern + sizeof(pattern) - 2, "b", 2);
+	CHECK(!name_fits(pattern, name), "a hundred stars take no longer than two");
+}
+
 int
 main(void)
 {
+	test_fits();
 	test_expand();
 	test_time();
 	test_legal();

@@ -5,8 +5,10 @@
 #include <leptonica/allheaders.h>
 
 #include "scan/image.h"
+#include "scan/ocr.h"
 #include "tests/unit/scans.h"
 #include "tests/unit/test.h"
+#include "tests/unit/tmpdir.h"
 #include "tests/unit/zygote.h"
 
 static const char conf[] =
@@ -21,23 +23,29 @@ static struct proc scan;
 
 /* One page of a file through the zygote. */
 static int
-read_fd(int in, uint32_t kind, uint32_t page, struct pagefile *pf, struct page_result *res, struct err *e)
+read_as(int in, const struct page_params *params, int out, struct page_result *res, struct err *e)
 {
-	struct page_params params = { .kind = kind, .page = page, .key = { 1, 2, 3 } };
-	AUTO_FD out = scans_temporary();
 	AUTO_BUF p, result;
 	int status = -1, r;
 
 	buf_init(&p, WIRE_PAYLOAD);
 	buf_init(&result, WIRE_PAYLOAD);
-	page_params_put(&p, &params);
+	page_params_put(&p, params);
 	if ((r = zygote_task(&scan, ROLE_SCAN, TASK_PAGE, &p, in, out, &result, &status, e)) < 0)
 		return r;
 	if (status != 0)
 		return -ERR_CHILD;
-	if ((r = page_result_get(&result, res, e)) < 0 || (r = pagefile_check(out, params.key, e)) < 0)
-		return r;
-	return pagefile_read(out, pf, e);
+	return (r = page_result_get(&result, res, e)) < 0 ? r : pagefile_check(out, params->key, e);
+}
+
+static int
+read_fd(int in, uint32_t kind, uint32_t page, struct pagefile *pf, struct page_result *res, struct err *e)
+{
+	const struct page_params params = { .kind = kind, .page = page, .key = { 1, 2, 3 } };
+	AUTO_FD out = scans_temporary();
+	int r = read_as(in, &params, out, res, e);
+
+	return r < 0 ? r : pagefile_read(out, pf, e);
 }
 
 static int
@@ -144,6 +152,137 @@ test_turned(void)
 	}
 }
 
+/* Seeded: the same bytes each time. */
+static uint32_t
+chance(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 8;
+}
+
+/* The grain of a sensor on grey paper: a sum of four has a deviation of 30. */
+static void
+add_grain(PIX *pix, uint32_t *seed)
+{
+	for (l_int32 y = 0; y < pixGetHeight(pix); y++) {
+		l_uint32 *p = pixGetData(pix) + (size_t)y * (size_t)pixGetWpl(pix);
+
+		for (l_int32 x = 0; x < pixGetWidth(pix); x++) {
+			int v = 60 + (int)GET_DATA_BYTE(p, x) * 6 / 10 - 104;
+
+			for (int i = 0; i < 4; i++)
+				v += (int)(chance(seed) % 53);
+			SET_DATA_BYTE(p, x, (l_uint8)(v < 0 ? 0 : v > 255 ? 255 : v));
+		}
+	}
+}
+
+/* Dust, 20,000 squares of 1 to 3 pixels. */
+static void
+add_dust(PIX *pix, uint32_t *seed)
+{
+	for (int i = 0; i < 20000; i++) {
+		l_int32 x = (l_int32)(chance(seed) % (uint32_t)pixGetWidth(pix)), y = (l_int32)(chance(seed) % (uint32_t)pixGetHeight(pix));
+		l_int32 side = 1 + (l_int32)(chance(seed) % 3);
+
+		pixRasterop(pix, x, y, side, side, PIX_CLR, NULL, 0, 0);
+	}
+}
+
+/* Where the rows from y on end that have ink, or have none. */
+static l_int32
+row_end(NUMA *ink, l_int32 y, bool *has)
+{
+	l_int32 h = numaGetCount(ink), end = y, n;
+
+	numaGetIValue(ink, y, &n);
+	*has = n > 0;
+	while (end < h && numaGetIValue(ink, end, &n) == 0 && (n > 0) == *has)
+		end++;
+	return end;
+}
+
+/* Every other line of text stands white on a black bar. */
+static void
+add_bars(PIX *pix, uint32_t *seed)
+{
+	PIX *ink = pixThresholdToBinary(pix, 128);
+	NUMA *rows = pixCountPixelsByRow(ink, NULL);
+	l_int32 w = pixGetWidth(pix), h = pixGetHeight(pix), end;
+	bool has;
+
+	for (l_int32 y = 0; y < h; y = end) {
+		end = row_end(rows, y, &has);
+		if (has && (end - y) * 1000 > 6 * h && (end - y) * 1000 < 30 * h && chance(seed) % 2 == 0)
+			pixRasterop(pix, w * 7 / 100, y - h / 300, w * 86 / 100, end - y + h / 150, PIX_NOT(PIX_DST), NULL, 0, 0);
+	}
+	numaDestroy(&rows);
+	pixDestroy(&ink);
+}
+
+/* The back is the same page, and shines through. */
+static void
+add_back(PIX *pix, uint32_t *seed)
+{
+	PIX *back = pixFlipLR(NULL, pix), *soft;
+
+	(void)seed;
+	pixMultConstantGray(back, 0.4f);
+	pixAddConstantGray(back, 133);
+	soft = pixBlockconvGray(back, NULL, 1, 1);
+	pixMinOrMax(pix, pix, soft, L_CHOOSE_MIN);
+	pixDestroy(&soft);
+	pixDestroy(&back);
+}
+
+static int
+worn(const char *file, void (*wear)(PIX *, uint32_t *), uint32_t seed)
+{
+	AUTO_FD in = scans_open(file);
+	int fd = scans_temporary();
+	FILE *from = fdopen(dup(in), "rb"), *to = fdopen(dup(fd), "r+b");
+	PIX *pix = from == NULL ? NULL : pixReadStream(from, 0), *grey = pix == NULL ? NULL : pixConvertTo8(pix, 0);
+
+	if (grey != NULL && to != NULL) {
+		wear(grey, &seed);
+		pixSetResolution(grey, pixGetXRes(pix), pixGetYRes(pix));
+		CHECK(pixWriteStreamTiff(to, grey, IFF_TIFF_LZW) == 0, "%s is worn", file);
+	}
+	pixDestroy(&grey);
+	pixDestroy(&pix);
+	if (from != NULL)
+		fclose(from);
+	if (to != NULL)
+		fclose(to);
+	return fd;
+}
+
+/* What people read without effort. */
+static void
+test_worn(void)
+{
+	static const struct {
+		const char *name, *file;
+		void (*wear)(PIX *, uint32_t *);
+		unsigned percent; /* of the words may be missing */
+	} all[] = { { "grain", "de-schief.tif", add_grain, 5 }, { "dust", "de-schief.tif", add_dust, 5 },
+		{ "white on black", "en-invoice.png", add_bars, 6 }, { "show-through", "en-invoice.png", add_back, 5 } };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct page_result res = { 0 };
+		struct pagefile pf = { 0 };
+		struct err e = { 0 };
+		unsigned missing, words;
+		AUTO_FD in = worn(all[i].file, all[i].wear, 1);
+
+		if (!CHECK(read_fd(in, DOC_TIFF, 0, &pf, &res, &e) == 0, "a page with %s is read %s", all[i].name, e.text))
+			return;
+		missing = scans_missing(all[i].file, 1, &pf, &words);
+		CHECK(missing * 100 <= all[i].percent * words, "with %s: %u of %u words are missing", all[i].name, missing, words);
+		pagefile_done(&pf);
+	}
+}
+
 /* The twin: distance and count do notice a page that is another one. */
 static void
 test_twin(void)
@@ -175,23 +314,40 @@ test_damaged(void)
 	CHECK(read_page("de-brief.tif", 77, 0, &pf, &res, &e) < 0, "there is no kind 77: %s", e.text);
 }
 
+/* Without its text: no word of it, all else as it was, and the place of its ink. */
+static void
+test_unread(void)
+{
+	const struct page_params params = { .kind = DOC_TIFF, .unread = 1 };
+	AUTO_FD in = scans_open("de-brief.tif"), out = scans_temporary();
+	struct pagefile pf = { 0 }, full = { 0 };
+	struct page_result res;
+	struct err e = { 0 };
+
+	CHECK(read_as(in, &params, out, &res, &e) == 0 && pagefile_read(out, &pf, &e) == 0, "a page is made without its text %s", e.text);
+	CHECK(read_page("de-brief.tif", DOC_TIFF, 0, &full, &res, &e) == 0 && full.nwords > 0, "and with it %s", e.text);
+	CHECK(pf.text == PAGE_TEXT_UNREAD && pf.nwords == 0 && pf.blank == 0 && full.text == PAGE_TEXT_READ, "it has no words, and is not blank for it");
+	CHECK(pf.media_w == full.media_w && pf.media_h == full.media_h && pf.nobjects == full.nobjects && pf.nobjects > 0 &&
+	        strcmp(pf.objects[0].dict, full.objects[0].dict) == 0 && pf.objects[0].off == full.objects[0].off,
+	    "its picture is the same");
+	CHECK(pf.ink.square > 0 && pf.ink.square == full.ink.square, "where its ink is, is known");
+	pagefile_done(&pf);
+	pagefile_done(&full);
+}
+
 /* Same input, same bytes: a page result may be made again at any time. */
 static void
 test_again(void)
 {
-	uint8_t hash[2][HASH_LEN];
-	struct page_params params = { .kind = DOC_TIFF };
+	const struct page_params params = { .kind = DOC_TIFF };
+	uint8_t hash[2][HASH_LEN] = { { 0 }, { 1 } };
+	struct page_result res;
 	struct err e = { 0 };
 
 	for (int i = 0; i < 2; i++) {
 		AUTO_FD in = scans_open("de-schief.tif"), out = scans_temporary();
-		AUTO_BUF p, result;
-		int status = -1;
 
-		buf_init(&p, WIRE_PAYLOAD);
-		buf_init(&result, WIRE_PAYLOAD);
-		page_params_put(&p, &params);
-		if (zygote_task(&scan, ROLE_SCAN, TASK_PAGE, &p, in, out, &result, &status, &e) < 0)
+		if (read_as(in, &params, out, &res, &e) < 0)
 			break;
 		hash_fd(out, 0, UINT64_MAX, hash[i], &e);
 	}
@@ -229,20 +385,56 @@ test_tasks(void)
 	}
 }
 
+static int
+look(char *one, char *two, char name[128], struct err *e)
+{
+	char *v[] = { one, two };
+	const struct strings languages = { .n = 2, .v = v };
+
+	return ocr_look(&languages, name, 128, e);
+}
+
+/* As sealroom check has it: what is missing or broken is found, and nothing can be read. */
+static void
+test_look(const struct settings *s)
+{
+	struct page_result res;
+	struct pagefile pf;
+	struct err e = { 0 };
+	char name[128] = "", dir[64], deu[] = "deu", eng[] = "eng", xyz[] = "xyz";
+	int fd = tmpdir_make(dir);
+
+	CHECK(look(deu, eng, name, &e) == 0 && strncmp(name, "tesseract 5", 11) == 0 && strcmp(name + strlen(name) - 8, " deu+eng") == 0,
+	    "models that are there: %s %s", name, e.text);
+	CHECK(look(deu, xyz, name, &e) == -ERR_CONF && strstr(e.text, "xyz") != NULL, "one of two is not: %s", e.text);
+	CHECK(io_put(fd, "deu.traineddata", "no model", 8, 0600, &e) == 0 && setenv("TESSDATA_PREFIX", dir, 1) == 0 &&
+	        look(deu, deu, name, &e) == -ERR_CONF, "one is damaged: %s", e.text);
+	unsetenv("TESSDATA_PREFIX");
+	tmpdir_remove(fd, dir);
+	zygote_flags = SETTINGS_OCR_LOOK;
+	CHECK(zygote_start("sealroom-scan", ROLE_SCAN, s, &scan, &e) && read_page("de-brief.tif", DOC_TIFF, 0, &pf, &res, &e) < 0,
+	    "who only looked for them reads no page: %s", e.text);
+	CHECK(zygote_stop(&scan) == 0, "and ends like any other");
+}
+
 int
 main(void)
 {
 	struct settings s = { .conf = (char *)(uintptr_t)conf };
 	struct err e = { 0 };
 
+	test_look(&s);
 	zygote_flags = SETTINGS_OCR;
+	zygote_fsize = 32 << 20; /* grain does not compress */
 	if (!CHECK(zygote_start("sealroom-scan", ROLE_SCAN, &s, &scan, &e), "sealroom-scan starts %s", e.text))
 		return 1;
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
 		test_sample(&samples[i]);
 	test_turned();
+	test_worn();
 	test_twin();
 	test_damaged();
+	test_unread();
 	test_again();
 	test_tasks();
 	CHECK(zygote_stop(&scan) == 0, "it ends when the core hangs up");

@@ -3,7 +3,6 @@
  * openssl made and the ranges that the file has.
  */
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,59 +10,10 @@
 #include "scan/field.h"
 #include "scan/sigs.h"
 #include "tests/unit/basefile.h"
+#include "tests/unit/handpdf.h"
 #include "tests/unit/scans.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tmpdir.h"
-
-/* --- PDF by hand ---------------------------------------------------------------------------- */
-
-struct made {
-	char d[200000];
-	size_t n, at[300];
-	int objects;
-};
-
-static struct made made;
-
-__attribute__((format(printf, 1, 2))) static void
-add(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	made.n += (size_t)vsnprintf(made.d + made.n, sizeof(made.d) - made.n, fmt, ap);
-	va_end(ap);
-}
-
-static void
-object(const char *text)
-{
-	made.at[++made.objects] = made.n;
-	add("%d 0 obj\n%s\nendobj\n", made.objects, text);
-}
-
-/* 1 catalog, 2 pages, 3 page; then those given, from number 4. */
-static void
-make(const char *catalog, const char *page, int n, const char *const *more)
-{
-	char text[4000];
-	size_t xref;
-
-	made = (struct made){ 0 };
-	add("%%PDF-1.7\n");
-	snprintf(text, sizeof(text), "<</Type/Catalog/Pages 2 0 R%s>>", catalog);
-	object(text);
-	object("<</Type/Pages/Count 1/Kids[3 0 R]>>");
-	snprintf(text, sizeof(text), "<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]%s>>", page);
-	object(text);
-	for (int i = 0; i < n; i++)
-		object(more[i]);
-	xref = made.n;
-	add("xref\n0 %d\n0000000000 65535 f \n", made.objects + 1);
-	for (int i = 1; i <= made.objects; i++)
-		add("%010zu 00000 n \n", made.at[i]);
-	add("trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%zu\n%%%%EOF\n", made.objects + 1, xref);
-}
 
 static struct sig_info found[SIGS_MAX];
 static struct sigs_result res;
@@ -266,7 +216,7 @@ seal(const uint8_t *der, size_t der_len, size_t *ret_len, struct field_result *f
 	static const struct field_params fp = { .id = "0123456789abcdefghjkmnpqrs", .place = PLACE_INVISIBLE, .signer = "x",
 		.checkpoint = "origin\n7\nrootroot=\n", .time_us = 1763804070000000, .hole = 4096 };
 	char path[128];
-	struct pages pages = { .n = 1, .page = { { 400000, 300000, 0, 0, NULL, NULL, 0 } } };
+	struct pages pages = { .n = 1, .page = { { .width = 400000, .height = 300000 } } };
 	struct compose_result cr;
 	struct err e = { 0 };
 	AUTO_FD in = -1, out = scans_temporary();
@@ -275,7 +225,7 @@ seal(const uint8_t *der, size_t der_len, size_t *ret_len, struct field_result *f
 
 	snprintf(path, sizeof(path), "%s/base.pdf", dir);
 	if (pages_compose(&pages, path, PDFA_2U, PDF_TABLE, &cr, &e) < 0 || (in = open(path, O_RDONLY)) < 0 ||
-	    field_append(in, out, FIELD_SEAL, &fp, false, fr, &e) < 0 || io_size(in, &n, &e) < 0 || io_size(out, &m, &e) < 0 ||
+	    field_append(in, out, FIELD_SEAL, &fp, NULL, false, fr, &e) < 0 || io_size(in, &n, &e) < 0 || io_size(out, &m, &e) < 0 ||
 	    (all = malloc(n + m)) == NULL || io_pread_full(in, all, n, 0, &e) < 0 || io_pread_full(out, all + n, m, 0, &e) < 0) {
 		printf("Bail out! %s\n", e.text);
 		exit(99);

@@ -201,18 +201,22 @@ test_seen(void)
 
 	if (spool_open(&s, &conf, &e) < 0)
 		return;
-	CHECK(!seen_has(&s, &a, id), "nothing is seen before it was");
-	CHECK(seen_put(&s, &a, "", &e) == 0 && seen_has(&s, &a, id) && strcmp(id, a.id) == 0 && !seen_has(&s, &b, id),
+	CHECK(seen_has(&s, &a, id, &e) == 0, "nothing is seen before it was");
+	CHECK(seen_put(&s, &a, "", &e) == 0 && seen_has(&s, &a, id, &e) == 1 && strcmp(id, a.id) == 0 &&
+	        seen_has(&s, &b, id, &e) == 0,
 	    "a delivery that was logged is remembered with its job");
 	CHECK(seen_put(&s, &a, "", &e) == 0, "saying it again after a crash is fine");
 	claim_identity(&a, h);
 	hash_hex(h, name);
 	old[0].tv_sec = old[1].tv_sec = clock_wall_us() / 1000000 - 89 * 86400;
 	utimensat(s.seen, name, old, 0);
-	CHECK(seen_expire(&s, &e) == 0 && seen_has(&s, &a, id), "for 89 days");
+	CHECK(seen_expire(&s, &e) == 0 && seen_has(&s, &a, id, &e) == 1, "for 89 days");
 	old[0].tv_sec = old[1].tv_sec = clock_wall_us() / 1000000 - 91 * 86400;
 	utimensat(s.seen, name, old, 0);
-	CHECK(seen_expire(&s, &e) == 0 && !seen_has(&s, &a, id), "and not for 91");
+	CHECK(seen_expire(&s, &e) == 0 && seen_has(&s, &a, id, &e) == 0, "and not for 91");
+	CHECK(mkdirat(s.seen, name, 0700) == 0 && seen_has(&s, &a, id, &e) == -ERR_IO, "what can not be read may have been seen: %s",
+	    e.text);
+	unlinkat(s.seen, name, AT_REMOVEDIR);
 	spool_close(&s);
 }
 

@@ -15,7 +15,7 @@
 /* One struct each, with its encoder and decoder behind one shape. */
 #define KINDS(X) \
 	X(ready_scan) X(ready_seal) X(inspect_result) X(page_params) X(page_result) X(compose_params) \
-	X(compose_result) X(field_params) X(field_result) X(sigs_result) X(picture_params) X(stamp_params) \
+	X(compose_result) X(part_result) X(field_params) X(field_result) X(sigs_result) X(picture_params) X(stamp_params) \
 	X(stamp_result) X(attach_params) X(attach_result) X(judge_params) X(judge_result)
 
 #define SHAPE(kind) \
@@ -67,14 +67,36 @@ fill_seal(struct ready_seal *p)
 }
 
 static void
+fill_marks(struct seal_marks *m)
+{
+	page_set_init(&m->pages, 3);
+	page_set_add(&m->pages, 0);
+	page_set_add(&m->pages, 2);
+	m->box = (struct box){ 1, 2, 3, 4 };
+	m->nown = 1;
+	m->own[0].page = 2;
+	m->own[0].box = (struct box){ 5, 6, 7, 8 };
+}
+
+static void
 fill_compose(struct compose_result *p)
 {
 	*p = (struct compose_result){ .place = PLACE_BOX, .place_page = 2, .place_box = { 1, 2, 3, 4 }, .nvalues = 2,
 		.ncandidates = MSG_CANDIDATES_MAX, .pages = 3, .len = 1ULL << 33 };
+	page_set_init(&p->blank, 5);
+	page_set_add(&p->blank, 1);
+	page_set_add(&p->blank, 4);
+	p->dropped = 1;
+	page_set_init(&p->estimated, 5);
+	page_set_init(&p->unread, 5);
+	page_set_add(&p->unread, 4);
+	page_set_add(&p->estimated, 0);
 	text(p->rule, "brief");
 	bytes(p->rule_hash, 1);
 	text(p->seal, "stamp");
 	text(p->name, "Aktenzeichen 7.pdf");
+	text(p->field, "Freigabe.Siegel");
+	fill_marks(&p->marks);
 	for (uint32_t i = 0; i < p->nvalues; i++) {
 		text(p->values[i].key, i == 0 ? "az" : "datum");
 		text(p->values[i].value, "7 O 12/26");
@@ -89,10 +111,12 @@ static void
 fill_field(struct field_params *p)
 {
 	*p = (struct field_params){ .place = PLACE_INVISIBLE, .place_page = 4, .place_box = { -9, 8, 7, 2147483647 },
-		.border = 1, .nlines = MSG_LINES_MAX, .time_us = 1795340070123456, .hole = 8192 };
+		.seal = "stamp", .qr = "text of the code", .nlines = MSG_LINES_MAX, .time_us = 1795340070123456, .hole = 8192 };
 	text(p->id, "01m81mynnqvfzebzdnbm2m34yg");
 	for (int i = 0; i < MSG_LINES_MAX; i++)
 		snprintf(p->lines[i], sizeof(p->lines[i]), "Zeile %d", i);
+	text(p->field, "Siegel");
+	fill_marks(&p->marks);
 	text(p->signer, "Stadt");
 	text(p->reason, "Siegel");
 	text(p->location, "Köln");
@@ -132,12 +156,12 @@ fill(const char *name, void *to)
 	} else if (strcmp(name, "ready_seal") == 0) {
 		fill_seal(to);
 	} else if (strcmp(name, "inspect_result") == 0) {
-		*(struct inspect_result *)to = (struct inspect_result){ DOC_PDF, 5000 };
+		*(struct inspect_result *)to = (struct inspect_result){ DOC_PDF_KEPT, 5000, 3, 2, SEAL_UNSEEN, "one of them" };
 	} else if (strcmp(name, "page_params") == 0) {
-		*(struct page_params *)to = (struct page_params){ .kind = DOC_TIFF, .page = 4999 };
+		*(struct page_params *)to = (struct page_params){ .kind = DOC_TIFF, .page = 4999, .mark = { 4998, 1ULL << 40 }, .unread = 1, .codes = 1 };
 		bytes(((struct page_params *)to)->key, 5);
 	} else if (strcmp(name, "page_result") == 0) {
-		*(struct page_result *)to = (struct page_result){ 812, 270, 100, 1ULL << 32 };
+		*(struct page_result *)to = (struct page_result){ 812, 270, 100, 1, 1ULL << 32, { 7, 8 } };
 	} else if (strcmp(name, "compose_params") == 0) {
 		struct compose_params *p = to;
 
@@ -148,8 +172,18 @@ fill(const char *name, void *to)
 		text(p->name, "Brief (2).tif");
 		bytes(p->source_hash, 6);
 		text(p->force_rule, "all");
+		p->sigs = 3;
+		p->allowed = SEAL_UNSEEN;
+		p->nsigners = 2;
+		text(p->signers[1], "CN=Meier,O=Stadtwerke");
+		p->pages = 9;
+		p->stack = STACK_HAS_TICKET;
+		p->first = 3;
+		p->last = 8;
 	} else if (strcmp(name, "compose_result") == 0) {
 		fill_compose(to);
+	} else if (strcmp(name, "part_result") == 0) {
+		*(struct part_result *)to = (struct part_result){ 1ULL << 33 };
 	} else if (strcmp(name, "field_params") == 0) {
 		fill_field(to);
 	} else if (strcmp(name, "field_result") == 0) {
@@ -180,7 +214,7 @@ fill(const char *name, void *to)
 		*(struct attach_result *)to = (struct attach_result){ .gen_time_us = 5, .token_len = 6, .cms = cms, .cms_len = sizeof(cms) };
 		bytes(((struct attach_result *)to)->token_hash, 2);
 	} else if (strcmp(name, "judge_params") == 0) {
-		*(struct judge_params *)to = (struct judge_params){ .now_us = 1, .file_len = 2, .nsigs = 2 };
+		*(struct judge_params *)to = (struct judge_params){ .now_us = 1, .earlier_us = 7, .file_len = 2, .nsigs = 2, .earlier = { 0, 1 } };
 		bytes(((struct judge_params *)to)->range_hash[1], 3);
 	} else if (strcmp(name, "judge_result") == 0) {
 		fill_judged(to);
@@ -234,7 +268,44 @@ test_kind(const struct kind *k)
 static int
 inspect_of(uint32_t kind, uint32_t pages)
 {
-	struct inspect_result in = { kind, pages }, out;
+	struct inspect_result in = { .kind = kind, .pages = pages }, out;
+	struct err e = { 0 };
+	AUTO_BUF b;
+
+	buf_init(&b, 64);
+	inspect_result_put(&b, &in);
+	return inspect_result_get(&b, &out, &e);
+}
+
+/* What earlier releases wrote: two numbers, or three. */
+static void
+test_stored_inspect(void)
+{
+	struct inspect_result r = { 0 };
+	struct err e = { 0 };
+	AUTO_BUF b;
+
+	buf_init(&b, 64);
+	buf_put_u32(&b, DOC_TIFF);
+	buf_put_u32(&b, 7);
+	CHECK(inspect_result_get_stored(&b, &r, &e) == 0 && r.kind == DOC_TIFF && r.pages == 7 && r.files == 0 && r.sigs == 0,
+	    "what was looked at before attachments were known is read");
+	b.pos = 0;
+	CHECK(inspect_result_get(&b, &r, &e) == -ERR_PEER, "but not from a child");
+	b.pos = 0;
+	b.bad = false;
+	buf_put_u32(&b, 3);
+	CHECK(inspect_result_get_stored(&b, &r, &e) == 0 && r.files == 3 && r.sigs == 0 && r.allowed == SEAL_SEEN,
+	    "and what was looked at before signed documents were sealed");
+	b.pos = 0;
+	buf_put_u8(&b, 1);
+	CHECK(inspect_result_get_stored(&b, &r, &e) == -ERR_PEER, "half a number more is refused");
+}
+
+static int
+inspect_signed(uint32_t kind, uint32_t sigs, uint32_t allowed)
+{
+	struct inspect_result in = { .kind = kind, .pages = 1, .sigs = sigs, .allowed = allowed }, out;
 	struct err e = { 0 };
 	AUTO_BUF b;
 
@@ -255,6 +326,76 @@ compose_of(const struct compose_result *p)
 	return compose_result_get(&b, &out, &e);
 }
 
+/* Five pages, sheets on the second and fourth. */
+static void
+fill_stack(struct compose_result *p)
+{
+	*p = (struct compose_result){ .pages = 5 };
+	page_set_init(&p->blank, 5);
+	page_set_init(&p->estimated, 5);
+	page_set_init(&p->unread, 5);
+	page_set_init(&p->outside, 5);
+	page_set_add(&p->outside, 1);
+	page_set_add(&p->outside, 3);
+}
+
+static void
+test_stack(void)
+{
+	static struct compose_result c, good, out;
+	struct err e = { 0 };
+	AUTO_BUF b;
+
+	fill_stack(&good);
+	c = good;
+	CHECK(compose_of(&c) == 0, "a stack to be divided is taken");
+	buf_init(&b, WIRE_PAYLOAD);
+	compose_result_put(&b, &c);
+	CHECK(compose_result_get(&b, &out, &e) == 0 && out.outside.pages == 5 && page_set_rests(&out.outside) == 3, "with its documents");
+	b.len -= 4 + 1; /* the set alone: its number of pages, and five bits */
+	b.pos = 0;
+	CHECK(compose_result_get(&b, &out, &e) == -ERR_PEER, "one cut before its documents is not");
+	c.hold = ERR_ANCHOR_MANY;
+	CHECK(compose_of(&c) < 0, "nor one that is held, too");
+	c = good;
+	text(c.seal, "stamp");
+	CHECK(compose_of(&c) < 0, "nor one with a seal");
+	c = good;
+	page_set_add(&c.outside, 2);
+	page_set_add(&c.outside, 4);
+	CHECK(compose_of(&c) < 0, "nor one of a single document");
+	c = good;
+	page_set_init(&c.outside, 6);
+	page_set_add(&c.outside, 2);
+	CHECK(compose_of(&c) < 0, "nor one of other pages than it has");
+	for (uint32_t pages = 2 * STACK_PARTS_MAX - 1; pages <= 2 * STACK_PARTS_MAX + 1; pages += 2) {
+		page_set_init(&c.blank, pages);
+		page_set_init(&c.outside, pages);
+		for (uint32_t i = 1; i < pages; i += 2)
+			page_set_add(&c.outside, i);
+		CHECK((compose_of(&c) == 0) == (pages < 2 * STACK_PARTS_MAX), "%u documents: %s", pages / 2 + 1,
+		    pages < 2 * STACK_PARTS_MAX ? "taken" : "too many");
+	}
+}
+
+/* What an earlier release wrote: it ended before stacks were divided. */
+static void
+test_stored_plan(void)
+{
+	static struct compose_result c, out;
+	struct err e = { 0 };
+	AUTO_BUF b;
+
+	fill_compose(&c);
+	buf_init(&b, WIRE_PAYLOAD);
+	compose_result_put(&b, &c);
+	b.len -= 4;
+	CHECK(compose_result_get_stored(&b, &out, &e) == 0 && out.outside.pages == 0 && strcmp(out.seal, c.seal) == 0,
+	    "a plan from before stacks were divided is read");
+	b.pos = 0;
+	CHECK(compose_result_get(&b, &out, &e) == -ERR_PEER, "but not from a child");
+}
+
 static void
 test_insane(void)
 {
@@ -262,6 +403,11 @@ test_insane(void)
 
 	CHECK(inspect_of(DOC_NONE, 1) < 0 && inspect_of(DOC_KIND_COUNT, 1) < 0 && inspect_of(DOC_PDF, 0) < 0,
 	    "a document of no kind or no page is refused");
+	CHECK(inspect_signed(DOC_PDF_KEPT, 1, SEAL_FORBIDDEN) == 0, "a signed PDF is taken");
+	CHECK(inspect_signed(DOC_PDF, 1, SEAL_SEEN) < 0, "one that would be made anew is not");
+	CHECK(inspect_signed(DOC_PDF_KEPT, 0, SEAL_UNSEEN) < 0, "nor one without signatures that forbids something");
+	CHECK(inspect_signed(DOC_PDF_KEPT, SIGS_MAX + 1, SEAL_SEEN) < 0 && inspect_signed(DOC_PDF_KEPT, 1, SEAL_FORBIDDEN + 1) < 0,
+	    "nor numbers that there are not");
 	fill_compose(&good);
 	c = good;
 	CHECK(compose_of(&c) == 0, "a plan is taken");
@@ -352,20 +498,22 @@ test_sig_info(void)
 static void
 test_settings(void)
 {
-	struct settings in = { .conf = (char *)(uintptr_t)"scan: {};", .npems = 2 }, out;
+	struct settings in = { .conf = (char *)(uintptr_t)"scan: {};", .nfiles = 2 }, out;
 	struct err e = { 0 };
 	uint8_t all[256];
 	bool refused = true;
 	ssize_t n;
 	int fd;
 
-	text(in.pems[0].name, "seal");
-	in.pems[0].pem = (char *)(uintptr_t)"-----BEGIN";
-	text(in.pems[1].name, "tsa:test");
-	in.pems[1].pem = (char *)(uintptr_t)"";
+	text(in.files[0].name, "seal");
+	in.files[0].data = (uint8_t *)(uintptr_t)"-----BEGIN\0X";
+	in.files[0].len = 12;
+	text(in.files[1].name, "tsa:test");
+	in.files[1].data = (uint8_t *)(uintptr_t)"";
 	CHECK(settings_write(&in, &fd, &e) == 0, "settings are written");
-	CHECK(settings_read(fd, &out, &e) == 0 && strcmp(out.conf, in.conf) == 0 && out.npems == 2 &&
-	        strcmp(out.pems[1].name, "tsa:test") == 0 && strcmp(out.pems[0].pem, "-----BEGIN") == 0,
+	CHECK(settings_read(fd, &out, &e) == 0 && strcmp(out.conf, in.conf) == 0 && out.nfiles == 2 &&
+	        strcmp(out.files[1].name, "tsa:test") == 0 && out.files[0].len == 12 &&
+	        memcmp(out.files[0].data, "-----BEGIN\0X", 13) == 0 && out.files[1].len == 0,
 	    "and read");
 	settings_done(&out);
 	n = pread(fd, all, sizeof(all), 0);
@@ -379,14 +527,63 @@ test_settings(void)
 	CHECK(n > 0 && refused, "cut anywhere they are refused, and nothing leaks");
 }
 
+static void
+longest(char *dst, size_t size)
+{
+	memset(dst, 'x', size - 1);
+	dst[size - 1] = '\0';
+}
+
+/* A document of the most pages, with the most and the longest of all else. */
+static void
+test_largest(void)
+{
+	static struct compose_result p;
+	AUTO_BUF b;
+
+	p = (struct compose_result){ .nvalues = MSG_VALUES_MAX, .ncandidates = MSG_CANDIDATES_MAX, .pages = PAGE_SET_MAX };
+	page_set_init(&p.blank, PAGE_SET_MAX);
+	page_set_init(&p.estimated, PAGE_SET_MAX);
+	page_set_init(&p.marks.pages, PAGE_SET_MAX);
+	p.marks.nown = MSG_MARKS_OWN_MAX;
+	longest(p.hold_text, sizeof(p.hold_text));
+	longest(p.hold_word, sizeof(p.hold_word));
+	longest(p.rule, sizeof(p.rule));
+	longest(p.seal, sizeof(p.seal));
+	longest(p.name, sizeof(p.name));
+	longest(p.field, sizeof(p.field));
+	for (int i = 0; i < MSG_VALUES_MAX; i++) {
+		longest(p.values[i].key, sizeof(p.values[i].key));
+		longest(p.values[i].value, sizeof(p.values[i].value));
+	}
+	buf_init(&b, WIRE_PAYLOAD);
+	compose_result_put(&b, &p);
+	CHECK(buf_ok(&b), "the largest result of composing is one message (%zu bytes)", b.len);
+}
+
+static void
+test_marks(void)
+{
+	static struct seal_marks m;
+
+	fill_marks(&m);
+	CHECK(seal_marks_box(&m, 0) == &m.box && seal_marks_box(&m, 1) == NULL && seal_marks_box(&m, 2) == &m.own[0].box &&
+	    seal_marks_box(&m, 3) == NULL, "each page has its mark, or none");
+}
+
 int
 main(void)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		test_kind(&kinds[i]);
 	test_insane();
+	test_stack();
+	test_stored_plan();
+	test_stored_inspect();
 	test_counts();
 	test_sig_info();
 	test_settings();
+	test_largest();
+	test_marks();
 	return TEST_DONE();
 }

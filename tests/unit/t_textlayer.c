@@ -9,15 +9,15 @@
 #define NEAR 1.0 /* pt */
 
 static const struct word words[] = {
-	{ { 72000, 70000, 112000, 82000 }, 79000, 0, 0, 90, "Gr\xC3\xB6\xC3\x9F" "e" },
-	{ { 116000, 70000, 156000, 82000 }, 79000, 0, 0, 90, "12,50\xE2\x82\xAC" },
-	{ { 160000, 70200, 260000, 82200 }, 79200, 0, 0, 90, "\xE2\x80\x9EM\xC3\xBCller\xE2\x80\x9C" },
-	{ { 72000, 90000, 132000, 102000 }, 99000, 1, 0, 90, "o\xEF\xAC\x83" "ce" },
-	{ { 140000, 90000, 180000, 102000 }, 99000, 1, 0, 90, "\xF0\x9D\x95\x8F(a)\\" },
-	{ { 182000, 90000, 182050, 102000 }, 99000, 1, 0, 90, "unseen" },
-	{ { 190000, 90000, 230000, 102000 }, 99000, 1, 0, 90, "\xEE\x80\x80\xE0\xB4\x8D" }, /* private use; a CR in its code */
-	{ { 72000, 110000, 90000, 126000 }, 122000, 2, 1, 90, "I" },
-	{ { 300000, 500000, 500000, 540000 }, 530000, 3, 1, 90, "Donaudampfschiffahrtsgesellschaft" },
+	{ { 72000, 70000, 112000, 82000 }, 79000, 0, 0, 90, CODE_NONE, "Gr\xC3\xB6\xC3\x9F" "e" },
+	{ { 116000, 70000, 156000, 82000 }, 79000, 0, 0, 90, CODE_NONE, "12,50\xE2\x82\xAC" },
+	{ { 160000, 70200, 260000, 82200 }, 79200, 0, 0, 90, CODE_NONE, "\xE2\x80\x9EM\xC3\xBCller\xE2\x80\x9C" },
+	{ { 72000, 90000, 132000, 102000 }, 99000, 1, 0, 90, CODE_NONE, "o\xEF\xAC\x83" "ce" },
+	{ { 140000, 90000, 180000, 102000 }, 99000, 1, 0, 90, CODE_NONE, "\xF0\x9D\x95\x8F(a)\\" },
+	{ { 182000, 90000, 182050, 102000 }, 99000, 1, 0, 90, CODE_NONE, "unseen" },
+	{ { 190000, 90000, 230000, 102000 }, 99000, 1, 0, 90, CODE_NONE, "\xEE\x80\x80\xE0\xB4\x8D" }, /* private use; a CR in its code */
+	{ { 72000, 110000, 90000, 126000 }, 122000, 2, 1, 90, CODE_NONE, "I" },
+	{ { 300000, 500000, 500000, 540000 }, 530000, 3, 1, 90, CODE_NONE, "Donaudampfschiffahrtsgesellschaft" },
 };
 #define NWORDS (sizeof(words) / sizeof(words[0]))
 
@@ -60,7 +60,7 @@ test_places(const char *path)
 	char twin[300];
 
 	for (uint32_t i = 0; i < 4; i++)
-		p.page[i] = (struct pages_page){ 595276, 841890, 90 * i, NWORDS, words, NULL, 0 };
+		p.page[i] = (struct pages_page){ 595276, 841890, .rotate = 90 * i, .nwords = NWORDS, .words = words };
 	CHECK(pages_compose(&p, path, PDFA_2U, PDF_TABLE, &r, &e) == 0, "four pages, each turned further: %s", e.text);
 	CHECK(judge("qpdf --check '%s'", path) == 0, "qpdf finds no fault");
 	for (int i = 0; i < 4; i++)
@@ -130,14 +130,14 @@ static void
 test_hostile(const char *path)
 {
 	static const struct word bad[] = {
-		{ { 10000, 10000, 60000, 20000 }, 18000, 0, 0, 0, "a\xEF\xBB\xBF" "b\x01" "c" },
-		{ { 70000, 10000, 90000, 20000 }, 18000, 0, 0, 0, "\xEF\xBF\xBE\x7F\xC2\x85" },
-		{ { 100000, 10000, 160000, 20000 }, 18000, 0, 0, 0, "x\xED\xA0\x80y\xFFz" },
-		{ { 170000, 10000, 220000, 20000 }, INT32_MAX, 0, 0, 0, "base" },
-		{ { 230000, 10000, 280000, 20000 }, INT32_MIN, 0, 0, 0, "none" },
-		{ { INT32_MIN, 10000, INT32_MIN + 50000, 20000 }, 18000, 1, 0, 0, "far" },
-		{ { INT32_MIN, INT32_MIN, INT32_MAX, INT32_MAX }, 18000, 2, 0, 0, "vast" },
-		{ { INT32_MAX - 200, INT32_MAX - 9, INT32_MAX, INT32_MAX }, INT32_MIN, 3, 0, 0, "away" },
+		{ { 10000, 10000, 60000, 20000 }, 18000, 0, 0, 0, CODE_NONE, "a\xEF\xBB\xBF" "b\x01" "c" },
+		{ { 70000, 10000, 90000, 20000 }, 18000, 0, 0, 0, CODE_NONE, "\xEF\xBF\xBE\x7F\xC2\x85" },
+		{ { 100000, 10000, 160000, 20000 }, 18000, 0, 0, 0, CODE_NONE, "x\xED\xA0\x80y\xFFz" },
+		{ { 170000, 10000, 220000, 20000 }, INT32_MAX, 0, 0, 0, CODE_NONE, "base" },
+		{ { 230000, 10000, 280000, 20000 }, INT32_MIN, 0, 0, 0, CODE_NONE, "none" },
+		{ { INT32_MIN, 10000, INT32_MIN + 50000, 20000 }, 18000, 1, 0, 0, CODE_NONE, "far" },
+		{ { INT32_MIN, INT32_MIN, INT32_MAX, INT32_MAX }, 18000, 2, 0, 0, CODE_NONE, "vast" },
+		{ { INT32_MAX - 200, INT32_MAX - 9, INT32_MAX, INT32_MAX }, INT32_MIN, 3, 0, 0, CODE_NONE, "away" },
 	};
 	struct pagefile pf = { .media_w = 300000, .media_h = 300000, .nwords = sizeof(bad) / sizeof(bad[0]),
 		.words = (struct word *)(uintptr_t)bad };
@@ -178,7 +178,7 @@ test_size(void)
 			text[i][k] = "enisratdhulcgmobwfkzvpjyxq"[(seed >> 16) % 26 * ((seed >> 24) % 26) / 26];
 		}
 		many[i] = (struct word){ { x, y - 7000, x + len * 5300 + (int32_t)(seed >> 16) % 3000, y + 2000 },
-			y + (int32_t)(seed >> 16) % 200, (uint16_t)(i / 8), 0, 90, text[i] };
+			y + (int32_t)(seed >> 16) % 200, (uint16_t)(i / 8), 0, 90, CODE_NONE, text[i] };
 	}
 	buf_init(&b, 1 << 20);
 	CHECK(textlayer_new(&t, &e) == 0 && textlayer_page(t, &pf, &b), "a page of 250 words");

@@ -121,9 +121,48 @@ static const struct {
 	{ "{\"v\":1,\"fields\":{\"abcdefghijklmnopqrstuvwxyz012345\":\"x\"}}", "a field's name is" },
 	{ "{\"v\":1,\"fields\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"1\",\"d\":\"1\",\"e\":\"1\",\"f\":\"1\",\"g\":\"1\",\"h\":\"1\",\"i\":\"1\",\"j\":\"1\","
 	  "\"k\":\"1\",\"l\":\"1\",\"m\":\"1\",\"n\":\"1\",\"o\":\"1\",\"p\":\"1\",\"q\":\"1\"}}", "fields: has more than 16" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{}}", "decision: must be rule, at or both" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":[]}", "decision: must be an object" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"agin\":true}}", "decision.agin: there is no such key; did you mean \"again\"?" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"again\":false}}", "decision.again: must be true" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"again\":true,\"rule\":\"x\"}}", "must be rule, at or both" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"again\":true,\"reject\":\"x\"}}", "must be rule, at or both" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"reject\":\"\"}}", "decision.reject: must not be empty" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"rule\":1}}", "decision.rule: must be a text" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"at\":{\"page\":1,\"x\":2}}}", "decision.at: must be { \"page\": 1" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"at\":{\"page\":0,\"x\":2,\"y\":3}}}", "decision.at.page: must be a page" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"at\":{\"page\":1.5,\"x\":2,\"y\":3}}}", "decision.at.page: must be a page" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"at\":{\"page\":1,\"x\":-1,\"y\":3}}}", "decision.at.x: must be a number of millimetres" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"at\":{\"page\":1,\"x\":2,\"y\":10001}}}", "decision.at.y: must be a number" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"at\":{\"page\":1,\"x\":2,\"z\":3}}}", "decision.at.z: there is no such key" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"again\":true},\"rule\":\"a\"}", "decision: stands alone" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"again\":true},\"reference\":\"a\"}", "decision: stands alone" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"again\":true},\"hold\":true}", "decision: stands alone" },
+	{ "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"again\":true},\"fields\":{\"a\":\"b\"}}", "decision: stands alone" },
+	{ "{\"v\":1,\"decision\":{\"again\":true}}", "sha256: is missing; a decision" },
 	{ "{\"v\":1,\"x\":[[[[[[[[1]]]]]]]]}", "is nested deeper than 8" },
 	{ "[[[[[[[[[", "is nested deeper than 8" },
 };
+
+static void
+test_decision(void)
+{
+	static const char at[] = "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"rule\":\"invoice\",\"at\":{\"page\":2,\"x\":25.4,\"y\":0}}}";
+	static const char no[] = "{\"v\":1,\"sha256\":\"" HEX "\",\"decision\":{\"reject\":\"nein\"}}";
+	static const char wrong_one[] = "{\"v\":1,\"decision\":{\"agian\":true}}";
+	static const char half[] = "{\"v\":1,\"decision\":{\"again\"";
+	struct ticket t;
+	struct err e = { 0 };
+	int r = 1;
+
+	CHECK(ticket_decides(at, strlen(at), &t, &r, &e) && r == 0 && strcmp(t.decision.rule, "invoice") == 0 && t.decision.at &&
+	        t.decision.page == 1 && t.decision.x == 72000 && t.decision.y == 0 && !t.decision.again,
+	    "a decision has rule and place, in thousandths of a point (%s)", e.text);
+	CHECK(ticket_decides(no, strlen(no), &t, &r, &e) && r == 0 && strcmp(t.decision.reject, "nein") == 0, "or a refusal");
+	CHECK(ticket_decides(wrong_one, strlen(wrong_one), &t, &r, &e) && r == -ERR_TICKET_BAD, "a wrong one is one: %s", e.text);
+	CHECK(!ticket_decides(half, strlen(half), &t, &r, &e), "one that breaks off is none yet");
+	CHECK(!ticket_decides("{\"v\":1}", 7, &t, &r, &e), "a ticket for a document is none");
+}
 
 static void
 test_wrong(void)
@@ -299,6 +338,7 @@ main(int argc, char **argv)
 		return judge(argv + 1);
 	test_good();
 	test_wrong();
+	test_decision();
 	test_bounds();
 	test_size();
 	test_unfinished();

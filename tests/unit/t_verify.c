@@ -10,12 +10,14 @@ static bool
 start(const char *seal, const char *tsa, struct err *e)
 {
 	struct file a = data_file(seal), b = data_file(tsa);
-	struct settings s = { .npems = 2, .conf = (char *)(uintptr_t)"" };
+	struct settings s = { .nfiles = 2, .conf = (char *)(uintptr_t)"" };
 
-	snprintf(s.pems[0].name, sizeof(s.pems[0].name), "seal");
-	snprintf(s.pems[1].name, sizeof(s.pems[1].name), "tsa:one");
-	s.pems[0].pem = (char *)a.data;
-	s.pems[1].pem = (char *)b.data;
+	snprintf(s.files[0].name, sizeof(s.files[0].name), "seal");
+	snprintf(s.files[1].name, sizeof(s.files[1].name), "tsa:one");
+	s.files[0].data = a.data;
+	s.files[1].data = b.data;
+	s.files[0].len = (uint32_t)a.len;
+	s.files[1].len = (uint32_t)b.len;
 	return zygote_start("sealroom-verify", ROLE_VERIFY, &s, &verify, e);
 }
 

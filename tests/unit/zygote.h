@@ -41,6 +41,7 @@ zygote_path(const char *program, char path[PATH_MAX])
 
 /* Flags that go with SETTINGS; SETTINGS_OCR for pages. */
 static uint32_t zygote_flags;
+static uint64_t zygote_fsize = 1 << 20; /* largest output of a task */
 
 /* HELLO, SETTINGS, READY.  False: *why says what the zygote did not like. */
 static inline bool
@@ -96,7 +97,7 @@ zygote_task(const struct proc *z, enum role role, uint32_t kind, const struct bu
 	buf_put_u32(&task, kind);
 	buf_put_u32(&task, 0); /* no limit of memory: sanitizers */
 	buf_put_u32(&task, 20);
-	buf_put_u64(&task, 1 << 20);
+	buf_put_u64(&task, zygote_fsize);
 	buf_put_blob(&task, params->data, params->len);
 	fds[0] = sv[1];
 	fds[n++] = in >= 0 ? in : out; /* the second is the input, whatever it holds */

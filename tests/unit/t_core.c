@@ -1,0 +1,835 @@
+/*
+ * t_core.c - what becomes of a document, whatever the processes round the core answer.
+ */
+#include "agent/lib/proc.h"
+#include "agent/resume.h"
+#include "tests/unit/coreroom.h"
+#include "tests/unit/test.h"
+
+/* One letter, a run; true: sealed, handed out, logged once, nothing left over. */
+static void
+check_done(const char *what)
+{
+	int r = room_once();
+
+	CHECK(r == EX_OK && room_count("in/done/Brief.pdf") == 1 && room_count("in/Brief.tif") == 0 && room_count("state/spool/*/*") == 0 &&
+	        room_entries(ENTRY_JOB) == 1 && room_proven(),
+	    "%s: sealed, handed out, logged once (%d %s)", what, r, room_why.text);
+}
+
+static void
+test_through(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	check_done("a letter");
+	CHECK(beside->signatures == 1, "signed once");
+}
+
+/* Each time stamp is larger than the one before it: no hole that was made after the last ever fits, until it does. */
+static void
+test_growing_stamp(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.token_len = 20000;
+	played.token_grows = 2000;
+	played.say[0] = (struct play){ .kind = TASK_STAMP, .from = 4, .code = ERR_TSA_DOWN, .text = "none" };
+	CHECK(room_once() == EX_TEMPFAIL && room_count("state/spool/signed/*/dtsprep") == 1 && beside->signatures == 1, "stamps that grow: waits");
+	played.say[0].kind = 0;
+	played.token_grows = 0;
+	check_done("no larger any more");
+	CHECK(beside->signatures == 1 && room_count("archive/2*/*/*/*/sealed.pdf") == 1, "and the token was asked once");
+}
+
+/* --- answers that are errors, lies, or about another file ---------------------------------- */
+
+enum fate { SEALED, REFUSED, HELD, WAITS };
+
+static void
+twist_inspect(uint32_t kind, void *result)
+{
+	if (kind == TASK_INSPECT)
+		((struct inspect_result *)result)->pages = 1000000;
+}
+
+static void
+twist_page(uint32_t kind, void *result)
+{
+	if (kind == TASK_PAGE && ftruncate(((struct task_req *)result)->out, 100) < 0)
+		exit(99);
+}
+
+static void
+twist_compose_pages(uint32_t kind, void *result)
+{
+	if (kind == TASK_COMPOSE)
+		((struct compose_result *)result)->pages = 2;
+}
+
+static void
+twist_compose_rule(uint32_t kind, void *result)
+{
+	if (kind == TASK_COMPOSE)
+		((struct compose_result *)result)->rule_hash[0] ^= 1;
+}
+
+static void
+twist_compose_len(uint32_t kind, void *result)
+{
+	if (kind == TASK_COMPOSE)
+		((struct compose_result *)result)->len++;
+}
+
+static void
+twist_field_len(uint32_t kind, void *result)
+{
+	if (kind == TASK_FIELD)
+		((struct field_result *)result)->update_len++;
+}
+
+static void
+twist_field_shape(uint32_t kind, void *result)
+{
+	if (kind == TASK_FIELD)
+		((struct field_result *)result)->range[3]--;
+}
+
+/* The shape is right, and the hole lies two bytes off. */
+static void
+twist_field_hole(uint32_t kind, void *result)
+{
+	struct field_result *f = result;
+
+	if (kind != TASK_FIELD)
+		return;
+	f->range[1] -= 2;
+	f->range[2] -= 2;
+	f->range[3] += 2;
+}
+
+static void
+twist_finish_len(uint32_t kind, void *result)
+{
+	if (kind == TASK_FINISH)
+		((struct field_result *)result)->doc_len++;
+}
+
+static void
+twist_stamp(uint32_t kind, void *result)
+{
+	if (kind == TASK_STAMP)
+		((struct stamp_result *)result)->len++;
+}
+
+static void
+twist_read_back(uint32_t kind, void *result)
+{
+	if (kind == TASK_SIGS)
+		((struct sigs_result *)result)->warnings = 1;
+}
+
+/* From here on only when there is something signed to find. */
+static void
+twist_warnings(uint32_t kind, void *result)
+{
+	if (kind == TASK_SIGS && ((struct sigs_result *)result)->nsigs > 0)
+		((struct sigs_result *)result)->warnings = 1;
+}
+
+static void
+twist_listed_outside(uint32_t kind, void *result)
+{
+	if (kind == TASK_PROBE)
+		((struct sig_info *)result)->range[3] = UINT64_MAX;
+}
+
+static void
+twist_listed_other(uint32_t kind, void *result)
+{
+	if (kind == TASK_PROBE)
+		((struct sig_info *)result)->range[3]--;
+}
+
+static void
+twist_more_listed(uint32_t kind, void *result)
+{
+	struct sigs_result *s = result;
+
+	if (kind == TASK_SIGS && s->nsigs > 0)
+		s->nsigs++;
+}
+
+static void
+twist_disproven(uint32_t kind, void *result)
+{
+	if (kind == TASK_JUDGE)
+		((struct judge_result *)result)->verdict = VERDICT_DISPROVEN;
+}
+
+static void
+twist_uncovered(uint32_t kind, void *result)
+{
+	if (kind == TASK_JUDGE)
+		((struct judge_result *)result)->sigs[0].covers_file = 0;
+}
+
+static void
+twist_cert(uint32_t kind, void *result)
+{
+	if (kind == TASK_JUDGE)
+		((struct judge_result *)result)->sigs[0].cert_hash[0] ^= 1;
+}
+
+static void
+twist_none_judged(uint32_t kind, void *result)
+{
+	if (kind == TASK_JUDGE)
+		((struct judge_result *)result)->nsigs = 0;
+}
+
+static void
+twist_level(uint32_t kind, void *result)
+{
+	if (kind == TASK_JUDGE)
+		((struct judge_result *)result)->sigs[0].level = LEVEL_B_B;
+}
+
+#define ALWAYS(kind, code) { kind, 0, 0, code, "said so", false, false, false }
+#define TIMES(n, kind, code) { kind, 1, n, code, "said so", false, false, false }
+#define LIE(kind) { kind, 0, 0, ERR_OK, NULL, true, false, false }
+#define LIE_ONCE(kind) { kind, 1, 1, ERR_OK, NULL, true, false, false }
+#define LOST(n, kind) { kind, 1, n, ERR_CHILD, "ended", false, true, false }
+
+/* What is said instead, and what becomes of the letter; extra: entries `orphan`. */
+static const struct {
+	const char *name;
+	struct play say;
+	void (*twist)(uint32_t, void *);
+	enum fate fate;
+	const char *reason;
+	uint32_t token_len;
+} cases[] = {
+	{ "a document that is damaged", ALWAYS(TASK_INSPECT, ERR_DOC_BAD), NULL, REFUSED, "document-damaged", 0 },
+	{ "a reader that crashes once", TIMES(1, TASK_INSPECT, ERR_DOC_CRASH), NULL, SEALED, NULL, 0 },
+	{ "a reader that always crashes", ALWAYS(TASK_INSPECT, ERR_DOC_CRASH), NULL, REFUSED, "reader-crashed", 0 },
+	{ "a reader that is too slow once", TIMES(1, TASK_INSPECT, ERR_DOC_TIMEOUT), NULL, SEALED, NULL, 0 },
+	{ "a reader that talks nonsense once", LIE_ONCE(TASK_INSPECT), NULL, SEALED, NULL, 0 },
+	{ "a reader that always talks nonsense", LIE(TASK_INSPECT), NULL, REFUSED, "reader-crashed", 0 },
+	{ "a reader that counts more pages than may be", { .kind = 0 }, twist_inspect, REFUSED, "reader-crashed", 0 },
+	{ "a reader that is lost twice", LOST(2, TASK_INSPECT), NULL, SEALED, NULL, 0 },
+	{ "readers that are always lost", LOST(0, TASK_PAGE), NULL, WAITS, NULL, 0 },
+	{ "a page that crashes its reader once", TIMES(1, TASK_PAGE, ERR_DOC_CRASH), NULL, SEALED, NULL, 0 },
+	{ "a page that always does", ALWAYS(TASK_PAGE, ERR_DOC_CRASH), NULL, REFUSED, "reader-crashed", 0 },
+	{ "a page with an answer that is nonsense", LIE(TASK_PAGE), NULL, REFUSED, "reader-crashed", 0 },
+	{ "a page that comes back torn", { .kind = 0 }, twist_page, REFUSED, "reader-crashed", 0 },
+	{ "a page for which there is no memory once", TIMES(1, TASK_PAGE, ERR_MEM), NULL, SEALED, NULL, 0 },
+	{ "a page for which there never is", ALWAYS(TASK_PAGE, ERR_MEM), NULL, REFUSED, "reader-crashed", 0 },
+	{ "a reader that says the disk is full, and it is not", ALWAYS(TASK_PAGE, ERR_SPACE), NULL, REFUSED, "reader-crashed", 0 },
+	{ "a reader that has trouble of ours twice", TIMES(2, TASK_PAGE, ERR_IO), NULL, SEALED, NULL, 0 },
+	{ "a reader that always has", ALWAYS(TASK_PAGE, ERR_IO), NULL, REFUSED, "reader-crashed", 0 },
+	{ "a reader that finds fault with the settings once", TIMES(1, TASK_PAGE, ERR_CONF), NULL, SEALED, NULL, 0 },
+	{ "and always, when others do, too", ALWAYS(TASK_PAGE, ERR_CONF), NULL, WAITS, NULL, 0 },
+	{ "composing that is nonsense", LIE(TASK_COMPOSE), NULL, REFUSED, "reader-crashed", 0 },
+	{ "composing that makes another number of pages", { .kind = 0 }, twist_compose_pages, REFUSED, "reader-crashed", 0 },
+	{ "composing by a rule that there is not", { .kind = 0 }, twist_compose_rule, REFUSED, "reader-crashed", 0 },
+	{ "composing that writes less than it says", { .kind = 0 }, twist_compose_len, REFUSED, "reader-crashed", 0 },
+	{ "reading back that is nonsense", LIE(TASK_SIGS), NULL, REFUSED, "reader-crashed", 0 },
+	{ "reading back with warnings", { .kind = 0 }, twist_read_back, REFUSED, "reader-crashed", 0 },
+	{ "a stamp that can not be drawn", ALWAYS(TASK_FIELD, ERR_DOC_BAD), NULL, REFUSED, "document-damaged", 0 },
+	{ "a stamp that is nonsense once", LIE_ONCE(TASK_FIELD), NULL, SEALED, NULL, 0 },
+	{ "a stamp that is always nonsense", LIE(TASK_FIELD), NULL, REFUSED, "reader-crashed", 0 },
+	{ "a stamp shorter than it says", { .kind = 0 }, twist_field_len, REFUSED, "reader-crashed", 0 },
+	{ "a ByteRange that leaves out the last byte", { .kind = 0 }, twist_field_shape, REFUSED, "reader-crashed", 0 },
+	{ "a hole that is not where it is said to be", { .kind = 0 }, twist_field_hole, REFUSED, "reader-crashed", 0 },
+	{ "a token that is gone", ALWAYS(PLAY_SIGN, ERR_TOKEN_GONE), NULL, WAITS, NULL, 0 },
+	{ "a token that fails twice", TIMES(2, PLAY_SIGN, ERR_TOKEN_FAULT), NULL, SEALED, NULL, 0 },
+	{ "no time-stamping authority", ALWAYS(TASK_STAMP, ERR_TSA_DOWN), NULL, WAITS, NULL, 0 },
+	{ "an authority that answers the third time", TIMES(2, TASK_STAMP, ERR_TSA_DOWN), NULL, SEALED, NULL, 0 },
+	{ "an answer that is nonsense", LIE(TASK_STAMP), NULL, WAITS, NULL, 0 },
+	{ "an answer of another length", { .kind = 0 }, twist_stamp, WAITS, NULL, 0 },
+	{ "a time stamp that does not hold", ALWAYS(TASK_ATTACH, ERR_TSA_ANSWER), NULL, WAITS, NULL, 0 },
+	{ "a judge of it that talks nonsense", LIE(TASK_ATTACH), NULL, WAITS, NULL, 0 },
+	{ "a revision for it that can not be made", ALWAYS(TASK_FINISH, ERR_DOC_BAD), NULL, WAITS, NULL, 20000 },
+	{ "a revision of it that is nonsense", LIE(TASK_FINISH), NULL, WAITS, NULL, 20000 },
+	{ "a revision of another file", { .kind = 0 }, twist_finish_len, WAITS, NULL, 20000 },
+	{ "a sealed file with warnings", { .kind = 0 }, twist_warnings, WAITS, NULL, 0 },
+	{ "a list of signatures that can not be made", { TASK_SIGS, 2, 0, ERR_DOC_BAD, "bad", false, false, false }, NULL, WAITS, NULL, 0 },
+	{ "a list of signatures that is nonsense", { TASK_SIGS, 2, 0, ERR_OK, NULL, true, false, false }, NULL, WAITS, NULL, 0 },
+	{ "a signature over bytes outside the file", { .kind = 0 }, twist_listed_outside, WAITS, NULL, 0 },
+	{ "a signature over other bytes than we hashed", { .kind = 0 }, twist_listed_other, WAITS, NULL, 0 },
+	{ "more signatures than are in the list", { .kind = 0 }, twist_more_listed, WAITS, NULL, 0 },
+	{ "a verdict that it is wrong", { .kind = 0 }, twist_disproven, WAITS, NULL, 0 },
+	{ "a verdict about part of the file", { .kind = 0 }, twist_uncovered, WAITS, NULL, 0 },
+	{ "a verdict about another certificate", { .kind = 0 }, twist_cert, WAITS, NULL, 0 },
+	{ "a verdict about nothing", { .kind = 0 }, twist_none_judged, WAITS, NULL, 0 },
+	{ "a verdict of a lower level", { .kind = 0 }, twist_level, WAITS, NULL, 0 },
+	{ "a verdict that is nonsense", LIE(TASK_JUDGE), NULL, WAITS, NULL, 0 },
+	{ "a checkpoint that is not signed at once", TIMES(2, PLAY_NOTE, ERR_CHILD), NULL, SEALED, NULL, 0 },
+};
+
+static bool
+ends_as(enum fate fate, const char *reason, int r)
+{
+	switch (fate) {
+	case SEALED:
+		return r == EX_OK && room_count("in/done/Brief.pdf") == 1 && room_entries(ENTRY_JOB) == 1 && room_count("state/spool/*/*") == 0;
+	case REFUSED:
+		return r == EX_OK && room_count("in/error/Brief.tif") == 1 && room_entries(ENTRY_REJECT) == 1 && room_entries(ENTRY_JOB) == 0 &&
+		    room_count("state/spool/*/*") == 0 && room_says("archive/evidence/journal", reason);
+	case HELD:
+		return r == EX_OK && room_count("in/held/Brief.tif") == 1 && room_entries(ENTRY_HOLD) == 1 && room_count("state/spool/held/*") == 1;
+	case WAITS:
+		break;
+	}
+	return r == EX_TEMPFAIL && room_count("in/done/*") == 0 && room_count("in/error/*") == 0 && room_count("in/held/*") == 0 &&
+	    room_count("state/spool/*/*") == 1;
+}
+
+static void
+test_answers(void)
+{
+	static const char *const fates[] = { "it is sealed", "it is refused", "it is held", "it waits" };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int r;
+
+		room_empty();
+		room_drop("Brief.tif", "a letter");
+		played.say[0] = cases[i].say;
+		played.twist = cases[i].twist;
+		if (cases[i].token_len != 0)
+			played.token_len = cases[i].token_len;
+		r = room_once();
+		CHECK(ends_as(cases[i].fate, cases[i].reason, r) && room_proven() && beside->signatures <= 1 + room_entries(ENTRY_ORPHAN), "%s: %s (%d)",
+		    cases[i].name, fates[cases[i].fate], r);
+		if (cases[i].fate != WAITS)
+			continue;
+		played.say[0].kind = 0;
+		played.twist = NULL;
+		r = room_once();
+		CHECK(ends_as(SEALED, NULL, r) && room_proven() && beside->signatures <= 1 + room_entries(ENTRY_ORPHAN),
+		    "%s, and no longer: then it is sealed (%d)", cases[i].name, r);
+	}
+}
+
+/* What can not be read in time stops the document, or only its own text, as the settings want. */
+static void
+test_unread(void)
+{
+	static const struct {
+		const char *name, *settings;
+		struct play say;
+		enum fate fate;
+		bool unread;
+	} all[] = {
+		{ "a page that is late twice", "refuse", TIMES(2, TASK_PAGE, ERR_DOC_TIMEOUT), REFUSED, false },
+		{ "one that is kept then", "keep", TIMES(2, TASK_PAGE, ERR_DOC_TIMEOUT), SEALED, true },
+		{ "one that is late once", "keep", TIMES(1, TASK_PAGE, ERR_DOC_TIMEOUT), SEALED, false },
+		{ "one that is late without its text, too", "keep", ALWAYS(TASK_PAGE, ERR_DOC_TIMEOUT), REFUSED, false },
+		{ "one that crashes its reader", "keep", ALWAYS(TASK_PAGE, ERR_DOC_CRASH), REFUSED, false },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		int r;
+
+		room_settings("");
+		room_sh("sed -i 's/workers = 2;/workers = 2; unread = \"%s\";/' sealroom.conf", all[i].settings);
+		room_empty();
+		room_drop("Brief.tif", "a letter");
+		played.say[0] = all[i].say;
+		r = room_once();
+		CHECK(ends_as(all[i].fate, all[i].say.code == ERR_DOC_CRASH ? "reader-crashed" : "reader-timeout", r) && room_proven(), "%s (%d)",
+		    all[i].name, r);
+		if (all[i].fate != SEALED)
+			continue;
+		CHECK(room_says("archive/evidence/journal", "pages 1 unread 1") == all[i].unread &&
+		        room_says("$(find archive -name job.json)", "\"unread\"") == all[i].unread,
+		    "%s: log and job.json say whether it has its text", all[i].name);
+	}
+	room_settings("");
+}
+
+/* --- documents that came signed --------------------------------------------------------------- */
+
+/* A toy with one signature, as toy_sigs() finds it. */
+static void
+drop_signed(void)
+{
+	char path[300];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/in/Brief.tif", room);
+	if ((f = fopen(path, "w")) == NULL)
+		exit(99);
+	fputs("a letter <0123456789abcdef>%%EOF\n", f);
+	fclose(f);
+}
+
+/* Which judgement it is about: of what came, or of what was sealed. */
+static bool
+judged_sealed(uint32_t kind, const struct judge_result *r)
+{
+	return kind == TASK_JUDGE && r->nsigs > 1;
+}
+
+static void
+twist_came_broken(uint32_t kind, void *result)
+{
+	struct judge_result *r = result;
+
+	if (kind == TASK_JUDGE && r->nsigs == 1) {
+		r->sigs[0].verdict = VERDICT_DISPROVEN;
+		r->sigs[0].nreasons = 1;
+		strcpy(r->sigs[0].reasons[0], "changed");
+	}
+}
+
+static void
+twist_came_open(uint32_t kind, void *result)
+{
+	if (kind == TASK_JUDGE && ((struct judge_result *)result)->nsigs == 1)
+		((struct judge_result *)result)->sigs[0].covers_file = 0;
+}
+
+static void
+twist_came_more(uint32_t kind, void *result)
+{
+	if (kind == TASK_SIGS)
+		((struct sigs_result *)result)->nsigs = 2;
+}
+
+static void
+twist_came_unjudged(uint32_t kind, void *result)
+{
+	if (kind == TASK_JUDGE && ((struct judge_result *)result)->nsigs == 1)
+		((struct judge_result *)result)->nsigs = 0;
+}
+
+static void
+twist_added(uint32_t kind, void *result)
+{
+	if (kind == TASK_COMPOSE)
+		((struct compose_result *)result)->len = 5;
+}
+
+static void
+twist_seen(uint32_t kind, void *result)
+{
+	struct compose_result *c = result;
+
+	if (kind != TASK_COMPOSE)
+		return;
+	c->place = PLACE_BOX;
+	c->place_box = (struct box){ 1000, 1000, 2000, 2000 };
+}
+
+static void
+twist_sealed_broken(uint32_t kind, void *result)
+{
+	if (judged_sealed(kind, result))
+		((struct judge_result *)result)->sigs[0].verdict = VERDICT_DISPROVEN;
+}
+
+static void
+twist_sealed_signer(uint32_t kind, void *result)
+{
+	if (judged_sealed(kind, result))
+		strcpy(((struct judge_result *)result)->sigs[0].signer, "CN=Somebody");
+}
+
+static void
+twist_sealed_expired(uint32_t kind, void *result)
+{
+	if (judged_sealed(kind, result))
+		((struct judge_result *)result)->sigs[0].expired = 1;
+}
+
+/* The list of what was sealed: sigs come one by one, the earlier one first. */
+static uint32_t listed;
+
+static void
+twist_other_cms(uint32_t kind, void *result)
+{
+	struct sig_info *x = result;
+
+	if (kind == TASK_PROBE && listed++ == 2) /* of what came, of what was composed, of what was sealed */
+		x->cms_len--;
+}
+
+static void
+twist_other_range(uint32_t kind, void *result)
+{
+	if (kind == TASK_PROBE && listed++ == 2)
+		((struct sig_info *)result)->range[1]--;
+}
+
+static void
+twist_lost_one(uint32_t kind, void *result)
+{
+	struct sigs_result *s = result;
+
+	if (kind == TASK_SIGS && s->nsigs == 2)
+		s->nsigs = 1;
+}
+
+static const struct {
+	const char *name;
+	uint32_t allowed;
+	void (*twist)(uint32_t, void *);
+	enum fate fate;
+	const char *reason;
+} signed_cases[] = {
+	{ "a signed letter", SEAL_SEEN, NULL, SEALED, NULL },
+	{ "one that is to be sealed invisibly", SEAL_UNSEEN, NULL, SEALED, NULL },
+	{ "one that may not be sealed", SEAL_FORBIDDEN, NULL, HELD, "document-locked" },
+	{ "one whose signature is broken", SEAL_SEEN, twist_came_broken, HELD, "document-signature-broken" },
+	{ "one that goes on behind its signature", SEAL_SEEN, twist_came_open, HELD, "document-changed" },
+	{ "another number of signatures than was seen first", SEAL_SEEN, twist_came_more, REFUSED, "reader-crashed" },
+	{ "a judge that says nothing of them", SEAL_SEEN, twist_came_unjudged, REFUSED, "reader-crashed" },
+	{ "composing that adds something", SEAL_SEEN, twist_added, REFUSED, "reader-crashed" },
+	{ "composing that seals where it may be seen, and may not", SEAL_UNSEEN, twist_seen, REFUSED, "reader-crashed" },
+	{ "an earlier signature that our seal breaks", SEAL_SEEN, twist_sealed_broken, WAITS, NULL },
+	{ "one of somebody else now", SEAL_SEEN, twist_sealed_signer, WAITS, NULL },
+	{ "one that has expired meanwhile", SEAL_SEEN, twist_sealed_expired, WAITS, NULL },
+	{ "one with other bytes", SEAL_SEEN, twist_other_cms, WAITS, NULL },
+	{ "one over other bytes", SEAL_SEEN, twist_other_range, WAITS, NULL },
+	{ "one that is missing", SEAL_SEEN, twist_lost_one, WAITS, NULL },
+};
+
+static void
+test_signed(void)
+{
+	for (size_t i = 0; i < sizeof(signed_cases) / sizeof(signed_cases[0]); i++) {
+		int r;
+
+		room_empty();
+		drop_signed();
+		played.sigs = 1;
+		played.allowed = signed_cases[i].allowed;
+		played.twist = signed_cases[i].twist;
+		listed = 0;
+		r = room_once();
+		CHECK(ends_as(signed_cases[i].fate, signed_cases[i].reason, r) && room_proven(), "%s (%d)", signed_cases[i].name, r);
+		if (signed_cases[i].fate == HELD)
+			CHECK(room_says("archive/evidence/journal", signed_cases[i].reason), "for this reason: %s", signed_cases[i].reason);
+		if (signed_cases[i].fate != WAITS)
+			continue;
+		played.twist = NULL;
+		CHECK(ends_as(SEALED, NULL, room_once()) && beside->signatures == 1, "and when it is as it was: then it is sealed");
+	}
+}
+
+/* --- who is not there ----------------------------------------------------------------------- */
+
+static void
+test_away(void)
+{
+	static const struct {
+		enum role role;
+		const char *name;
+	} roles[] = { { ROLE_SCAN, "no reader" }, { ROLE_VERIFY, "no judge" }, { ROLE_FETCH, "nobody to ask for a time stamp" },
+		{ ROLE_SEAL, "neither token nor log key" } };
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		room_empty();
+		room_drop("Brief.tif", "a letter");
+		played.away[roles[i].role] = true;
+		CHECK(room_once() == EX_TEMPFAIL && room_count("in/done/*") == 0, "%s: it waits", roles[i].name);
+		played.away[roles[i].role] = false;
+		check_done(roles[i].name);
+	}
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.no_token = true;
+	CHECK(room_once() == EX_TEMPFAIL && room_count("state/spool/rendered/*") == 1 && beside->signatures == 0, "no token: it waits, rendered");
+	played.no_token = false;
+	check_done("a token again");
+}
+
+/* A question that did not leave us is none: nothing is said about an orphan. */
+static void
+test_unasked(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.say[0] = (struct play)LOST(2, PLAY_SIGN);
+	check_done("a token that could not be asked twice");
+	CHECK(room_entries(ENTRY_ORPHAN) == 0 && beside->signatures == 1, "no orphan, one signature");
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.say[0] = (struct play)TIMES(2, PLAY_SIGN, ERR_TOKEN_FAULT);
+	check_done("a token whose answer was lost twice");
+	CHECK(room_entries(ENTRY_ORPHAN) == 2 && beside->signatures == 3, "each of those signatures is in the log as an orphan");
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.cms_len = 12000;
+	CHECK(room_once() == EX_TEMPFAIL && room_count("state/spool/rendered/*") == 1, "a signature larger than the token said: it waits");
+}
+
+/* --- the clock, the log --------------------------------------------------------------------- */
+
+static void
+test_clock(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	check_done("before the clock is set back");
+	room_wall_ms -= 3600 * 1000;
+	room_sh("rm in/done/*");
+	room_drop("Zwei.tif", "another");
+	room_drop("Drei.tif", "and another");
+	played.asked[TASK_STAMP] = 0;
+	played.say[0] = (struct play)ALWAYS(TASK_STAMP, ERR_TSA_DOWN);
+	CHECK(room_once() == EX_TEMPFAIL && beside->signatures == 1 && room_count("in/error/*") == 0,
+	    "an hour back, and no authority: nothing is signed, nothing refused");
+	CHECK(room_entries(ENTRY_NOTE) >= 1, "it is in the log");
+	played.say[0] = (struct play)LIE(TASK_ATTACH);
+	CHECK(room_once() == EX_TEMPFAIL && beside->signatures == 1, "a judge that talks nonsense about it: neither");
+	played.say[0].kind = 0;
+	CHECK(room_once() == EX_OK && beside->signatures == 3 && room_count("in/done/*") == 2 && room_proven(),
+	    "a time stamp that agrees: both are sealed");
+	room_wall_ms += 3600 * 1000;
+}
+
+static void
+test_log_key(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.say[0] = (struct play){ .kind = PLAY_NOTE, .from = 2, .code = ERR_LOG_ROLLBACK, .text = "older than its record" };
+	CHECK(room_once() == EXIT_LOG_ROLLBACK && room_count("state/stopped") == 1, "the log's key refuses an older log: the daemon stops");
+	played.say[0].kind = 0;
+	check_done("the key agrees again");
+	CHECK(room_count("state/stopped") == 0, "and nothing says that it stopped");
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.say[0] = (struct play)LIE(PLAY_NOTE);
+	CHECK(room_once() != EX_OK && beside->signatures <= 1, "a checkpoint that is none: the daemon stops");
+	played.say[0].kind = 0;
+	check_done("a checkpoint again");
+	room_sh("rm -rf archive/evidence/log archive/evidence/checkpoints archive/evidence/journal");
+	room_drop("Zwei.tif", "another");
+	CHECK(room_once() == EXIT_LOG_ROLLBACK && beside->signatures == 1 && room_count("in/Zwei.tif") == 1 && room_count("state/stopped") == 1,
+	    "a log that is gone: the daemon stops and takes nothing");
+}
+
+/* A run, and whether its log has such a line; the room keeps it as "said". */
+static int
+once_said(const char *ere, bool *ret)
+{
+	char path[128];
+	int fd, saved = dup(STDERR_FILENO), r;
+
+	snprintf(path, sizeof(path), "%s/said", room);
+	if (saved < 0 || (fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0)
+		exit(99);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	r = room_once();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	*ret = room_sh("grep -qE '%s' said", ere) == 0;
+	return r;
+}
+
+/* What can not be read would be missing in the break, and what can not be listed would be forgotten. */
+static void
+test_restore_refused(void)
+{
+	struct entry x = { 0 };
+	bool told;
+
+	room_sh("chmod 0 state/spool/held/*/claim");
+	CHECK(once_said("spool/held/[0-9a-z]{26}: .*bring it back or move it away, and start again", &told) == EX_TEMPFAIL && told,
+	    "a claim that can not be read: the daemon says which, what to do, and does not go on");
+	CHECK(room_entries(ENTRY_BREAK) == 0 && room_count("in/Drei.tif") == 1, "no break is written, nothing is taken in");
+	room_sh("chmod 400 state/spool/held/*/claim; chmod 500 archive/evidence/config");
+	CHECK(once_said("evidence/config/[*].break, .*no break is written without it: start again", &told) == EX_TEMPFAIL && told,
+	    "nor with a list that can not be written");
+	room_sh("chmod 700 archive/evidence/config");
+	CHECK(room_entries(ENTRY_BREAK) == 0, "no break is written then either");
+	CHECK(room_once() == EX_OK && room_entry(ENTRY_BREAK, &x) && x.lost == 1,
+	    "the next start writes it, with what was lost: %u", x.lost);
+	CHECK(room_sh("grep -qE '^lost [0-9a-z]{26}$' archive/evidence/config/*.break") == 0, "by name");
+}
+
+/* A person goes on from an older copy of the archive. */
+static void
+test_restore(void)
+{
+	struct resume w = { .has_record = true, .reason = "the disk broke", .uid = 7 };
+	struct elog_facts { uint64_t size; uint8_t root[HASH_LEN]; } old;
+
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	check_done("before the copy");
+	old.size = beside->log_size;
+	memcpy(old.root, beside->log_root, HASH_LEN);
+	room_sh("cp -a archive older");
+	room_drop("Zwei.tif", "another");
+	CHECK(room_once() == EX_OK && room_count("in/done/*") == 2, "a document that is in no copy");
+	room_drop("Vier.tif", "one in doubt");
+	played.hold = ERR_ANCHOR_MANY;
+	CHECK(room_once() == EX_OK && room_count("state/spool/held/*") == 1, "another that is held");
+	played.hold = ERR_OK;
+	room_sh("chmod -R u+w archive && rm -rf archive && mv older archive");
+	CHECK(room_once() == EXIT_LOG_ROLLBACK, "the older copy: the daemon stops");
+	w.record_size = beside->log_size;
+	memcpy(w.record_root, beside->log_root, HASH_LEN);
+	w.disk_size = old.size;
+	memcpy(w.disk_root, old.root, HASH_LEN);
+	played.resume = resume_text(&w);
+	room_drop("Drei.tif", "a third");
+	test_restore_refused();
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_BREAK) == 1 && room_count("in/done/Drei.pdf") == 1 && room_proven(),
+	    "a person's word: the log goes on behind a break, and so do documents");
+	free(played.resume);
+	played.resume = NULL;
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_BREAK) == 1, "once");
+}
+
+static void
+drop_stack(void)
+{
+	room_empty();
+	played.pages = 5;
+	played.parts = 3;
+	room_drop("Post.tif", "three letters");
+}
+
+static bool
+stack_divided(void)
+{
+	return room_entries(ENTRY_DIVIDE) == 1 && room_count("archive/2*/*/*/*/parts-sha256.txt") == 1 && room_count("in/*.tif") == 0 &&
+	    room_count("in/work/*") == 0 && room_count("state/spool/*/*") - room_count("state/spool/held/*") == 0 && room_proven();
+}
+
+/* Each of its documents is one by itself, with its own name, end and place in the log. */
+static void
+test_stack(void)
+{
+	drop_stack();
+	CHECK(room_once() == EX_OK && room_count("in/done/Post-1.pdf") == 1 && room_count("in/done/Post-2.pdf") == 1 &&
+	        room_count("in/done/Post-3.pdf") == 1 && room_count("in/done/*") == 3 && room_entries(ENTRY_JOB) == 3 && beside->signatures == 3 &&
+	        stack_divided(),
+	    "a stack of three documents: each is sealed, the stack is not");
+	CHECK(room_sh("cd archive && sha256sum -c --quiet 2*/*/*/*/parts-sha256.txt") == 0 &&
+	        room_sh("d=$(dirname archive/2*/*/*/*/parts-sha256.txt); printf 'II*\\0three letters' | cmp -s - $d/original.tif") == 0,
+	    "the archive has its documents, and itself as it came");
+	CHECK(room_count("state/events/new/*-divide-*.json") == 1 && room_says("archive/evidence/journal", "text 3 documents"),
+	    "log and events say so");
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_JOB) == 3 && room_entries(ENTRY_DIVIDE) == 1, "once");
+
+	drop_stack();
+	played.say[0] = (struct play){ .kind = TASK_FIELD, .from = 2, .to = 2, .code = ERR_DOC_BAD, .text = "torn" };
+	played.say[1] = (struct play){ .kind = TASK_FIELD, .from = 3, .to = 4, .code = ERR_DOC_BAD, .text = "torn" };
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_JOB) + room_entries(ENTRY_REJECT) == 3 && room_entries(ENTRY_REJECT) == 1 &&
+	        room_count("in/error/Post-?.pdf") == 1 && room_count("in/error/Post-?.pdf.txt") == 1 && room_count("in/done/*") == 2 &&
+	        room_sh("cmp -s in/error/Post-?.pdf state/quarantine/*/source") == 0 && stack_divided(),
+	    "one of them is refused: it comes back like any document");
+
+	drop_stack();
+	played.hold = ERR_ANCHOR_MANY;
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_HOLD) == 3 && room_count("in/held/Post-*.pdf") == 3 && room_count("in/held/*.pdf.txt") == 3 &&
+	        stack_divided(),
+	    "they are held, each with its question");
+}
+
+/* A stack that comes again is one question, not one for each document. */
+static void
+test_stack_again(void)
+{
+	drop_stack();
+	room_settings("duplicates = \"hold\";");
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_JOB) == 3, "a stack in a folder where duplicates are held");
+	room_drop("Noch.tif", "three letters");
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_HOLD) == 1 && room_count("in/held/Noch.tif") == 1 && room_entries(ENTRY_DIVIDE) == 1,
+	    "the same stack under another name is held");
+	if (room_sh("cd state/spool/held/* && printf '%%s' '%s' >decision",
+	        "{\"n\":1,\"rule\":\"\",\"at\":false,\"page\":0,\"x_mpt\":0,\"y_mpt\":0,\"again\":true,\"reject\":\"\",\"uid\":7}") != 0)
+		play_die("a decision");
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_DIVIDE) == 2 && room_entries(ENTRY_JOB) == 6 && room_entries(ENTRY_HOLD) == 1 &&
+	        room_count("in/done/Noch-3.pdf") == 1 && room_sh("grep -q same_as archive/2*/*/*/*/job.json") == 0 && room_proven(),
+	    "and divided when a person says so, without another question");
+	room_settings("");
+}
+
+/* What a child says of a stack is no more believed than anything else. */
+static void
+twist_stack(uint32_t kind, void *result)
+{
+	if (kind == TASK_PART)
+		((struct part_result *)result)->len++;
+}
+
+static void
+twist_part(uint32_t kind, void *result)
+{
+	struct inspect_result *in = result;
+
+	if (kind == TASK_INSPECT && in->kind == DOC_PDF)
+		in->kind = DOC_PDF_KEPT;
+}
+
+static void
+test_stack_lies(void)
+{
+	static const struct play faults[] = { { .kind = TASK_PART, .from = 2, .code = ERR_DOC_CRASH, .text = "died" }, { .kind = TASK_PART, .lie = true } };
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		drop_stack();
+		played.say[0] = faults[i];
+		CHECK(room_once() == EX_OK && room_entries(ENTRY_REJECT) == 1 && room_count("in/error/Post.tif") == 1 && room_entries(ENTRY_DIVIDE) == 0 &&
+		        room_count("in/done/*") == 0 && room_count("archive/2*") == 0 && room_count("state/spool/*/*") == 0 && room_proven(),
+		    "a document of a stack that can not be written (%zu): the stack comes back, whole", i);
+	}
+	drop_stack();
+	played.twist = twist_stack;
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_REJECT) == 1 && room_entries(ENTRY_DIVIDE) == 0, "one of another length than it is said to have: too");
+	drop_stack();
+	played.say[0] = (struct play){ .kind = TASK_PART, .from = 2, .to = 2, .code = ERR_DOC_CRASH, .text = "died" };
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_JOB) == 3 && stack_divided(), "a child that dies once has another try");
+	drop_stack();
+	played.twist = twist_part;
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_HOLD) == 1 && room_count("in/held/Post.tif") == 1 && room_entries(ENTRY_DIVIDE) == 0 &&
+	        room_says("in/held/Post.tif.txt", "can not be made alone"),
+	    "one that would not be a scan by itself: a person is asked about the stack");
+}
+
+/* More documents than there may be jobs at once. */
+static void
+test_stack_many(void)
+{
+	drop_stack();
+	room_sh("sed -i 's/^language/max_jobs = 1; language/' sealroom.conf");
+	played.no_token = true;
+	CHECK(room_once() == EX_TEMPFAIL && room_entries(ENTRY_JOB) == 0 && room_entries(ENTRY_DIVIDE) == 0 && room_count("state/spool/rendered/*") == 1,
+	    "one job at a time, and that one waits: the stack waits, too");
+	played.no_token = false;
+	CHECK(room_once() == EX_OK && room_entries(ENTRY_JOB) == 3 && stack_divided(), "one after the other goes on");
+	room_settings("");
+}
+
+int
+main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	room_make();
+	test_through();
+	test_growing_stamp();
+	test_answers();
+	test_unread();
+	test_signed();
+	test_away();
+	test_unasked();
+	test_clock();
+	test_log_key();
+	test_restore();
+	test_stack();
+	test_stack_again();
+	test_stack_lies();
+	test_stack_many();
+	tmpdir_remove(room_fd, room);
+	return TEST_DONE();
+}

@@ -1,0 +1,624 @@
+/*
+ * The whole core with every call failing once: whatever it was, the letter comes
+ * to its end - in the same run, or in the next - once, sealed once, logged once.
+ */
+#include "tests/unit/faults.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "agent/reload.h"
+#include "agent/resume.h"
+#include "tests/unit/coreroom.h"
+#include "tests/unit/test.h"
+
+static struct story {
+	const char *name;
+	void (*begin)(void);     /* the room before it */
+	bool (*ended)(void);     /* what must be true behind it */
+	const char *settings;    /* of the folder */
+	uint64_t ms;             /* as a daemon, so long; 0: --once */
+} const *story;
+
+/* --- the stories ------------------------------------------------------------------------ */
+
+static bool
+nothing_waits(void)
+{
+	return room_count("in/*.tif") == 0 && room_count("in/work/*") == 0 && room_count("state/spool/*/*") == 0 && room_proven();
+}
+
+static bool
+nothing_left(void)
+{
+	return nothing_waits() && beside->signatures <= room_entries(ENTRY_JOB) + room_entries(ENTRY_ORPHAN);
+}
+
+static void
+letter(void)
+{
+	room_drop("Brief.tif", "a letter");
+}
+
+static bool
+letter_done(void)
+{
+	return nothing_left() && room_count("in/done/*") == 1 && room_count("in/done/Brief.pdf") == 1 && room_entries(ENTRY_JOB) == 1;
+}
+
+/* The time stamp does not fit beside the signature: a revision of its own. */
+static void
+large_stamp(void)
+{
+	letter();
+	played.token_len = 20000;
+}
+
+static void
+damaged(void)
+{
+	letter();
+	played.say[0] = (struct play){ .kind = TASK_INSPECT, .code = ERR_DOC_BAD, .text = "damaged" };
+}
+
+static bool
+damaged_refused(void)
+{
+	return nothing_left() && room_count("in/error/*") == 2 && room_entries(ENTRY_REJECT) == 1 && room_entries(ENTRY_JOB) == 0;
+}
+
+static void
+in_doubt(void)
+{
+	letter();
+	played.hold = ERR_ANCHOR_MANY;
+	played.candidates = 2;
+}
+
+static bool
+doubt_held(void)
+{
+	return room_count("in/held/*") >= 2 && room_count("in/done/*") == 0 && room_count("state/spool/held/*/question") == 1 &&
+	    room_entries(ENTRY_HOLD) == 1 && room_proven();
+}
+
+/* A letter that is held, and what a person wrote down about it. */
+static void
+held_and(const char *record, const char *json)
+{
+	in_doubt();
+	if (room_once() != 0 || room_sh("cd state/spool/held/* && printf '%%s' '%s' >%s", json, record) != 0)
+		exit(99);
+}
+
+static void
+decided(void)
+{
+	held_and("decision", "{\"n\":1,\"rule\":\"other\",\"at\":false,\"page\":0,\"x_mpt\":0,\"y_mpt\":0,\"again\":false,\"reject\":\"\",\"who\":\"a\",\"uid\":7}");
+}
+
+static bool
+decided_done(void)
+{
+	return letter_done() && room_count("in/held/*") == 0 && room_entries(ENTRY_HOLD) == 1 && room_entries(ENTRY_RELEASE) == 1;
+}
+
+static void
+rejected(void)
+{
+	held_and("decision", "{\"n\":1,\"rule\":\"\",\"at\":false,\"page\":0,\"x_mpt\":0,\"y_mpt\":0,\"again\":false,\"reject\":\"not ours\",\"who\":\"a\",\"uid\":7}");
+}
+
+static bool
+rejected_refused(void)
+{
+	return damaged_refused() && room_count("in/held/*") == 0 && room_entries(ENTRY_RELEASE) == 1;
+}
+
+static void
+withdrawn(void)
+{
+	held_and("withdrawn", "{\"uid\":7,\"text\":\"sorry\",\"quiet\":false}");
+}
+
+static bool
+withdrawn_gone(void)
+{
+	return nothing_left() && room_count("in/done/*") == 0 && room_count("in/held/*") == 0 && room_entries(ENTRY_WITHDRAW) == 1;
+}
+
+/* The last run ended while nobody answered this: the job stands there. */
+static void
+unanswered(uint32_t kind)
+{
+	letter();
+	played.say[0] = (struct play){ .kind = kind, .mute = true };
+	if (room_open(false) < 0 || room_run(5000) != 0)
+		exit(99);
+	core_close(&core);
+	played.say[0].kind = 0;
+}
+
+static void
+unread(void)
+{
+	unanswered(TASK_COMPOSE);
+}
+
+static void
+unsigned_yet(void)
+{
+	unanswered(PLAY_SIGN);
+}
+
+static void
+unstamped(void)
+{
+	unanswered(TASK_STAMP);
+}
+
+/* --- what people do meanwhile ------------------------------------------------------------- */
+
+static json_t *
+about_job(const char *more)
+{
+	FAULTS_PAUSE;
+	return core.jobs == NULL ? NULL : json_pack("{s:s, s:s, s:s}", "job", core.jobs->claim.id, "reason", "so", "rule", more);
+}
+
+static void
+ask(const char *op, const char *more)
+{
+	json_t *request = about_job(more);
+	struct err e;
+
+	if (request != NULL && !room_ask(op, request, -1, &e) && e.text[0] == '\0')
+		exit(99);
+}
+
+static void
+ask_folder(const char *op)
+{
+	struct err e;
+	json_t *request;
+
+	{
+		FAULTS_PAUSE;
+		request = json_pack("{s:s, s:s}", "folder", "post", "reason", "so");
+	}
+	if (!room_ask(op, request, -1, &e) && e.text[0] == '\0')
+		exit(99);
+}
+
+static void
+do_release(int second)
+{
+	if (second == 5 || second == 10)
+		ask("release", "other");
+}
+
+static void
+released(void)
+{
+	in_doubt();
+	room_act = do_release;
+}
+
+/* If the person was refused, it is held still. */
+static bool
+released_done(void)
+{
+	return letter_done() || (doubt_held() && room_entries(ENTRY_RELEASE) == 0);
+}
+
+static void
+do_withdraw(int second)
+{
+	if (second == 4)
+		ask("withdraw", "");
+	if (second == 8) {
+		ask("retry", "");
+		played.no_token = false;
+	}
+}
+
+static void
+withdrawn_rendered(void)
+{
+	letter();
+	played.no_token = true;
+	room_act = do_withdraw;
+}
+
+static bool
+withdrawn_or_done(void)
+{
+	return letter_done() || (nothing_left() && room_count("in/done/*") == 0 && room_entries(ENTRY_WITHDRAW) == 1);
+}
+
+static void
+do_take_back(int second)
+{
+	FAULTS_PAUSE;
+	if (second == 4)
+		room_sh("rm -f in/work/Brief.tif");
+	if (second == 20)
+		played.no_token = false;
+}
+
+static void
+taken_back(void)
+{
+	letter();
+	played.no_token = true;
+	room_act = do_take_back;
+}
+
+static void
+do_pause(int second)
+{
+	if (second == 1)
+		ask_folder("pause");
+	if (second == 6)
+		ask_folder("resume");
+}
+
+static void
+paused(void)
+{
+	room_act = do_pause;
+	letter();
+}
+
+/* Paused stays paused, when the word to go on did not come through. */
+static bool
+paused_done(void)
+{
+	return letter_done() || (room_count("in/Brief.tif") == 1 && room_count("state/paused.json") == 1);
+}
+
+static void
+do_reload(int second)
+{
+	struct err e = { 0 };
+
+	if (second != 2 && second != 4)
+		return;
+	{
+		FAULTS_PAUSE;
+		room_settings(second == 2 ? "give = { mode = \"0640\"; };" : "nonsense = 1;");
+	}
+	core_reload(&core, &e);
+	FAULTS_PAUSE;
+	room_settings("");
+}
+
+static void
+reloaded(void)
+{
+	letter();
+	room_act = do_reload;
+	played.say[0] = (struct play){ .kind = TASK_STAMP, .from = 1, .to = 3, .code = ERR_TSA_DOWN, .text = "none" };
+}
+
+static void
+pass(const char *op)
+{
+	char path[128];
+	json_t *request;
+	struct err e;
+	int fd;
+
+	{
+		FAULTS_PAUSE;
+		snprintf(path, sizeof(path), "%s/passed", room);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		request = json_pack("{s:s, s:s}", "folder", "post", "name", "Brief.tif");
+	}
+	if (fd < 0 || (!room_ask(op, request, fd, &e) && e.text[0] == '\0'))
+		exit(99);
+}
+
+static void
+do_submit(int second)
+{
+	if (second == 2 || second == 6)
+		pass("submit");
+}
+
+static void
+submitted(void)
+{
+	if (room_sh("printf 'II*\\0passed' >passed") != 0)
+		exit(99);
+	room_act = do_submit;
+}
+
+/* Who was refused has it still. */
+static bool
+submitted_done(void)
+{
+	return letter_done() || (nothing_left() && room_count("in/done/*") == 0);
+}
+
+static void
+do_try(int second)
+{
+	if (second == 2 || second == 6)
+		pass("try");
+}
+
+/* Of the first one nothing is heard, and nobody waits for it any more when the second comes. */
+static void
+tried(void)
+{
+	submitted();
+	room_act = do_try;
+	played.say[0] = (struct play){ .kind = TASK_PAGE, .from = 1, .to = 1, .mute = true };
+}
+
+static bool
+tried_traceless(void)
+{
+	return nothing_left() && room_count("in/*/*") == 0 && room_entries(ENTRY_JOB) == 0 && room_entries(ENTRY_REJECT) == 0;
+}
+
+static void
+do_void(int second)
+{
+	if (second == 3)
+		ask("void", "");
+	if (second == 4)
+		ask("job", "");
+	if (second == 5)
+		ask("status", "");
+}
+
+static void
+voided(void)
+{
+	unanswered(TASK_STAMP);
+	room_act = do_void;
+	played.away[ROLE_FETCH] = true;
+}
+
+static bool
+voided_so_far(void)
+{
+	return room_count("state/spool/signed/*") == 1 && room_count("in/done/*") == 0 && room_entries(ENTRY_VOID) <= 1;
+}
+
+/* --- a stack ---------------------------------------------------------------------------------- */
+
+static void
+stack(void)
+{
+	room_drop("Post.tif", "two letters");
+	played.pages = 3;
+	played.parts = 2;
+}
+
+/* Each document once, the stack once, as it came. */
+static bool
+stack_done(void)
+{
+	return nothing_left() && room_count("in/done/*") == 2 && room_count("in/done/Post-1.pdf") == 1 && room_count("in/done/Post-2.pdf") == 1 &&
+	    room_entries(ENTRY_JOB) == 2 && room_entries(ENTRY_DIVIDE) == 1 && room_count("archive/2*/*/*/*/job.json") == 3 &&
+	    room_count("archive/2*/*/*/*/parts-sha256.txt") == 1;
+}
+
+/* --- tickets, and what was there before ------------------------------------------------------ */
+
+static void
+with_ticket(void)
+{
+	room_drop("Brief.tif", "a letter");
+	if (room_sh("printf '%%s' '{\"v\":1,\"reference\":\"R-1\",\"name\":\"Akte\",\"fields\":{\"case\":\"47\"}}' >in/Brief.tif.ticket") != 0)
+		exit(99);
+}
+
+static bool
+ticket_done(void)
+{
+	return nothing_left() && room_count("in/done/Akte.pdf") == 1 && room_count("in/done/*.json") == 1 && room_entries(ENTRY_JOB) == 1 &&
+	    room_count("in/*.ticket") == 0;
+}
+
+static void
+repeated(void)
+{
+	with_ticket();
+	if (room_once() != 0 || room_sh("rm in/done/*") != 0)
+		exit(99);
+	with_ticket();
+}
+
+static bool
+repeated_done(void)
+{
+	return ticket_done() && room_entries(ENTRY_REPEAT) == 1 && beside->signatures == 1;
+}
+
+static bool
+ticket_refused(void)
+{
+	return nothing_left() && room_count("in/error/Brief.tif.ticket") == 1 && room_entries(ENTRY_REJECT) == 1 && room_entries(ENTRY_JOB) == 1;
+}
+
+/* The same delivery once more, as from a sender who did not see that it was taken. */
+static void
+delivered_again(void)
+{
+	letter();
+	if (room_sh("cp -a in/Brief.tif kept") != 0 || room_once() != 0 || room_sh("rm in/done/*; mv kept in/Brief.tif") != 0)
+		exit(99);
+}
+
+static bool
+taken_once(void)
+{
+	return nothing_left() && room_count("in/done/*") == 0 && room_entries(ENTRY_JOB) == 1 && beside->signatures == 1;
+}
+
+/* A person goes on from an older copy: one document is in the newer log only, one waits in the spool. */
+static void
+restored(void)
+{
+	struct resume w = { .has_record = true, .reason = "the disk broke", .uid = 7 };
+	static char *text;
+
+	room_drop("Eins.tif", "the first");
+	if (room_once() != 0)
+		exit(99);
+	w.disk_size = beside->log_size;
+	memcpy(w.disk_root, beside->log_root, HASH_LEN);
+	room_sh("cp -a archive older");
+	room_drop("Zwei.tif", "the second");
+	if (room_once() != 0)
+		exit(99);
+	unanswered(TASK_STAMP);
+	w.record_size = beside->log_size;
+	memcpy(w.record_root, beside->log_root, HASH_LEN);
+	room_sh("chmod -R u+w archive && rm -rf archive && mv older archive && rm in/done/*");
+	free(text);
+	played.resume = text = resume_text(&w);
+}
+
+static bool
+restored_done(void)
+{
+	struct entry x;
+
+	return nothing_waits() && room_count("in/done/Brief.pdf") == 1 && room_entries(ENTRY_BREAK) == 1 &&
+	    room_entries(ENTRY_JOB) == 2 && room_entry(ENTRY_BREAK, &x) && x.lost == 1 && x.aside == 0;
+}
+
+static const struct story stories[] = {
+	{ "a letter", letter, letter_done, NULL, 0 },
+	{ "a time stamp that does not fit", large_stamp, letter_done, NULL, 0 },
+	{ "a damaged document", damaged, damaged_refused, NULL, 0 },
+	{ "a document in doubt", in_doubt, doubt_held, NULL, 0 },
+	{ "a decision", decided, decided_done, NULL, 0 },
+	{ "a rejection", rejected, rejected_refused, NULL, 0 },
+	{ "a document taken back", withdrawn, withdrawn_gone, NULL, 0 },
+	{ "a start with a document that was being read", unread, letter_done, NULL, 0 },
+	{ "a start with an attempt to sign", unsigned_yet, letter_done, NULL, 0 },
+	{ "a start with a signature", unstamped, letter_done, NULL, 0 },
+	{ "a release", released, released_done, NULL, 30000 },
+	{ "a withdrawal before the token", withdrawn_rendered, withdrawn_or_done, NULL, 60000 },
+	{ "a receipt that is taken away", taken_back, withdrawn_or_done, NULL, 60000 },
+	{ "a pause", paused, paused_done, NULL, 60000 },
+	{ "other settings", reloaded, letter_done, NULL, 60000 },
+	{ "a document through the socket", submitted, submitted_done, NULL, 60000 },
+	{ "a document that is tried", tried, tried_traceless, NULL, 20000 },
+	{ "a seal declared void", voided, voided_so_far, NULL, 20000 },
+	{ "a stack", stack, stack_done, "separator = { patch = [ \"T\" ]; };", 0 },
+	{ "a ticket", with_ticket, ticket_done, "ticket = \"optional\";", 0 },
+	{ "a ticket that comes again", repeated, repeated_done, "ticket = \"optional\";", 0 },
+	{ "a ticket that nobody wants", with_ticket, ticket_refused, "ticket = \"none\";", 0 },
+	{ "a delivery that comes again", delivered_again, taken_once, NULL, 0 },
+	{ "a restore from backup", restored, restored_done, NULL, 0 },
+	{ "the daemon's day", letter, letter_done, "status_file = true;", 120000 },
+};
+
+/* --- the sweep -------------------------------------------------------------------------- */
+
+static int
+run_story(void)
+{
+	int r;
+
+	if (story->ms == 0)
+		return room_once();
+	if ((r = room_open(false)) == 0)
+		r = room_run(story->ms);
+	core_close(&core);
+	return r;
+}
+
+/* Without memory to hash or to wait anything it dies, and so is a process of its own. */
+static int
+run_faulty(enum faults kind, unsigned long n, bool *ret_hit, struct err *e)
+{
+	int r, status;
+	pid_t pid = kind == FAULTS_MEM ? fork() : 0;
+
+	if (pid < 0)
+		exit(99);
+	if (pid > 0) {
+		if (waitpid(pid, &status, 0) < 0)
+			exit(99);
+		*ret_hit = WIFSIGNALED(status) || (WEXITSTATUS(status) & 128) != 0;
+		err_set(e, ERR_MEM, "a process of its own");
+		return WIFEXITED(status) && (WEXITSTATUS(status) & 127) == 0 ? 0 : -1;
+	}
+	faults_arm(kind, n);
+	r = run_story();
+	*ret_hit = faults_hit();
+	if (kind == FAULTS_MEM)
+		exit((r != 0) | *ret_hit << 7);
+	*e = room_why;
+	return r;
+}
+
+/* FAULTS_ONLY=number of a story, FAULTS_FROM, FAULTS_STEP: to look at one closely. */
+static unsigned long
+setting(const char *name, unsigned long otherwise)
+{
+	const char *s = getenv(name);
+
+	return s != NULL ? strtoul(s, NULL, 10) : otherwise;
+}
+
+static void
+sweep(enum faults kind, unsigned long step)
+{
+	unsigned long n = setting("FAULTS_FROM", 1);
+	unsigned bad = 0;
+
+	for (;; n += step) {
+		struct err e = { 0 };
+		bool hit;
+		int r, r2 = 0;
+
+		room_empty();
+		room_settings(story->settings != NULL ? story->settings : "");
+		story->begin();
+		r = run_faulty(kind, n, &hit, &e);
+		if (hit)
+			r2 = run_story();
+		if ((!hit && r != 0) || (r < 0 && e.text[0] == '\0') || !story->ended()) {
+			printf("# %s in %s, call %lu: %d %s; the next start: %d %s\n", faults_names[kind], faults_call, n, r, e.text, r2, room_why.text);
+			fflush(stdout);
+			room_sh("find in state/spool archive/evidence ! -type d | sed 's/^/#   /'");
+			bad++;
+		}
+		if (!hit)
+			break;
+	}
+	CHECK(bad == 0 && n > 4, "%s: %s in each of %lu calls, every %lu", story->name, faults_names[kind], n - 1, step);
+}
+
+int
+main(void)
+{
+	unsigned long step = setting("FAULTS_STEP", 61), only = setting("FAULTS_ONLY", SIZE_MAX);
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	beside = mmap(NULL, sizeof(*beside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (beside == MAP_FAILED)
+		exit(99);
+	room_make();
+	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+		story = &stories[i];
+		if (only != SIZE_MAX && only != i)
+			continue;
+		for (enum faults kind = FAULTS_IO; kind <= FAULTS_MEM; kind++)
+#ifdef SEALROOM_SANITIZE
+			if (kind != FAULTS_MEM)
+#endif
+				sweep(kind, step);
+	}
+	tmpdir_remove(room_fd, room);
+	return TEST_DONE();
+}

@@ -1,0 +1,464 @@
+/*
+ * t_people.c - what people do with jobs at work, through the socket and in the spool:
+ * when it is too late, too early or in vain they are told so, and the letter goes on.
+ */
+#include "tests/unit/roomsocket.h"
+#include "tests/unit/test.h"
+
+static char id[ID_MAX];
+
+static bool
+heard(const char *text)
+{
+	if (strstr(socket_heard(), text) != NULL)
+		return true;
+	printf("# %s\n", socket_answer);
+	return false;
+}
+
+/* About the oldest job at work. */
+static void
+ask(const char *op, const char *more)
+{
+	snprintf(id, sizeof(id), "%s", core.jobs != NULL ? core.jobs->claim.id : "00000000");
+	socket_say(-1, "{\"op\":\"%s\",\"job\":\"%s\"%s}", op, id, more);
+}
+
+static bool
+came_back(const char *why)
+{
+	return room_count("in/error/Brief.tif") == 1 && room_says("in/error/Brief.tif.txt", why) && room_entries(ENTRY_WITHDRAW) == 1 &&
+	    room_entries(ENTRY_JOB) == 0 && room_count("in/done/Brief.pdf") == 0 && room_count("state/spool/*/*") == 0 && room_proven();
+}
+
+/* --- taken back in time ------------------------------------------------------------------ */
+
+#define MISTAKE ",\"reason\":\"sent by mistake\""
+
+static void
+while_read(int second)
+{
+	if (second == 3) {
+		so = room_count("state/spool/claimed/*") == 1 && core.jobs->pages_running > 0;
+		ask("withdraw", MISTAKE);
+	}
+	if (second == 4) {
+		so = so && heard("\"state\":\"withdrawing\"");
+		played.away[ROLE_SCAN] = false;
+	}
+}
+
+/* The first page comes back, the others do not for a while. */
+static void
+no_more_readers(uint32_t kind, void *result)
+{
+	(void)result;
+	if (kind == TASK_PAGE && played.asked[TASK_PAGE] == 1)
+		played.away[ROLE_SCAN] = true;
+}
+
+static void
+while_drawn(int second)
+{
+	if (second == 3) {
+		so = played.asked[TASK_FIELD] == 1 && core.children->token.reserved;
+		ask("withdraw", MISTAKE);
+	}
+	if (second == 4) {
+		so = so && heard("\"state\":\"withdrawing\"") && !core.children->token.reserved;
+		played.say[0].kind = 0;
+		room_drop("Zwei.tif", "another");
+	}
+}
+
+static void
+while_held(int second)
+{
+	if (second == 6)
+		ask("withdraw", MISTAKE);
+	if (second == 7)
+		so = heard("\"state\":\"withdrawing\"");
+}
+
+static void
+test_in_time(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.pages = 5;
+	played.twist = no_more_readers;
+	day(while_read, 20000);
+	CHECK(so && came_back("sent by mistake") && beside->signatures == 0, "withdrawn while its pages are read: it comes back when they are");
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.say[0] = (struct play){ .kind = TASK_FIELD, .mute = true };
+	day(while_drawn, 20000);
+	CHECK(so && room_entries(ENTRY_WITHDRAW) == 1 && room_count("in/error/Brief.tif") == 1 && beside->signatures == 1,
+	    "while its seal is drawn: it comes back, and the token was not asked for it");
+	CHECK(room_count("in/done/Zwei.pdf") == 1 && room_count("state/spool/*/*") == 0, "and the token is free for the next");
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.hold = ERR_ANCHOR_MANY;
+	played.candidates = 2;
+	day(while_held, 20000);
+	CHECK(so && came_back("sent by mistake") && room_count("in/held/*") == 0, "while it is held: nothing of it stays in held/");
+}
+
+/* --- too late, too early ------------------------------------------------------------------- */
+
+static const char *says, *op;
+
+static void
+refuses(int second)
+{
+	if (second == 6)
+		ask(op, ",\"reason\":\"so\",\"rule\":\"other\"");
+	if (second == 7)
+		so = socket_refused("usage", says);
+}
+
+static void
+check_refused(const char *what, const char *text, const char *name)
+{
+	op = what;
+	says = text;
+	day(refuses, 10000);
+	CHECK(so, "%s: %s", name, text);
+}
+
+/* Somebody puts a file where a folder of ours was. */
+static void
+in_the_way(uint32_t kind, void *result)
+{
+	(void)result;
+	if (kind == TASK_INSPECT && room_sh("rmdir in/error in/held && touch in/error in/held") != 0)
+		play_die("in/error");
+}
+
+static void
+begin_in_the_way(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.twist = in_the_way;
+}
+
+static void
+test_too_late(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.away[ROLE_FETCH] = true;
+	check_refused("withdraw", "the token was asked for its seal already; use void", "a withdrawal of what is signed");
+	check_refused("release", "is not held", "a release of it");
+	played.away[ROLE_FETCH] = false;
+	CHECK(room_once() == EX_OK && room_count("in/done/Brief.pdf") == 1 && room_entries(ENTRY_WITHDRAW) == 0, "which goes on and is sealed");
+
+	begin_in_the_way();
+	played.say[0] = (struct play){ .kind = TASK_PAGE, .code = ERR_DOC_BAD, .text = "torn in the middle" };
+	check_refused("withdraw", "is refused already", "a withdrawal of what is being refused");
+	played.twist = NULL;
+	room_sh("rm in/error in/held");
+	CHECK(room_once() == EX_OK && room_count("in/error/Brief.tif") == 1 && room_entries(ENTRY_REJECT) == 1 && room_entries(ENTRY_WITHDRAW) == 0,
+	    "which comes back when it can");
+
+	begin_in_the_way();
+	played.hold = ERR_ANCHOR_MANY;
+	check_refused("withdraw", "is just being handed out or decided; try again in a moment", "a withdrawal of what is being held");
+	CHECK(room_count("state/spool/held/*/question") == 1 && room_count("in/work/Brief.tif") == 1, "which stays where it is, receipt and all");
+	played.twist = NULL;
+	room_sh("rm in/error in/held");
+	CHECK(room_once() == EX_OK && room_count("in/held/Brief.tif") == 1 && room_entries(ENTRY_HOLD) == 1, "and is handed out when it can be");
+}
+
+/* --- records of people that are damaged ------------------------------------------------------ */
+
+/* It waits, says why, and is not sealed; another goes by. */
+static void
+look_at_waiting(int second)
+{
+	if (second == 2)
+		room_drop("Zwei.tif", "another");
+	if (second == 19)
+		ask("jobs", "");
+	if (second == 20)
+		so = heard("\"step\":\"waiting\"") && heard(says) && room_count("in/done/Zwei.pdf") == 1;
+}
+
+static void
+check_waits(const char *state, const char *text, const char *name)
+{
+	uint32_t before = beside->signatures;
+	char pattern[64];
+
+	says = text;
+	day(look_at_waiting, 25000);
+	snprintf(pattern, sizeof(pattern), "state/spool/%s/*", state);
+	CHECK(so && room_count(pattern) == 1 && beside->signatures == before + 1 && room_count("in/done/Brief.pdf") == 0 &&
+	        room_count("in/error/*") == 0,
+	    "%s: it waits, that is said, and others go by", name);
+}
+
+static void
+test_damaged(void)
+{
+	room_empty();
+	room_stand_at(TASK_COMPOSE);
+	room_sh("cd state/spool/claimed/* && echo nonsense >withdrawn");
+	check_waits("claimed", "record withdrawn is damaged", "a withdrawal that can not be read");
+	room_sh("cd state/spool/claimed/* && printf '%%s' '{\"v\":1,\"uid\":7,\"text\":\"by mistake\",\"quiet\":false}' >withdrawn; rm -f in/done/*");
+	CHECK(room_once() == EX_OK && room_count("in/error/Brief.tif") == 1 && room_entries(ENTRY_WITHDRAW) == 1, "put right: it comes back");
+
+	room_empty();
+	room_stand_at(TASK_COMPOSE);
+	room_sh("cd state/spool/claimed/* && printf X >>source");
+	check_waits("claimed", "is not what was claimed", "a copy in the spool that is longer than it was");
+	op = "withdraw";
+	check_refused("withdraw", "can not be withdrawn now", "a withdrawal of what is set aside");
+	room_empty();
+	room_stand_at(TASK_COMPOSE);
+	room_sh("cd state/spool/claimed/* && printf X | dd of=source bs=1 seek=5 conv=notrunc 2>/dev/null");
+	check_waits("claimed", "is not what was claimed", "one with another byte");
+	room_empty();
+	room_stand_at(TASK_COMPOSE);
+	room_sh("rm state/spool/claimed/*/source");
+	check_waits("claimed", "source of job", "one that is gone");
+}
+
+/* --- what else may lie in a spool ------------------------------------------------------------- */
+
+static void
+test_odd_spool(void)
+{
+	room_empty();
+	room_stand_at(TASK_STAMP);
+	room_sh("mkdir -m 700 state/spool/incoming/half && touch state/spool/incoming/half/source state/spool/incoming/stray state/spool/claimed/odd");
+	/* what a disk that reorders may leave: the same job in two states */
+	room_sh("cp -a state/spool/signed/* state/spool/claimed/");
+	CHECK(room_once() == EX_OK && room_count("in/done/Brief.pdf") == 1 && beside->signatures == 1 && room_entries(ENTRY_JOB) == 1,
+	    "a job in two states goes on in the later one, once");
+	CHECK(room_count("state/spool/incoming/*") == 0 && room_count("state/spool/claimed/*") == 1 && room_count("state/spool/claimed/odd") == 1,
+	    "half a copy goes; what is no job is left alone");
+	room_empty();
+	room_stand_at(TASK_STAMP);
+	room_drop("Zwei.tif", "another");
+	room_sh("cp -r state/spool/signed/* kept; cd state/spool/signed/* && chmod u+w claim && echo nonsense >claim");
+	CHECK(room_once() == EX_OK && room_count("in/done/Zwei.pdf") == 1 && room_count("in/done/Brief.pdf") == 0 && room_count("state/spool/signed/*/sig") == 1,
+	    "a job whose claim can not be read is left as it is; others go on");
+	room_sh("cp -f kept/claim state/spool/signed/*/claim; rm -rf kept");
+	CHECK(room_once() == EX_OK && room_count("in/done/Brief.pdf") == 1 && beside->signatures == 2, "put right: it goes on");
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	room_sh("mkdir -p -m 700 state/spool/released/01m81mynnqvfzebzdnbm2m34yg");
+	CHECK(room_once() == EX_OK && room_count("state/spool/released/*") == 0 && room_count("in/done/Brief.pdf") == 1,
+	    "the rest of a job that was done goes");
+}
+
+/* --- receipts, pauses, what was ---------------------------------------------------------------- */
+
+static void
+take_receipt(int second)
+{
+	if (second == 3)
+		so = unlinkat(room_fd, "in/work/Brief.tif", 0) == 0;
+	if (second == 10)
+		played.away[ROLE_FETCH] = false;
+}
+
+static void
+test_receipt_too_late(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.away[ROLE_FETCH] = true;
+	day(take_receipt, 30000);
+	CHECK(so && room_entries(ENTRY_NOTE) == 1 && room_says("archive/evidence/journal", "its receipt was removed after the token was asked, without effect"),
+	    "a receipt that is taken too late is a note in the log, once");
+	CHECK(room_count("in/done/Brief.pdf") == 1 && room_entries(ENTRY_WITHDRAW) == 0 && room_entries(ENTRY_JOB) == 1 && room_proven(),
+	    "and the letter is sealed");
+}
+
+static void
+pauses(int second)
+{
+	switch (second) {
+	case 1:
+		socket_say(-1, "{\"op\":\"pause\",\"reason\":\"stocktaking\"}");
+		break;
+	case 2:
+		so = heard("stocktaking");
+		socket_say(-1, "{\"op\":\"pause\",\"reason\":\"another\"}");
+		break;
+	case 3:
+		so = so && heard("stocktaking") && strstr(socket_answer, "another") == NULL;
+		socket_say(-1, "{\"op\":\"resume\",\"folder\":\"post\"}");
+		break;
+	case 4:
+		so = so && socket_refused("usage", "all folders are paused together: resume all");
+		socket_say(-1, "{\"op\":\"pause\",\"folder\":\"nowhere\"}");
+		break;
+	case 5:
+		so = so && socket_refused("usage", "no folder of that name");
+		room_drop("Brief.tif", "a letter");
+		break;
+	case 12:
+		so = so && room_count("in/Brief.tif") == 1 && room_count("state/spool/*/*") == 0;
+		socket_say(-1, "{\"op\":\"resume\"}");
+		break;
+	case 13:
+		so = so && heard("\"paused\":[]");
+		socket_say(-1, "{\"op\":\"resume\"}");
+		break;
+	case 14:
+		so = so && heard("\"paused\":[]");
+		break;
+	}
+}
+
+static void
+test_pause(void)
+{
+	room_empty();
+	day(pauses, 30000);
+	CHECK(so && room_count("in/done/Brief.pdf") == 1, "all folders are paused at once, and go on at once");
+	if (room_sh("echo '{\"v\":1,\"paused\":[{\"folder\":7}]}' >state/paused.json") != 0)
+		play_die("paused.json");
+	CHECK(room_open(false) == -ERR_CONF && strstr(room_why.text, "paused.json is damaged: look which folders are to be paused") != NULL,
+	    "a record of pauses that is damaged: the daemon does not guess, and does not start");
+	core_close(&core);
+	room_sh("rm state/paused.json; mkdir state/paused.json");
+	CHECK(room_open(false) == -ERR_IO, "one that can not be read: nor then");
+	core_close(&core);
+}
+
+static void
+histories(int second)
+{
+	static char done[ID_MAX];
+	static int events;
+
+	switch (second) {
+	case 1:
+		socket_say(-1, "{\"op\":\"events\",\"after\":999999}");
+		break;
+	case 3:
+		events = heard("\"next\":") ? atoi(strstr(socket_answer, "\"next\":") + 7) : -1;
+		snprintf(done, sizeof(done), "%s", core.jobs != NULL ? core.jobs->claim.id : "none");
+		socket_say(-1, "{\"op\":\"job\",\"job\":\"%.7s\"}", done);
+		break;
+	case 4:
+		so = socket_refused("usage", "give 8 to 26 characters of the job's id");
+		socket_say(-1, "{\"op\":\"job\",\"job\":\"%.8s\"}", done);
+		break;
+	case 5:
+		so = so && socket_refused("usage", "more than one job begins so");
+		played.no_token = false;
+		break;
+	case 15:
+		socket_say(-1, "{\"op\":\"job\",\"job\":\"%.8s\"}", done);
+		break;
+	case 16:
+		so = so && socket_refused("usage", "begin so; give more characters");
+		socket_say(-1, "{\"op\":\"job\",\"job\":\"%s\"}", done);
+		break;
+	case 17:
+		so = so && heard("\"sealed\":true") && heard("\"void\":false") && heard("\"archive\":\"2");
+		socket_say(-1, "{\"op\":\"void\",\"job\":\"%s\",\"reason\":\"wrong addressee\"}", done);
+		break;
+	case 18:
+		so = so && heard("\"again\":false");
+		socket_say(-1, "{\"op\":\"void\",\"job\":\"%s\",\"reason\":\"wrong addressee\"}", done);
+		break;
+	case 19:
+		so = so && heard("\"again\":true");
+		socket_say(-1, "{\"op\":\"job\",\"job\":\"%s\"}", done);
+		break;
+	case 20:
+		so = so && heard("\"void\":true") && heard("wrong addressee");
+		socket_say(-1, "{\"op\":\"job\",\"job\":\"00000000\"}");
+		break;
+	case 21:
+		so = so && socket_refused("usage", "neither the spool nor the log has such a job");
+		socket_say(-1, "{\"op\":\"events\",\"after\":%d}", events);
+		break;
+	case 22:
+		so = so && heard("\"event\":\"job\"") && heard("\"event\":\"void\"") && heard("wrong addressee");
+		socket_say(-1, "{\"op\":\"events\",\"after\":%d}", events + 2);
+		break;
+	case 23:
+		so = so && heard("\"event\":\"void\"") && strstr(socket_answer, "\"event\":\"job\"") == NULL;
+		break;
+	}
+}
+
+static void
+test_history(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	room_drop("Zwei.tif", "another");
+	played.no_token = true;
+	day(histories, 30000);
+	CHECK(so && room_entries(ENTRY_VOID) == 1 && room_entries(ENTRY_JOB) == 2 && room_proven(),
+	    "a job is found by the beginning of its id, at work and when done, if only one begins so; void is said once");
+}
+
+/* The log is longer than what is read in a turn, and the clock was another when the job was made. */
+static void
+long_history(int second)
+{
+	static char first[ID_MAX];
+
+	if (second == 2) {
+		snprintf(first, sizeof(first), "%s", core.jobs->claim.id);
+		for (int i = 0; i < 300; i++) {
+			struct entry x = { .type = ENTRY_NOTE, .text = "one of many" };
+			uint64_t at;
+			struct err e;
+
+			if (logbook_append(&core, &x, &at, &e) < 0)
+				play_die(e.text);
+		}
+		logbook_commit_soon(&core);
+		played.no_token = false;
+	}
+	if (second == 10)
+		socket_say(-1, "{\"op\":\"job\",\"job\":\"%s\"}", first);
+	if (second == 11) {
+		so = heard("\"sealed\":true");
+		room_wall_ms += 100 * 24 * 3600 * INT64_C(1000);
+	}
+	if (second == 14)
+		socket_say(-1, "{\"op\":\"job\",\"job\":\"0%.25s\"}", first + 1);
+	if (second == 15)
+		room_wall_ms -= 100 * 24 * 3600 * INT64_C(1000);
+	if (second == 16)
+		so = so && heard("\"sealed\":true");
+}
+
+static void
+test_long_history(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.no_token = true;
+	day(long_history, 30000);
+	CHECK(so && room_entries(ENTRY_NOTE) >= 300, "in a long log, too");
+}
+
+int
+main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	room_make();
+	test_in_time();
+	test_too_late();
+	test_damaged();
+	test_odd_spool();
+	test_receipt_too_late();
+	test_pause();
+	test_history();
+	test_long_history();
+	tmpdir_remove(room_fd, room);
+	return TEST_DONE();
+}
