@@ -5,7 +5,9 @@
 #   make demo     the main job, end to end, below ./demo
 #   make check    all tests        make asan   the same under ASan and UBSan
 #   make lint     static checks    make bench  figures
+#   make bench-place  where seals go on drawn pages, by difficulty
 #   make torture  every fault at every call, for hours; goes on where it was stopped
+#   make odd-inputs  the files that others test their readers with, each to its end
 #   make fuzz     hostile bytes, ten minutes a reader   make coverage   lines the tests reach
 #   make install  DESTDIR, PREFIX  make clean
 MAKEFLAGS += --no-builtin-rules
@@ -30,7 +32,7 @@ BIN = sealroomd sealroom-scan sealroom-seal sealroom-verify sealroom-fetch sealr
 sealroomd_SRC       = agent/sealroomd.c $(CORE) $(EVIDENCE)
 sealroomd_PKG       = libcrypto libseccomp libconfig jansson
 sealroom-scan_SRC   = $(wildcard scan/*.c)
-sealroom-scan_PKG   = tesseract lept libqpdf libtiff-4 libjpeg libpng zlib harfbuzz-subset libseccomp libconfig jansson libcrypto
+sealroom-scan_PKG   = tesseract lept libqpdf poppler-glib libtiff-4 libjpeg libpng zlib harfbuzz-subset fribidi libqrencode zbar libseccomp libconfig jansson libcrypto
 sealroom-seal_SRC   = $(wildcard seal/*.c)
 sealroom-seal_PKG   = libseccomp libcrypto libp11 libconfig jansson p11-kit-1
 sealroom-verify_SRC = $(wildcard seal/verify/*.c)
@@ -73,7 +75,8 @@ $O/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $Q,@echo '  CC   $<')
 	$Q$(CC) $(ALL_CFLAGS) -DSEALROOM_LIBEXEC='"$(LIBEXEC)"' $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
-$O/seal/evidence/layout.o: seal/evidence/archive-readme.txt seal/evidence/archive-readme-1.txt
+$O/seal/evidence/layout.o: seal/evidence/archive-readme.txt seal/evidence/archive-readme-1.txt seal/evidence/archive-readme-2.txt
+$O/agent/placepage.o: agent/placepage.html
 $O/build_id.o: $O/build_id.c
 	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
