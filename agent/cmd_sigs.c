@@ -42,10 +42,11 @@ on_judged(void *ctx, const struct task_outcome *o)
 
 /* A ByteRange that leaves the file is hashed as nothing; the judge sees the range and disproves. */
 static int
-hash_one(struct cmd_sigs *s, const uint64_t range[4], uint8_t hash[HASH_LEN])
+hash_one(struct cmd_sigs *s, const uint64_t range[4], uint32_t i)
 {
-	memset(hash, 0, HASH_LEN);
-	return siglist_inside(range, s->file_len) ? hash_ranges(s->file, range, hash, s->err) : 0;
+	if (!siglist_inside(range, s->file_len))
+		return 0;
+	return hash_ranges(s->file, range, s->params.range_hash[i], &s->params.range_wide[i], s->err);
 }
 
 /* All in front of the last signature; time stamps behind that one are its own. */
@@ -72,7 +73,7 @@ take_list(struct cmd_sigs *s, struct buf *list)
 	for (uint32_t i = 0; r == 0 && i < s->params.nsigs; i++) {
 		if ((r = sig_info_get(list, &one, s->err)) < 0)
 			break;
-		r = hash_one(s, one.range, s->params.range_hash[i]);
+		r = hash_one(s, one.range, i);
 		end[i] = one.range[2] + one.range[3];
 		stamp[i] = one.is_timestamp != 0;
 		sig_info_done(&one);

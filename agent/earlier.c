@@ -165,7 +165,7 @@ hash_start(struct job *j, uint32_t n, struct err *e)
 	if ((r = siglist_read(&w->earlier->list, j->side, n, w->judge->file_len, e)) < 0)
 		return r;
 	memset(w->judge->earlier, 1, n);
-	siglist_hash(&w->earlier->list, j->steps, w->doc, w->judge->range_hash);
+	siglist_hash(&w->earlier->list, j->steps, w->doc, w->judge);
 	j->busy = true;
 	steps_go(j->steps, on_hashed);
 	return 0;

@@ -46,7 +46,7 @@ int token_note(struct core *, const char *tsa, uint32_t len, struct err *);
 
 /* ByteRange is the whole file less the hole, and the hole is "<000...0>" (ISO 32000-1, 12.8.1). */
 int check_range(int fd, const uint64_t range[4], uint64_t doc_len, uint64_t size, uint32_t hole, struct err *);
-int hash_ranges(int fd, const uint64_t range[4], uint8_t out[HASH_LEN], struct err *);
+int hash_ranges(int fd, const uint64_t range[4], uint8_t out[HASH_LEN], struct hash_wide *, struct err *);
 
 /* The first half of check_range(): no byte is read. */
 int check_range_shape(const uint64_t range[4], uint64_t doc_len, uint64_t size, uint32_t hole, struct err *);

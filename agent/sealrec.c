@@ -187,10 +187,10 @@ check_range(int fd, const uint64_t range[4], uint64_t doc_len, uint64_t size, ui
 }
 
 int
-hash_ranges(int fd, const uint64_t range[4], uint8_t out[HASH_LEN], struct err *e)
+hash_ranges(int fd, const uint64_t range[4], uint8_t out[HASH_LEN], struct hash_wide *wide, struct err *e)
 {
 	static uint8_t block[256 * 1024];
-	struct hash *h = hash_open();
+	struct hash *h = hash_open_wide();
 
 	for (int half = 0; half < 4; half += 2)
 		for (uint64_t done = 0; done < range[half + 1];) {
@@ -204,6 +204,6 @@ hash_ranges(int fd, const uint64_t range[4], uint8_t out[HASH_LEN], struct err *
 			hash_add(h, block, n);
 			done += n;
 		}
-	hash_final(h, out);
+	hash_final_wide(h, out, wide);
 	return 0;
 }

@@ -53,12 +53,17 @@ siglist_read(struct siglist *l, int fd, uint32_t n, uint64_t file_len, struct er
 }
 
 void
-siglist_hash(const struct siglist *l, struct steps *steps, int file, uint8_t (*hashes)[HASH_LEN])
+siglist_hash(const struct siglist *l, struct steps *steps, int file, struct judge_params *params)
 {
 	for (uint32_t i = 0; i < l->n; i++) {
+		if (params->earlier[i])
+			steps_wide(steps);
 		for (int half = 0; half < 4; half += 2)
 			steps_copy(steps, file, l->v[i].range[half], l->v[i].range[half + 1], -1, true);
-		steps_digest(steps, hashes[i]);
+		if (params->earlier[i])
+			steps_digest_wide(steps, params->range_hash[i], &params->range_wide[i]);
+		else
+			steps_digest(steps, params->range_hash[i]);
 	}
 }
 

@@ -3,7 +3,7 @@
  * byte ranges, and bytes that are only hashed.
  *
  *	siglist_read(&l, fd, n, file_len, &e)    the output of TASK_SIGS
- *	siglist_hash(&l, steps, file, hashes)    each range over our copy, in turns of the loop
+ *	siglist_hash(&l, steps, file, params)    each range over our copy, in turns of the loop
  *
  * A child only names ranges; what is hashed is hashed here.
  */
@@ -25,7 +25,8 @@ struct siglist {
 
 /* -ERR_DOC_CRASH: the list is damaged, or names a range outside the file. */
 int siglist_read(struct siglist *, int fd, uint32_t n, uint64_t file_len, struct err *);
-void siglist_hash(const struct siglist *, struct steps *, int file, uint8_t (*hashes)[HASH_LEN]);
+/* Into range_hash and, for those of others (params->earlier is filled), range_wide; params outlives the steps. */
+void siglist_hash(const struct siglist *, struct steps *, int file, struct judge_params *params);
 /* Both parts of a ByteRange lie inside a file of that length. */
 bool siglist_inside(const uint64_t range[4], uint64_t file_len);
 

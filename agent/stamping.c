@@ -452,7 +452,7 @@ judge_start(struct job *j, struct err *e)
 	if ((r = io_size(j->out, &w->judge->file_len, e)) < 0 || (r = prep_get(j, "prep", &w->prep, e)) < 0 ||
 	    (r = siglist_read(w->list, j->side, w->judge->nsigs, w->judge->file_len, e)) < 0 || (r = find_ours(j, e)) < 0)
 		return r;
-	siglist_hash(w->list, j->steps, j->out, w->judge->range_hash);
+	siglist_hash(w->list, j->steps, j->out, w->judge);
 	j->busy = true;
 	steps_go(j->steps, on_ranges_hashed);
 	return 0;

@@ -8,7 +8,7 @@
 
 #include "agent/steps.h"
 
-enum kind { STEP_COPY, STEP_DIGEST, STEP_FLUSH, STEP_CALL };
+enum kind { STEP_COPY, STEP_WIDE, STEP_DIGEST, STEP_FLUSH, STEP_CALL };
 
 struct step {
 	enum kind kind;
@@ -16,6 +16,7 @@ struct step {
 	uint64_t at, left;
 	bool hashed;
 	uint8_t *out;
+	struct hash_wide *wide;
 	steps_fn *fn;
 	struct step *next;
 };
@@ -71,6 +72,21 @@ void
 steps_digest(struct steps *s, uint8_t out[HASH_LEN])
 {
 	add(s, STEP_DIGEST)->out = out;
+}
+
+void
+steps_wide(struct steps *s)
+{
+	add(s, STEP_WIDE);
+}
+
+void
+steps_digest_wide(struct steps *s, uint8_t out[HASH_LEN], struct hash_wide *wide)
+{
+	struct step *t = add(s, STEP_DIGEST);
+
+	t->out = out;
+	t->wide = wide;
 }
 
 void
@@ -150,6 +166,18 @@ flush(struct step *t, struct err *e)
 	return t->at < size;
 }
 
+static void
+digest(struct steps *s, struct step *t)
+{
+	if (s->hash == NULL)
+		s->hash = hash_open();
+	if (t->wide != NULL)
+		hash_final_wide(s->hash, t->out, t->wide);
+	else
+		hash_final(s->hash, t->out);
+	s->hash = NULL;
+}
+
 /* 1: not done yet. */
 static int
 one(struct steps *s, struct step *t, uint64_t *budget, struct err *e)
@@ -157,11 +185,11 @@ one(struct steps *s, struct step *t, uint64_t *budget, struct err *e)
 	switch (t->kind) {
 	case STEP_COPY:
 		return copy(s, t, budget, e);
+	case STEP_WIDE:
+		s->hash = hash_open_wide();
+		return 0;
 	case STEP_DIGEST:
-		if (s->hash == NULL)
-			s->hash = hash_open();
-		hash_final(s->hash, t->out);
-		s->hash = NULL;
+		digest(s, t);
 		return 0;
 	case STEP_FLUSH:
 		if (t->at > 0)

@@ -5,6 +5,7 @@
  *	s = steps_new(loop, ctx)
  *	steps_copy(s, from, off, len, to, hashed)   to: -1 for hashing alone
  *	steps_digest(s, out)                        SHA-256 over all that was hashed since the last
+ *	steps_wide(s), steps_digest_wide(s, out, &wide)   in front of what is hashed, and in place of steps_digest
  *	steps_flush(s, fd)                          a large file reaches the disk before its fsync
  *	steps_call(s, fn)                           fn(ctx, &e): 1 again, in the next turn; may add more
  *	steps_go(s, done)                           done(ctx, why) once, later; s is gone then
@@ -34,6 +35,8 @@ typedef void steps_cb(void *ctx, const struct err *why); /* why: NULL when all i
 struct steps *steps_new(struct loop *, void *ctx);
 void steps_copy(struct steps *, int from, uint64_t off, uint64_t len, int to, bool hashed);
 void steps_digest(struct steps *, uint8_t out[HASH_LEN]);
+void steps_wide(struct steps *);
+void steps_digest_wide(struct steps *, uint8_t out[HASH_LEN], struct hash_wide *);
 void steps_flush(struct steps *, int fd);
 void steps_call(struct steps *, steps_fn *);
 void steps_go(struct steps *, steps_cb *done);

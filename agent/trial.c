@@ -290,7 +290,7 @@ hash_start(struct trial *t, const struct sigs_result *found, struct err *e)
 	t->params->nsigs = list.n;
 	memset(t->params->earlier, 1, list.n);
 	t->steps = steps_new(t->spec.loop, t);
-	siglist_hash(&list, t->steps, t->spec.file, t->params->range_hash);
+	siglist_hash(&list, t->steps, t->spec.file, t->params);
 	steps_go(t->steps, on_hashed);
 	return 0;
 }

@@ -7,57 +7,91 @@
 
 #include "agent/lib/hash.h"
 
-/* One EVP_MD fetched for the life of the process: an implicit fetch costs
- * three times the hashing of a short input. */
-static EVP_MD *sha256;
+enum { SHA256, SHA384, SHA512, KINDS };
+
+struct hash {
+	EVP_MD_CTX *ctx[KINDS]; /* NULL: not asked for */
+};
 
 static void *
 need(void *p)
 {
 	if (p == NULL) {
-		fprintf(stderr, "libcrypto: SHA-256 is not available\n");
+		fprintf(stderr, "libcrypto: SHA-2 is not available\n");
 		abort();
 	}
 	return p;
 }
 
+/* Each fetched once for the life of the process: an implicit fetch costs three
+ * times the hashing of a short input. */
 static const EVP_MD *
-hash_md(void)
+hash_md(int kind)
 {
-	if (sha256 == NULL)
-		sha256 = need(EVP_MD_fetch(NULL, "SHA2-256", NULL));
-	return sha256;
+	static const char *const names[KINDS] = { "SHA2-256", "SHA2-384", "SHA2-512" };
+	static EVP_MD *md[KINDS];
+
+	if (md[kind] == NULL)
+		md[kind] = need(EVP_MD_fetch(NULL, names[kind], NULL));
+	return md[kind];
+}
+
+static struct hash *
+open_kinds(int kinds)
+{
+	struct hash *h = need(calloc(1, sizeof(*h)));
+
+	for (int i = 0; i < kinds; i++) {
+		h->ctx[i] = need(EVP_MD_CTX_new());
+		if (EVP_DigestInit_ex2(h->ctx[i], hash_md(i), NULL) != 1)
+			need(NULL);
+	}
+	return h;
 }
 
 struct hash *
 hash_open(void)
 {
-	EVP_MD_CTX *c = need(EVP_MD_CTX_new());
+	return open_kinds(1);
+}
 
-	if (EVP_DigestInit_ex2(c, hash_md(), NULL) != 1)
-		need(NULL);
-	return (struct hash *)c;
+struct hash *
+hash_open_wide(void)
+{
+	return open_kinds(KINDS);
 }
 
 void
 hash_add(struct hash *h, const void *p, size_t n)
 {
-	if (EVP_DigestUpdate((EVP_MD_CTX *)h, p, n) != 1)
-		need(NULL);
+	for (int i = 0; i < KINDS && h->ctx[i] != NULL; i++)
+		if (EVP_DigestUpdate(h->ctx[i], p, n) != 1)
+			need(NULL);
 }
 
 void
 hash_final(struct hash *h, uint8_t out[HASH_LEN])
 {
-	if (EVP_DigestFinal_ex((EVP_MD_CTX *)h, out, NULL) != 1)
+	if (EVP_DigestFinal_ex(h->ctx[SHA256], out, NULL) != 1)
 		need(NULL);
 	hash_free(h);
 }
 
 void
+hash_final_wide(struct hash *h, uint8_t out[HASH_LEN], struct hash_wide *wide)
+{
+	if (EVP_DigestFinal_ex(h->ctx[SHA384], wide->sha384, NULL) != 1 || EVP_DigestFinal_ex(h->ctx[SHA512], wide->sha512, NULL) != 1)
+		need(NULL);
+	wide->known = 1;
+	hash_final(h, out);
+}
+
+void
 hash_free(struct hash *h)
 {
-	EVP_MD_CTX_free((EVP_MD_CTX *)h);
+	for (int i = 0; h != NULL && i < KINDS; i++)
+		EVP_MD_CTX_free(h->ctx[i]);
+	free(h);
 }
 
 void

@@ -1,7 +1,8 @@
 /*
- * hash.h - SHA-256 (OpenSSL) and CRC-32C.
+ * hash.h - SHA-2 (OpenSSL) and CRC-32C.
  *
- * hash_open() aborts the process when libcrypto has no SHA-256: nothing can
+ * What is ours is hashed with SHA-256; others sign over SHA-384 and SHA-512, too.
+ * hash_open() aborts the process when libcrypto does not have them: nothing can
  * be done without it.
  */
 #ifndef SEALROOM_HASH_H
@@ -16,11 +17,21 @@
 #define HASH_LEN 32
 #define HASH_HEX (2 * HASH_LEN + 1)
 
+/* The same bytes once more, where somebody else chose the algorithm. */
+#define SHA384_LEN 48
+#define SHA512_LEN 64
+struct hash_wide {
+	uint8_t known; /* 0: not computed */
+	uint8_t sha384[SHA384_LEN], sha512[SHA512_LEN];
+};
+
 struct hash; /* opaque */
 
 struct hash *hash_open(void);
+struct hash *hash_open_wide(void); /* for hash_final_wide() */
 void hash_add(struct hash *, const void *, size_t);
 void hash_final(struct hash *, uint8_t out[HASH_LEN]); /* frees it too */
+void hash_final_wide(struct hash *, uint8_t out[HASH_LEN], struct hash_wide *);
 void hash_free(struct hash *);                         /* NULL is fine */
 
 void hash_bytes(const void *, size_t, uint8_t out[HASH_LEN]);

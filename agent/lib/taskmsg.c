@@ -982,6 +982,22 @@ level_by_name(const char *name)
 	return LEVEL_NONE;
 }
 
+static void
+wide_put(struct buf *b, const struct hash_wide *w)
+{
+	buf_put_u8(b, w->known);
+	buf_put(b, w->sha384, SHA384_LEN);
+	buf_put(b, w->sha512, SHA512_LEN);
+}
+
+static void
+wide_get(struct buf *b, struct hash_wide *ret)
+{
+	ret->known = buf_get_u8(b);
+	buf_get(b, ret->sha384, SHA384_LEN);
+	buf_get(b, ret->sha512, SHA512_LEN);
+}
+
 void
 judge_params_put(struct buf *b, const struct judge_params *p)
 {
@@ -991,6 +1007,7 @@ judge_params_put(struct buf *b, const struct judge_params *p)
 	buf_put_u32(b, p->nsigs);
 	for (uint32_t i = 0; i < p->nsigs; i++) {
 		buf_put(b, p->range_hash[i], HASH_LEN);
+		wide_put(b, &p->range_wide[i]);
 		buf_put_u8(b, p->earlier[i]);
 	}
 }
@@ -1008,6 +1025,7 @@ judge_params_get(struct buf *b, struct judge_params *ret, struct err *e)
 	p.nsigs = count_get(b, SIGS_MAX);
 	for (uint32_t i = 0; i < p.nsigs; i++) {
 		buf_get(b, p.range_hash[i], HASH_LEN);
+		wide_get(b, &p.range_wide[i]);
 		p.earlier[i] = buf_get_u8(b);
 	}
 	if ((r = decoded(b, true, "judge parameters", e)) == 0)

@@ -420,6 +420,7 @@ struct judge_params {
 	uint64_t file_len;
 	uint32_t nsigs;
 	uint8_t range_hash[SIGS_MAX][HASH_LEN];
+	struct hash_wide range_wide[SIGS_MAX]; /* what is not known is judged by SHA-256 alone */
 	uint8_t earlier[SIGS_MAX];      /* 1: by others, and judged as such (seal/verify/judge.h) */
 };
 struct judged_sig {

@@ -17,6 +17,7 @@
 struct sig {
 	struct sig_info info;
 	const uint8_t *range_hash;
+	const struct hash_wide *range_wide;
 	bool earlier;           /* of somebody else */
 	bool expired;
 	int64_t claimed_us;
@@ -223,16 +224,18 @@ static void
 judge_cms(const struct bench *b, struct sig *s)
 {
 	struct signed_data sd;
+	const uint8_t *hash;
 
 	if (signed_open(&sd, s->info.cms, s->info.cms_len, &s->f)) {
+		hash = signed_hash(sd.digest_oid, s->range_hash, s->range_wide);
 		chain_subject(sd.cert, s->signer);
 		if (!X509_digest(sd.cert, EVP_sha256(), s->cert_hash, NULL))
 			findings_add(&s->f, VERDICT_UNKNOWN, "certificate could not be hashed");
 		if (sd.content.p != NULL)
 			findings_add(&s->f, VERDICT_DISPROVEN, "the CMS is not detached: it carries its own content");
-		else if (strcmp(sd.digest_oid, OID_SHA256) != 0)
+		else if (hash == NULL)
 			findings_add(&s->f, VERDICT_UNKNOWN, "digest algorithm of the signature is not SHA-256");
-		else if (signed_verify(&sd, OID_DATA, s->range_hash, &s->f)) {
+		else if (signed_verify(&sd, OID_DATA, hash, &s->f)) {
 			check_baseline(s, &sd);
 			take_claimed_time(s, &sd);
 			judge_embedded_token(b, s, &sd);
@@ -262,7 +265,7 @@ judge_signature(const struct bench *b, struct sig *s)
 static void
 judge_timestamp(const struct bench *b, struct sig *s)
 {
-	struct timestamp_want want = { .imprint = s->range_hash };
+	struct timestamp_want want = { .imprint = s->range_hash, .wide = s->range_wide };
 
 	if (!range_sane(s, b->params->file_len))
 		return;
@@ -345,6 +348,7 @@ read_sigs(const struct judge_params *params, struct buf *in, struct sig *sigs, u
 			return r;
 		if (i < n) {
 			sigs[i].range_hash = params->range_hash[i];
+			sigs[i].range_wide = &params->range_wide[i];
 			sigs[i].earlier = params->earlier[i] != 0;
 			sigs[i].baseline = true;
 		}

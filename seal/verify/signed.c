@@ -14,14 +14,26 @@ signed_digest(const char *oid)
 		const EVP_MD *(*md)(void);
 	} known[] = {
 		{ OID_SHA256, EVP_sha256 },
-		{ "2.16.840.1.101.3.4.2.2", EVP_sha384 },
-		{ "2.16.840.1.101.3.4.2.3", EVP_sha512 },
+		{ OID_SHA384, EVP_sha384 },
+		{ OID_SHA512, EVP_sha512 },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].oid, oid) == 0)
 			return known[i].md();
 	return NULL;
+}
+
+const uint8_t *
+signed_hash(const char *oid, const uint8_t sha256[HASH_LEN], const struct hash_wide *wide)
+{
+	if (strcmp(oid, OID_SHA256) == 0)
+		return sha256;
+	if (wide == NULL || !wide->known)
+		return NULL;
+	if (strcmp(oid, OID_SHA384) == 0)
+		return wide->sha384;
+	return strcmp(oid, OID_SHA512) == 0 ? wide->sha512 : NULL;
 }
 
 bool

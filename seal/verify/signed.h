@@ -36,6 +36,8 @@
 #define OID_TIME_STAMP_TOKEN "1.2.840.113549.1.9.16.2.14"
 #define OID_TST_INFO "1.2.840.113549.1.9.16.1.4"
 #define OID_SHA256 "2.16.840.1.101.3.4.2.1"
+#define OID_SHA384 "2.16.840.1.101.3.4.2.2"
+#define OID_SHA512 "2.16.840.1.101.3.4.2.3"
 
 struct signed_data {
 	/* windows into the bytes */
@@ -70,6 +72,8 @@ void signed_done(struct signed_data *);
 
 /* SHA-256, SHA-384, SHA-512; NULL for all others. */
 const EVP_MD *signed_digest(const char *oid);
+/* That one of two hashes of the same bytes; NULL: not known. */
+const uint8_t *signed_hash(const char *oid, const uint8_t sha256[HASH_LEN], const struct hash_wide *);
 /*
  * The next attribute of a SET OF Attribute: its type as text and its values
  * (content of the SET).  False at the end or when it is malformed; then

@@ -83,16 +83,15 @@ static bool
 imprint_fits(const struct tst_info *t, const struct timestamp_want *want, struct findings *f)
 {
 	const EVP_MD *md = signed_digest(t->imprint_oid);
+	const uint8_t *given = want->data == NULL ? signed_hash(t->imprint_oid, want->imprint, want->wide) : NULL;
 	uint8_t hash[EVP_MAX_MD_SIZE];
-	unsigned n = HASH_LEN;
+	unsigned n = 0;
 
-	if (md == NULL || (want->data == NULL && strcmp(t->imprint_oid, OID_SHA256) != 0))
+	if (md == NULL || (want->data == NULL && given == NULL))
 		return findings_add(f, VERDICT_UNKNOWN, "imprint is made with %s, which is not accepted", t->imprint_oid);
-	if (want->data == NULL)
-		memcpy(hash, want->imprint, HASH_LEN);
-	else if (!EVP_Digest(want->data, want->data_len, hash, &n, md, NULL))
+	if (given == NULL && !EVP_Digest(want->data, want->data_len, hash, &n, md, NULL))
 		return findings_add(f, VERDICT_UNKNOWN, "imprint could not be computed");
-	if (t->imprint.len != n || memcmp(t->imprint.p, hash, n) != 0)
+	if (t->imprint.len != (size_t)EVP_MD_get_size(md) || memcmp(t->imprint.p, given != NULL ? given : hash, t->imprint.len) != 0)
 		return findings_add(f, VERDICT_DISPROVEN, "wrong imprint: the token stamps other bytes");
 	return true;
 }

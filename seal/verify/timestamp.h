@@ -33,8 +33,9 @@ struct timestamp_want {
 	/* either the bytes that were stamped ... */
 	const uint8_t *data;
 	size_t data_len;
-	/* ... or, with data NULL, their SHA-256 */
+	/* ... or, with data NULL, their SHA-256 and, where known, the wider ones */
 	const uint8_t *imprint;
+	const struct hash_wide *wide;
 	const char *policy;    /* NULL or "": any */
 	const uint64_t *nonce; /* NULL: not asked for */
 	bool no_strangers;     /* each embedded certificate belongs to a trusted path (chain.h) */

@@ -26,6 +26,8 @@ export TMPDIR=$W
 "$TOOLS/signer" >"$W/signer.out" 2>&1 <<SIGN
 sign $BORN/letter.pdf $S/approval.pdf $K sub=cades form=der
 sign $S/approval.pdf $S/two.pdf $K
+sign $BORN/letter.pdf $S/sha384.pdf $K sub=cades form=der digest=SHA-384
+sign $BORN/letter.pdf $S/sha512.pdf $K digest=SHA-512
 sign $BORN/letter.pdf $S/p1.pdf $K p=1
 sign $BORN/letter.pdf $S/p2.pdf $K p=2
 sign $BORN/letter.pdf $S/p3.pdf $K p=3
@@ -54,6 +56,7 @@ open(sys.argv[2], "wb").write(data)
 PY
 }
 flip "$S/approval.pdf" "$S/tampered.pdf" "/CapHeight 729"
+flip "$S/sha512.pdf" "$S/tampered512.pdf" "/CapHeight 729"
 python3 - "$S/approval.pdf" "$S/added.pdf" <<'PY'
 import re, sys
 data = open(sys.argv[1], "rb").read()
@@ -112,6 +115,8 @@ sealed() { # NAME RESULT SIGNATURES VERDICTS
 }
 sealed approval known-approval 2 "valid seen"
 sealed two known-two 3 "valid- valid seen"
+sealed sha384 known-sha384 2 "valid seen"
+sealed sha512 known-sha512 2 "valid seen"
 sealed p2 known-p2 2 "valid unseen"
 sealed p3 known-p3 2 "valid seen"
 sealed packed known-packed 2 "valid seen"
@@ -143,6 +148,7 @@ expect() { # NAME REASON WORDS
 expect p1 document-locked "DocMDP, P 1"
 expect lock-all document-locked FieldMDP
 expect tampered document-signature-broken "digest of the byte ranges differs"
+expect tampered512 document-signature-broken "digest of the byte ranges differs"
 expect added document-changed "end of the file"
 
 # Results for whoever sent a ticket.

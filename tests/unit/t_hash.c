@@ -50,6 +50,28 @@ test_sha(void)
 	hash_free(hash_open());
 }
 
+/* FIPS 180-4, appendix B and C. */
+static void
+test_wide(void)
+{
+	struct hash *h = hash_open_wide();
+	struct hash_wide wide = { 0 };
+	uint8_t sha256[HASH_LEN];
+	char hex[2 * SHA512_LEN + 1];
+
+	hash_add(h, "abc", 3);
+	hash_final_wide(h, sha256, &wide);
+	hex_encode(sha256, HASH_LEN, hex);
+	CHECK(strcmp(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad") == 0, "SHA-256 beside the wider ones");
+	hex_encode(wide.sha384, SHA384_LEN, hex);
+	CHECK(strcmp(hex, "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+	                  "8086072ba1e7cc2358baeca134c825a7") == 0, "SHA-384");
+	hex_encode(wide.sha512, SHA512_LEN, hex);
+	CHECK(strcmp(hex, "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+	                  "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f") == 0 && wide.known, "SHA-512");
+	hash_free(hash_open_wide());
+}
+
 /* The openssl command hashes the same file. */
 static void
 test_file(void)
@@ -111,6 +133,7 @@ int
 main(void)
 {
 	test_sha();
+	test_wide();
 	test_file();
 	test_crc();
 	return TEST_DONE();

@@ -74,7 +74,8 @@ static void
 test_copy(int dir)
 {
 	int from = made(dir, "from", SIZE), to = openat(dir, "to", O_RDWR | O_CREAT, 0600), turns = 1, r;
-	uint8_t got[HASH_LEN], half[HASH_LEN], want[HASH_LEN], back[HASH_LEN];
+	uint8_t got[HASH_LEN], half[HASH_LEN], want[HASH_LEN], back[HASH_LEN], narrow[HASH_LEN];
+	struct hash_wide wide = { 0 };
 	uint64_t before = 0, after, most = 0;
 	struct err e = { 0 };
 	struct steps *s = steps_new(NULL, NULL);
@@ -85,6 +86,9 @@ test_copy(int dir)
 	steps_copy(s, from, 0, 100, -1, true);
 	steps_copy(s, from, 200, 300, -1, true);
 	steps_digest(s, half);
+	steps_wide(s);
+	steps_copy(s, from, 0, 3, -1, true);
+	steps_digest_wide(s, narrow, &wide);
 	while ((r = steps_turn(s, &e)) > 0) {
 		turns++;
 		if (io_size(to, &after, &e) == 0 && after - before > most)
@@ -108,6 +112,18 @@ test_copy(int dir)
 		hash_final(h, want);
 	}
 	CHECK(memcmp(half, want, HASH_LEN) == 0, "two ranges give one digest");
+	{
+		struct hash *h = hash_open_wide();
+		struct hash_wide once = { 0 };
+		uint8_t first[3];
+
+		if (pread(from, first, 3, 0) != 3)
+			exit(99);
+		hash_add(h, first, 3);
+		hash_final_wide(h, want, &once);
+		CHECK(wide.known && memcmp(narrow, want, HASH_LEN) == 0 && memcmp(&wide, &once, sizeof(wide)) == 0,
+		    "where asked for, three digests of them");
+	}
 	s = steps_new(NULL, NULL);
 	steps_copy(s, from, 0, 1000, -1, true);
 	steps_digest(s, half);
