@@ -310,9 +310,12 @@ hash_archived(struct job *j)
 	steps_go(j->steps, on_hashed);
 }
 
+/* r is 1: its entry is in the log, and its event in events/; 0: not yet; -code: e says why. */
 static void
-after_entry(struct job *j, int r, const struct err *e)
+after_entry(struct job *j, int r, const char *reference, struct err *e)
 {
+	if (r == 1 && (r = seen_put(&j->core->spool, &j->claim, reference, e)) >= 0)
+		r = job_move(j, SPOOL_LOGGED, e);
 	if (r < 0)
 		job_trouble(j, e);
 	else if (j->state == SPOOL_LOGGED)
@@ -327,19 +330,16 @@ log_stack(struct job *j)
 	struct err e = { 0 };
 	int r;
 
-	if ((r = stack_take(j, &e)) == 1)
-		r = logbook_once(j, &x, NULL, entry_divide, &e);
-	if (r == 1 && ((r = event_divide(j, &e)) < 0 || (r = seen_put(&j->core->spool, &j->claim, "", &e)) < 0 ||
-	        (r = job_move(j, SPOOL_LOGGED, &e)) < 0))
+	if ((r = stack_take(j, &e)) == 1 && (r = logbook_once(j, &x, NULL, entry_divide, &e)) == 1 && event_divide(j, &e) < 0)
 		r = -(int)e.code;
-	after_entry(j, r, &e);
+	after_entry(j, r, "", &e);
 }
 
 void
 outcome_log(struct job *j)
 {
 	struct entry x = { .type = ENTRY_JOB };
-	const struct ticket *t;
+	const struct ticket *t = NULL;
 	struct err e = { 0 };
 	int r;
 
@@ -351,11 +351,7 @@ outcome_log(struct job *j)
 		log_stack(j);
 		return;
 	}
-	r = logbook_once(j, &x, NULL, entry_job, &e);
-
-	if (r == 1 && ((r = event_job(j, &e)) < 0 || (r = admit_ticket(j, &t, &e)) < 0 ||
-	        (r = seen_put(&j->core->spool, &j->claim, t != NULL ? t->reference : "", &e)) < 0 ||
-	        (r = job_move(j, SPOOL_LOGGED, &e)) < 0))
+	if ((r = logbook_once(j, &x, NULL, entry_job, &e)) == 1 && (event_job(j, &e) < 0 || admit_ticket(j, &t, &e) < 0))
 		r = -(int)e.code;
-	after_entry(j, r, &e);
+	after_entry(j, r, t != NULL ? t->reference : "", &e);
 }
