@@ -5,10 +5,11 @@
  *	claimed  -> render.c   inspect, pages, compose, read back
  *	rendered -> sealing.c  reserve a token, field, hash, sign
  *	signed   -> stamping.c time stamp, attach, fill the hole, judge
- *	sealed   -> outcome.c  publish
- *	archived -> outcome.c  log
+ *	sealed   -> outcomelog.c  publish
+ *	archived -> outcomelog.c  log
  *	logged   -> outcome.c  deliver, remove the sender's copy, clean
- *	refused, held -> outcome.c
+ *	refused  -> outcome.c  the same with its reason
+ *	held     -> outcomeheld.c  ask a person, do what the person decides
  *	claimed, a stack -> stack.c, which makes its documents jobs; then sealed, archived, logged, without a seal
  *
  * job_step() looks at what is there and starts the next thing; whatever ends
@@ -163,7 +164,7 @@ struct job {
 	struct publishing *publishing;
 	struct checking *checking; /* recover.c */
 	struct placing *placing;   /* placing.c: what is drawn for the person who decides */
-	struct archived *archived; /* outcome.c: the files that are archived */
+	struct archived *archived; /* outcomelog.c: the files that are archived */
 	struct giving *giving;     /* keep.c: the result that is being put on record */
 	struct sealwork *sealwork; /* sealing.h: what a stepped part of sealing needs */
 
@@ -253,20 +254,26 @@ int stamping_nonce(uint64_t *ret, struct err *);
 /* A TSA was asked at sent_us: it answered, or why not. */
 void stamping_heard(struct core *, const char *tsa, int64_t sent_us, const struct err *why);
 
-/* outcome.c */
+/* outcomelog.c: sealed, archived */
 void outcome_forget(struct job *);       /* frees what publishing held */
 void outcome_publish(struct job *);
 void outcome_log(struct job *);
+
+/* outcome.c: logged, released, refused */
 void outcome_deliver(struct job *);
 void outcome_clean(struct job *);
 void outcome_refuse(struct job *, const struct err *why);
-void outcome_hold(struct job *, const struct err *why, const struct compose_result *plan);
 void outcome_refused_step(struct job *);
-/* Takes back what lies in held/, then refuses it as withdrawn. */
-void outcome_unhold_withdrawn(struct job *);
 /* The same document under the same reference again: hands out what job id got, and logs `repeat`. */
 void outcome_repeat(struct job *, const char *id);
+/* Settled with the sender's file gone, and nothing handed out: of a ticket that has had its effect. */
+void outcome_end(struct job *);
+
+/* outcomeheld.c: held */
+void outcome_hold(struct job *, const struct err *why, const struct compose_result *plan);
 void outcome_held_step(struct job *);
+/* Takes back what lies in held/, then refuses it as withdrawn. */
+void outcome_unhold_withdrawn(struct job *);
 /* A person's decision on a held job. */
 struct decision {
 	char rule[MSG_NAME_MAX];
@@ -280,8 +287,6 @@ struct decision {
 	uint8_t ticket_hash[HASH_LEN];
 	const struct buf *ticket_text; /* for outcome_release() alone */
 };
-/* Settled with the sender's file gone, and nothing handed out: of a ticket that has had its effect. */
-void outcome_end(struct job *);
 /* The ticket by which the last decision came, as job.json shows it; a new reference, NULL: by none. */
 json_t *decision_ticket(struct job *);
 int outcome_release(struct job *, const struct decision *, struct err *);

@@ -1,6 +1,6 @@
 /*
  * sealing.h - the records a sealed job leaves in its directory, for those who
- * report on it (jobjson.c, outcome.c).
+ * report on it (jobjson.c, outcomelog.c).
  */
 #ifndef SEALROOM_SEALING_H
 #define SEALROOM_SEALING_H

@@ -8,7 +8,8 @@
  * The table gives who may send what to whom, its largest payload and its
  * number of descriptors.  wire_recv() refuses everything else with ERR_PEER;
  * the core kills such a peer.  Which message is allowed when is the state
- * machine of the receiver (agent/children.c, agent/lib/task.c, seal/seal.c).
+ * machine of the receiver (agent/childtalk.c, agent/childtask.c, agent/lib/task.c,
+ * seal/seal.c).
  *
  * c core, z zygote (scan, verify, fetch), k task child of a zygote, s seal.
  *

@@ -22,6 +22,36 @@ keep_spool(void)
 	room_sh("rm -rf kept && cp -a state kept");
 }
 
+/* The spool of one document, a task of this kind under way. */
+static void
+kept_at(uint32_t kind)
+{
+	room_empty();
+	room_stand_at(kind);
+	keep_spool();
+}
+
+/* That of one which a person was asked about. */
+static void
+kept_held(void)
+{
+	room_empty();
+	stand_held();
+	keep_spool();
+}
+
+/* What a person wants of that document. */
+static void
+person(const char *state, const char *record, const char *json)
+{
+	if (room_sh("cd state/spool/%s/* && printf '%%s' '%s' >%s", state, json, record) != 0)
+		play_die(record);
+}
+
+#define DECISION(rule, again, reject) \
+	"{\"n\":1,\"rule\":\"" rule "\",\"at\":false,\"page\":0,\"x_mpt\":0,\"y_mpt\":0,\"again\":" again ",\"reject\":\"" reject "\",\"uid\":7}"
+#define WITHDRAWAL "{\"v\":1,\"uid\":7,\"text\":\"sent by mistake\",\"quiet\":false}"
+
 static void
 older_spool(void)
 {
@@ -54,18 +84,12 @@ test_sealed(void)
 		{ "that was signed", TASK_STAMP }, { "that was being judged", TASK_JUDGE } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		room_empty();
-		room_stand_at(cases[i].kind);
-		keep_spool();
+		kept_at(cases[i].kind);
 		later_sealed();
 		CHECK(handed_out(), "a document %s, and is in the archive: handed out from there, not sealed again", cases[i].name);
 	}
-	room_empty();
-	stand_held();
-	keep_spool();
-	if (room_sh("cd state/spool/held/* && printf '%%s' '%s' >decision",
-	        "{\"n\":1,\"rule\":\"other\",\"at\":false,\"page\":0,\"x_mpt\":0,\"y_mpt\":0,\"again\":false,\"reject\":\"\",\"uid\":7}") != 0)
-		play_die("a decision");
+	kept_held();
+	person("held", "decision", DECISION("other", "false", ""));
 	later_sealed();
 	CHECK(handed_out() && room_entries(ENTRY_RELEASE) == 1, "one that was held, and was released since: too, and nobody is asked again");
 }
@@ -95,9 +119,7 @@ set_aside(const char *text)
 static void
 test_archive_damaged(void)
 {
-	room_empty();
-	room_stand_at(TASK_STAMP);
-	keep_spool();
+	kept_at(TASK_STAMP);
 	later_sealed();
 	room_sh("cd archive/2*/*/*/* && chmod u+w . sealed.pdf && cp sealed.pdf %s/whole && printf X >>sealed.pdf", room);
 	CHECK(set_aside("is not what the log names"), "a result that was changed in the archive: set aside, said, and the others go on");
@@ -105,9 +127,7 @@ test_archive_damaged(void)
 	room_sh("cp whole $(dirname $(grep -l X archive/2*/*/*/*/sealed.pdf | head -n 1))/sealed.pdf; rm in/done/*");
 	CHECK(room_once() == EX_OK && room_sh("cmp -s in/done/Brief.pdf whole") == 0 && room_entries(ENTRY_JOB) == 2 && beside->signatures == 2,
 	    "put right: the next start hands it out");
-	room_empty();
-	room_stand_at(TASK_COMPOSE);
-	keep_spool();
+	kept_at(TASK_COMPOSE);
 	later_sealed();
 	room_sh("chmod -R u+w archive/2* && rm -f archive/2*/*/*/*/sealed.pdf");
 	CHECK(set_aside("sealed.pdf: No such file or directory"), "one that is gone from it: the same");
@@ -116,9 +136,7 @@ test_archive_damaged(void)
 static void
 test_refused(void)
 {
-	room_empty();
-	room_stand_at(TASK_PAGE);
-	keep_spool();
+	kept_at(TASK_PAGE);
 	played.say[0] = (struct play){ .kind = TASK_PAGE, .code = ERR_DOC_BAD, .text = "torn in the middle" };
 	CHECK(room_once() == EX_OK && room_entries(ENTRY_REJECT) == 1, "a document that was refused");
 	played.say[0].kind = 0;
@@ -132,11 +150,8 @@ test_refused(void)
 static void
 test_withdrawn(void)
 {
-	room_empty();
-	room_stand_at(TASK_COMPOSE);
-	keep_spool();
-	if (room_sh("cd state/spool/claimed/* && printf '%%s' '{\"v\":1,\"uid\":7,\"text\":\"sent by mistake\",\"quiet\":false}' >withdrawn") != 0)
-		play_die("a withdrawal");
+	kept_at(TASK_COMPOSE);
+	person("claimed", "withdrawn", WITHDRAWAL);
 	CHECK(room_once() == EX_OK && room_entries(ENTRY_WITHDRAW) == 1, "a document that was withdrawn");
 	older_spool();
 	CHECK(room_once() == EX_OK && room_count("in/error/Brief.tif") == 1 && room_says("in/error/Brief.tif.txt", "sent by mistake") &&
@@ -145,17 +160,6 @@ test_withdrawn(void)
 	    "and is claimed in an older spool: it comes back, and is not sealed");
 }
 
-static void
-person(const char *record, const char *json)
-{
-	if (room_sh("cd state/spool/held/* && printf '%%s' '%s' >%s", json, record) != 0)
-		play_die(record);
-}
-
-#define DECISION(rule, reject) \
-	"{\"n\":1,\"rule\":\"" rule "\",\"at\":false,\"page\":0,\"x_mpt\":0,\"y_mpt\":0,\"again\":false,\"reject\":\"" reject "\",\"uid\":7}"
-#define WITHDRAWAL "{\"v\":1,\"uid\":7,\"text\":\"sent by mistake\",\"quiet\":false}"
-
 /* What was decided while a job was held is not decided anew, in another way, because the spool does not know of it. */
 static void
 test_decided_before(void)
@@ -163,22 +167,20 @@ test_decided_before(void)
 	static const struct {
 		const char *name, *record, *json, *says;
 		enum entry_type type;
-	} cases[] = { { "rejected", "decision", DECISION("", "not ours"), "not ours", ENTRY_REJECT },
+	} cases[] = { { "rejected", "decision", DECISION("", "false", "not ours"), "not ours", ENTRY_REJECT },
 		{ "withdrawn", "withdrawn", WITHDRAWAL, "sent by mistake", ENTRY_WITHDRAW } };
 	static const struct {
 		const char *name, *record, *json;
-	} anew[] = { { "released", "decision", DECISION("other", "") }, { "withdrawn", "withdrawn", WITHDRAWAL } };
+	} anew[] = { { "released", "decision", DECISION("other", "false", "") }, { "withdrawn", "withdrawn", WITHDRAWAL } };
 
 	for (size_t i = 0; i < 2; i++)
 		for (size_t k = 0; k < 2; k++) {
-			room_empty();
-			stand_held();
-			keep_spool();
-			person(cases[i].record, cases[i].json);
+			kept_held();
+			person("held", cases[i].record, cases[i].json);
 			if (room_once() != EX_OK || room_entries(cases[i].type) != 1)
 				play_die(room_why.text);
 			older_spool();
-			person(anew[k].record, anew[k].json);
+			person("held", anew[k].record, anew[k].json);
 			CHECK(room_once() == EX_OK && room_count("in/error/Brief.tif") == 1 && room_says("in/error/Brief.tif.txt", cases[i].says) &&
 			        room_entries(ENTRY_REJECT) + room_entries(ENTRY_WITHDRAW) == 1 && room_entries(ENTRY_RELEASE) == (i == 0) &&
 			        room_entries(ENTRY_JOB) == 0 && beside->signatures == 0 && room_count("state/spool/*/*") == 0 && room_proven(),
@@ -232,15 +234,28 @@ test_stack(void)
 	keep_spool();
 	played.hold = ERR_OK;
 	played.parts = 2;
-	if (room_sh("cd state/spool/held/* && printf '%%s' '%s' >decision",
-	        "{\"n\":1,\"rule\":\"\",\"at\":false,\"page\":0,\"x_mpt\":0,\"y_mpt\":0,\"again\":true,\"reject\":\"\",\"uid\":7}") != 0 ||
-	    room_once() != EX_OK || room_entries(ENTRY_DIVIDE) != 1)
+	person("held", "decision", DECISION("", "true", ""));
+	if (room_once() != EX_OK || room_entries(ENTRY_DIVIDE) != 1)
 		play_die("a stack that was held and released");
 	older_spool();
 	CHECK(stack_once(), "one that was held, and was divided since: nobody is asked again");
 }
 
 /* --- an older log -------------------------------------------------------------------------- */
+
+/* The first document is sealed and the archive kept, with its log; *w is a break that will begin from there. */
+static void
+first_kept(struct resume *w)
+{
+	*w = (struct resume){ .has_record = true, .reason = "the disk broke", .uid = 7 };
+	room_empty();
+	room_drop("Eins.tif", "the first");
+	if (room_once() != EX_OK)
+		play_die(room_why.text);
+	w->disk_size = beside->log_size;
+	memcpy(w->disk_root, beside->log_root, HASH_LEN);
+	room_sh("rm -rf older; cp -a archive older");
+}
 
 static void
 person_goes_on(struct resume *w)
@@ -257,19 +272,13 @@ person_goes_on(struct resume *w)
 static void
 test_break_breaks_off(void)
 {
-	struct resume w = { .has_record = true, .reason = "the disk broke", .uid = 7 };
+	struct resume w;
 
 	if (geteuid() == 0) {
 		printf("ok %d - a break that breaks off # SKIP root writes to a directory that is closed\n", ++test_count);
 		return;
 	}
-	room_empty();
-	room_drop("Eins.tif", "the first");
-	if (room_once() != EX_OK)
-		play_die(room_why.text);
-	w.disk_size = beside->log_size;
-	memcpy(w.disk_root, beside->log_root, HASH_LEN);
-	room_sh("rm -rf older; cp -a archive older");
+	first_kept(&w);
 	room_drop("Zwei.tif", "the second");
 	room_drop("Drei.tif", "the third");
 	if (room_once() != EX_OK || room_entries(ENTRY_JOB) != 3)
@@ -297,15 +306,9 @@ test_break_breaks_off(void)
 static void
 test_break_of_another(void)
 {
-	struct resume w = { .has_record = true, .reason = "the disk broke", .uid = 7 };
+	struct resume w;
 
-	room_empty();
-	room_drop("Eins.tif", "the first");
-	if (room_once() != EX_OK)
-		play_die(room_why.text);
-	w.disk_size = beside->log_size;
-	memcpy(w.disk_root, beside->log_root, HASH_LEN);
-	room_sh("rm -rf older; cp -a archive older");
+	first_kept(&w);
 	room_drop("Zwei.tif", "the second");
 	if (room_once() != EX_OK)
 		play_die(room_why.text);
@@ -320,15 +323,9 @@ test_break_of_another(void)
 static void
 test_break_stack(void)
 {
-	struct resume w = { .has_record = true, .reason = "the disk broke", .uid = 7 };
+	struct resume w;
 
-	room_empty();
-	room_drop("Eins.tif", "the first");
-	if (room_once() != EX_OK)
-		play_die(room_why.text);
-	w.disk_size = beside->log_size;
-	memcpy(w.disk_root, beside->log_root, HASH_LEN);
-	room_sh("rm -rf older; cp -a archive older");
+	first_kept(&w);
 	played.pages = 3;
 	played.parts = 2;
 	played.no_token = true;
