@@ -15,7 +15,7 @@
 
 #define BACKOFF_LAST_MS 60000
 #define AWAIT_MS 10000   /* a unit that has not come by then is told of */
-#define STABLE_MS 60000  /* ready this long: the next failure starts small again */
+#define STABLE_MS 60000  /* ready this long, or of use to anybody: the next failure starts small again */
 #define GREET_MS 120000  /* model loading, a PIN pad */
 
 const char *
@@ -57,9 +57,10 @@ children_hurry(struct children *c)
 static void
 schedule_restart(struct peer *p)
 {
-	if (p->ready_at != 0 && clock_ms() - p->ready_at > STABLE_MS)
+	if (p->useful || (p->ready_at != 0 && clock_ms() - p->ready_at > STABLE_MS))
 		p->backoff = BACKOFF_FIRST_MS;
 	p->ready_at = 0;
+	p->useful = false;
 	if ((p->why.code == ERR_PIN_BAD || p->why.code == ERR_PIN_STOPPED) && peer_marked(p)) {
 		p->state = PEER_STOPPED;
 		peer_await_clearing(p);

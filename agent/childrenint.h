@@ -21,7 +21,7 @@
 #include "agent/peers.h"
 
 #define BACKOFF_FIRST_MS 500
-#define CHILD_KINDS 17 /* of tasks that are counted: the rows of kinds[], childtask.c */
+#define CHILD_KINDS 18 /* of tasks that are counted: the rows of kinds[], childtask.c */
 
 enum peer_state { PEER_DOWN, PEER_AWAITED, PEER_GREETING, PEER_SETTING, PEER_READY, PEER_STOPPED };
 
@@ -50,6 +50,7 @@ struct token_peer {
 	struct proc proc;               /* sock -1: not there; pid 0: not our child */
 	uint64_t timer;                 /* restart, or greeting deadline */
 	uint64_t backoff, ready_at;
+	bool useful;                    /* it has answered something since it was ready */
 	struct err why;
 	uint32_t restarts, seq, running;
 	bool reserved;

@@ -44,6 +44,7 @@ peer_signed(struct peer *p, struct wire_msg *m, struct err *e)
 	    ticket != p->question.ticket || len == 0)
 		return err_set(e, ERR_PEER, "SIGNED without a question");
 	p->seal->signatures++;
+	p->useful = true;
 	answer_question(p, NULL, cms, len, imprint, NULL);
 	return 0;
 }

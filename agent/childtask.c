@@ -53,7 +53,7 @@ static const struct {
 	{ TASK_SIGS, "sigs", 500 }, { TASK_PICTURE, "picture", 500 },
 	{ TASK_KEPT_PAGE, "kept-page", 1000 }, { TASK_KEPT_PICTURE, "kept-picture", 500 }, { TASK_FILES, "files", 500 },
 	{ TASK_PROOF, "proof", 500 }, { TASK_PART, "part", 500 }, { TASK_ATTACH, "attach", 500 },
-	{ TASK_JUDGE, "judge", 500 }, { TASK_STAMP, "stamp", 0 }, { TASK_PROBE, "probe", 0 },
+	{ TASK_JUDGE, "judge", 500 }, { TASK_RECORD, "record", 500 }, { TASK_STAMP, "stamp", 0 }, { TASK_PROBE, "probe", 0 },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CHILD_KINDS, "a row a kind");
 
@@ -132,6 +132,8 @@ task_finish(struct task_run *t, bool lost)
 	if (t->id != 0 && t->peer->running > 0)
 		t->peer->running--;
 	task_blame(t, lost);
+	if (t->answered && !lost)
+		t->peer->useful = true;
 	o.err = t->err.code != ERR_OK ? &t->err : NULL;
 	o.result = &t->result;
 	if (t->cb != NULL)

@@ -538,6 +538,18 @@ test_zygote_dies(void)
 	CHECK(got.good && clock_ms() - from >= 500, "a new one comes, after half a second, and does what waited");
 	children_status(children, 0, &s);
 	CHECK(s.restarts == 1 && s.ready && s.scan != NULL && s.why.code == ERR_OK, "status counts it");
+	from = clock_ms();
+	for (int i = 0; i < 3; i++) {
+		ready = ready_count;
+		begin_task('k', 5000);
+		wait_task("a task ends with its zygote");
+		begin_task('g', 5000);
+		while (!got.came || ready_count == ready)
+			run("the zygote comes again");
+		CHECK(got.good, "what waited is done");
+	}
+	/* doubled each time it would be 7 s */
+	CHECK(clock_ms() - from < 5500, "one that was of use comes again as soon as after its first death");
 }
 
 static void
