@@ -11,6 +11,8 @@
 #define CONTRAST_MIN 24   /* of 255, below the paper */
 #define CONTRAST_NOISE 4  /* or as many times the paper's own unevenness */
 #define SPECK 3           /* pixels; what is larger is no dust */
+#define GRAINS 6          /* pixels; nor is what is larger than this, however little of it is dark */
+#define GRAINS_DARK 6     /* pixels that may be: two specks side by side; a colon has more */
 #define ALONE 9           /* pixels; dust has nothing nearer than this */
 
 /* Mean values are only taken for a scale well below 1; they are what makes grain smooth. */
@@ -169,18 +171,41 @@ darker_than_paper(PIX *grey)
 	return out;
 }
 
-/* Joins what is near; what is then still a speck was alone. */
+/* A speck, or two of them. */
+static bool
+is_dust(PIX *all, BOX *box)
+{
+	l_int32 x0, y0, w, h, dark = 0;
+
+	boxGetGeometry(box, &x0, &y0, &w, &h);
+	if (w <= SPECK && h <= SPECK)
+		return true;
+	if (w > GRAINS || h > GRAINS)
+		return false;
+	for (l_int32 y = y0; y < y0 + h; y++)
+		for (l_int32 x = x0; x < x0 + w; x++)
+			dark += (l_int32)GET_DATA_BIT(pixGetData(all) + (size_t)y * (size_t)pixGetWpl(all), x);
+	return dark <= GRAINS_DARK;
+}
+
+/* Joins what is near; what is then still dust was alone. */
 static PIX *
 without_dust(PIX *all)
 {
-	PIX *joined = pixCloseSafeBrick(NULL, all, ALONE, ALONE), *kept = NULL, *out = NULL;
+	PIX *joined = pixCloseSafeBrick(NULL, all, ALONE, ALONE), *out = pixCopy(NULL, all);
+	BOXA *boxes = joined == NULL ? NULL : pixConnCompBB(joined, 8);
 
-	if (joined != NULL)
-		kept = pixSelectBySize(joined, SPECK, SPECK, 8, L_SELECT_IF_EITHER, L_SELECT_IF_GT, NULL);
-	if (kept != NULL)
-		out = pixAnd(NULL, all, kept);
+	for (l_int32 i = 0; out != NULL && boxes != NULL && i < boxaGetCount(boxes); i++) {
+		BOX *box = boxaGetBox(boxes, i, L_CLONE);
+
+		if (box != NULL && is_dust(all, box))
+			pixClearInRect(out, box);
+		boxDestroy(&box);
+	}
+	if (boxes == NULL)
+		pixDestroy(&out);
+	boxaDestroy(&boxes);
 	pixDestroy(&joined);
-	pixDestroy(&kept);
 	return out;
 }
 

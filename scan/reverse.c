@@ -13,6 +13,8 @@
 #define BAR_HEIGHT_MAX 1.6 /* what is higher is a picture, or the shadow of a border */
 #define BLACK 128
 #define EDGE_FULL 0.6      /* share of an outermost row that is black */
+#define MARGIN 0.01        /* inches of a bar that no letter reaches, above and below */
+#define MARGIN_FULL 0.85   /* share of it that is black; a row through bold type has two thirds */
 #define BAR_FULL 0.85      /* share of its box that is dark, letters closed */
 
 static PIX *
@@ -78,19 +80,43 @@ last_dark(NUMA *count, l_int32 from, l_int32 step, l_int32 to, l_int32 across)
 	return from;
 }
 
+/* The first from 'from' on that is dark in most of 'across'; 'to' when none is. */
+static l_int32
+first_dark(NUMA *count, l_int32 from, l_int32 step, l_int32 to, l_int32 across)
+{
+	l_int32 n;
+
+	while (from != to && numaGetIValue(count, from, &n) == 0 && n < EDGE_FULL * across)
+		from += step;
+	return from;
+}
+
+/* Letters stand on the dark paper of a bar; bold type, which is as dark as one, is nothing but letters. */
+static bool
+has_margin(NUMA *rows, l_int32 from, l_int32 step, l_int32 n, l_int32 across)
+{
+	l_int32 black = 0, k;
+
+	for (l_int32 i = 0; i < n; i++)
+		black += numaGetIValue(rows, from + i * step, &k) == 0 ? k : 0;
+	return black >= MARGIN_FULL * (double)n * across;
+}
+
 /*
  * The box to the pixel, as the reduced copy has it to REDUCED only: what was left
- * of the bar would be a rule round it.
+ * of the bar would be a rule round it.  False: it is none.
  */
-static void
-to_edges(PIX *pix, l_int32 *x, l_int32 *y, l_int32 *w, l_int32 *h)
+static bool
+to_edges(PIX *pix, int dpi, l_int32 *x, l_int32 *y, l_int32 *w, l_int32 *h)
 {
 	BOX *box = boxCreate(*x - 2 * REDUCED, *y - 2 * REDUCED, *w + 4 * REDUCED, *h + 4 * REDUCED), *round = NULL;
 	PIX *part = box == NULL ? NULL : pixClipRectangle(pix, box, &round);
 	PIX *black = part == NULL ? NULL : pixGetDepth(part) == 1 ? pixClone(part) : pixThresholdToBinary(part, BLACK);
 	NUMA *rows = black == NULL ? NULL : pixCountPixelsByRow(black, NULL);
 	NUMA *columns = black == NULL ? NULL : pixCountPixelsByColumn(black);
+	const l_int32 margin = dots(MARGIN, dpi);
 	l_int32 left, top, right, bottom, x0, y0;
+	bool bar = false;
 
 	if (rows != NULL && columns != NULL) {
 		boxGetGeometry(round, &x0, &y0, NULL, NULL);
@@ -98,10 +124,13 @@ to_edges(PIX *pix, l_int32 *x, l_int32 *y, l_int32 *w, l_int32 *h)
 		right = last_dark(columns, *x - x0 + *w - 1, 1, pixGetWidth(black) - 1, *h);
 		top = last_dark(rows, *y - y0, -1, 0, *w);
 		bottom = last_dark(rows, *y - y0 + *h - 1, 1, pixGetHeight(black) - 1, *w);
+		top = first_dark(rows, top, 1, bottom, *w);
+		bottom = first_dark(rows, bottom, -1, top, *w);
 		*x = x0 + left;
 		*y = y0 + top;
 		*w = right - left + 1;
 		*h = bottom - top + 1;
+		bar = *h > 2 * margin && has_margin(rows, top, 1, margin, *w) && has_margin(rows, bottom, -1, margin, *w);
 	}
 	numaDestroy(&rows);
 	numaDestroy(&columns);
@@ -109,11 +138,12 @@ to_edges(PIX *pix, l_int32 *x, l_int32 *y, l_int32 *w, l_int32 *h)
 	pixDestroy(&part);
 	boxDestroy(&round);
 	boxDestroy(&box);
+	return bar;
 }
 
-/* The box of a bar on the reduced copy: that bar of the page is turned over. */
-static void
-turn_over(PIX *pix, BOX *box)
+/* The box of a bar on the reduced copy: that bar of the page is turned over, if it is one. */
+static bool
+turn_over(PIX *pix, int dpi, BOX *box)
 {
 	l_int32 x, y, w, h;
 
@@ -122,8 +152,7 @@ turn_over(PIX *pix, BOX *box)
 	y *= REDUCED;
 	w *= REDUCED;
 	h *= REDUCED;
-	to_edges(pix, &x, &y, &w, &h);
-	pixRasterop(pix, x, y, w, h, PIX_NOT(PIX_DST), NULL, 0, 0);
+	return to_edges(pix, dpi, &x, &y, &w, &h) && pixRasterop(pix, x, y, w, h, PIX_NOT(PIX_DST), NULL, 0, 0) == 0;
 }
 
 int
@@ -145,10 +174,8 @@ reverse_bars(struct Pix *pix, int dpi, struct err *e)
 		BOX *box = boxaGetBox(boxes, i, L_CLONE);
 		PIX *part = pixaGetPix(parts, i, L_CLONE);
 
-		if (box != NULL && part != NULL && is_bar(part, grey, box, low)) {
-			turn_over(pix, box);
+		if (box != NULL && part != NULL && is_bar(part, grey, box, low) && turn_over(pix, dpi, box))
 			bars++;
-		}
 		pixDestroy(&part);
 		boxDestroy(&box);
 	}

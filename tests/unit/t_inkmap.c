@@ -100,7 +100,14 @@ test_dust(void)
 		draw(p, 200 + 7 * k, 600, 2, 2, 0);
 	draw(p, 500, 600, 6, 20, 0);
 	draw(p, 501, 592, 3, 3, 0);
+	draw(p, 100, 450, 2, 1, 0); /* two specks */
+	draw(p, 103, 452, 1, 2, 0);
+	draw(p, 300, 450, 3, 3, 0); /* a colon */
+	draw(p, 300, 457, 3, 3, 0);
+	draw(p, 450, 450, 5, 5, 0); /* a full stop */
 	ink = map_of(p, 0);
+	CHECK(!under(&ink, 90, 440, 30, 30), "two that are near each other are dust, too");
+	CHECK(under(&ink, 300, 450, 3, 3) && under(&ink, 300, 457, 3, 3) && under(&ink, 450, 450, 5, 5), "a colon and a full stop are none");
 	CHECK(!under(&ink, 0, 0, SIDE, 400), "specks with nothing near are dust");
 	CHECK(under(&ink, 200, 600, 2, 2) && under(&ink, 270, 600, 2, 2), "a dotted line is none");
 	CHECK(under(&ink, 501, 592, 3, 3), "nor is the dot of an i");

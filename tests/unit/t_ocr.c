@@ -6,6 +6,7 @@
 
 #include "scan/image.h"
 #include "scan/ocr.h"
+#include "scan/reverse.h"
 #include "tests/unit/scans.h"
 #include "tests/unit/test.h"
 #include "tests/unit/tmpdir.h"
@@ -283,6 +284,34 @@ test_worn(void)
 	}
 }
 
+/* Bold type is as dark as a bar, and none; the twin, all of it turned over, is one. */
+static void
+test_bold(void)
+{
+	static const char *const files[] = { "tests/data/bold/line.png", "tests/data/bold/heading.png" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		PIX *pix = pixRead(files[i]), *before = pixCopy(NULL, pix), *bar = NULL;
+		struct err e = { 0 };
+		l_int32 same = 0, x, y, w, h;
+		BOX *ink = NULL;
+
+		if (!CHECK(pix != NULL && before != NULL, "%s is there", files[i]))
+			return;
+		CHECK(reverse_bars(pix, 240, &e) == 0 && pixEqual(pix, before, &same) == 0 && same, "%s stays as it is %s", files[i], e.text);
+		pixClipToForeground(pix, NULL, &ink);
+		boxGetGeometry(ink, &x, &y, &w, &h);
+		pixRasterop(pix, x - 12, y - 8, w + 24, h + 16, PIX_NOT(PIX_DST), NULL, 0, 0);
+		bar = pixCopy(NULL, pix);
+		CHECK(reverse_bars(pix, 240, &e) == 1 && pixEqual(pix, bar, &same) == 0 && !same && pixEqual(pix, before, &same) == 0 && same,
+		    "as a bar it is turned over, to the pixel %s", e.text);
+		boxDestroy(&ink);
+		pixDestroy(&bar);
+		pixDestroy(&before);
+		pixDestroy(&pix);
+	}
+}
+
 /* The twin: distance and count do notice a page that is another one. */
 static void
 test_twin(void)
@@ -432,6 +461,7 @@ main(void)
 		test_sample(&samples[i]);
 	test_turned();
 	test_worn();
+	test_bold();
 	test_twin();
 	test_damaged();
 	test_unread();
