@@ -106,11 +106,11 @@ typedef void sign_cb(void *ctx, const struct err *, const uint8_t *cms, size_t l
 typedef void note_cb(void *ctx, const struct err *, const char *checkpoint);
 
 /* A ready, idle token of this seal, marked as taken; NULL: none now. */
-struct token_peer;
-struct token_peer *children_reserve(struct children *, const struct conf_seal *);
-void children_unreserve(struct token_peer *);
-const struct ready_seal *children_token_facts(const struct token_peer *);
-const char *children_token_name(const struct token_peer *);
+struct peer;
+struct peer *children_reserve(struct children *, const struct conf_seal *);
+void children_unreserve(struct peer *);
+const struct ready_seal *children_token_facts(const struct peer *);
+const char *children_token_name(const struct peer *);
 /* A person cleared it: a stopped one is started at once. */
 void children_token_cleared(struct children *, const char *name);
 /*
@@ -123,10 +123,10 @@ int children_token_login(struct children *, const char *name, int pin, login_cb 
 /* What waits to be started again is started now; a token that a person must clear is not. */
 void children_hurry(struct children *);
 /* The callback comes once, with an error when the process died or hung. Ends the reservation. */
-void children_sign(struct token_peer *, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN],
+void children_sign(struct peer *, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN],
     sign_cb *, void *ctx);
 /* During its callback, with an error: the question never left us, so surely nothing was signed. */
-bool children_unasked(const struct token_peer *);
+bool children_unasked(const struct peer *);
 
 /* NULL until the log's sealroom-seal is ready. */
 const struct ready_seal *children_log_facts(const struct children *);

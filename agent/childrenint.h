@@ -36,7 +36,7 @@ struct question {
 	void *ctx;
 };
 
-struct token_peer {
+struct peer {
 	struct children *c;
 	enum role role;
 	const char *name;
@@ -62,9 +62,8 @@ struct token_peer {
 	struct question question;
 	struct ready_seal *seal;
 	struct ready_scan *scan;
-	struct token_peer *next;
+	struct peer *next;
 };
-#define peer token_peer
 
 struct task_run; /* childtask.c */
 struct asides;

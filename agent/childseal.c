@@ -126,7 +126,7 @@ ask(struct peer *p, enum msg_type type, const struct buf *b, struct question q)
 
 /* --- tokens ----------------------------------------------------------------------------- */
 
-struct token_peer *
+struct peer *
 children_reserve(struct children *c, const struct conf_seal *seal)
 {
 	for (size_t i = 0; i < seal->ntokens; i++)
@@ -140,31 +140,31 @@ children_reserve(struct children *c, const struct conf_seal *seal)
 }
 
 void
-children_unreserve(struct token_peer *p)
+children_unreserve(struct peer *p)
 {
 	p->reserved = false;
 }
 
 const struct ready_seal *
-children_token_facts(const struct token_peer *p)
+children_token_facts(const struct peer *p)
 {
 	return p->seal;
 }
 
 const char *
-children_token_name(const struct token_peer *p)
+children_token_name(const struct peer *p)
 {
 	return p->name;
 }
 
 bool
-children_unasked(const struct token_peer *p)
+children_unasked(const struct peer *p)
 {
 	return p->unasked;
 }
 
 void
-children_sign(struct token_peer *p, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN], sign_cb *cb,
+children_sign(struct peer *p, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN], sign_cb *cb,
     void *ctx)
 {
 	struct question q = { .ticket = p->seq + 1, .sign = cb, .ctx = ctx };

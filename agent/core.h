@@ -130,7 +130,7 @@ struct job {
 	uint32_t hints;            /* how often a child has blamed our side */
 	uint64_t good_then;        /* tasks of others that had gone well when it began to */
 	uint64_t tasks_good;
-	struct token_peer *token;  /* reserved */
+	struct peer *token;  /* reserved */
 
 	struct inspect_result inspect; /* kind DOC_NONE: not known yet */
 	struct compose_result *plan;

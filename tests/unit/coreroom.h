@@ -141,7 +141,7 @@ struct play_task {
 	struct play_task *next;
 };
 
-struct token_peer {
+struct peer {
 	bool reserved, unasked;
 	sign_cb *sign;
 	void *sign_ctx;
@@ -155,7 +155,7 @@ struct children {
 	struct children_opts opts;
 	struct play_task *tasks;
 	uint64_t handles;
-	struct token_peer token;
+	struct peer token;
 	struct ready_scan scan;
 	struct ready_seal token_facts, log_facts;
 	note_cb *note;
@@ -622,7 +622,7 @@ children_load(const struct children *c, enum role role, uint32_t *running, uint3
 		*running += play_role(t->req.kind) == role;
 }
 
-struct token_peer *
+struct peer *
 children_reserve(struct children *c, const struct conf_seal *seal)
 {
 	(void)seal;
@@ -633,33 +633,33 @@ children_reserve(struct children *c, const struct conf_seal *seal)
 }
 
 void
-children_unreserve(struct token_peer *p)
+children_unreserve(struct peer *p)
 {
 	p->reserved = false;
 }
 
 /* There is one token. */
 static inline struct children *
-play_owner(const struct token_peer *p)
+play_owner(const struct peer *p)
 {
 	return (struct children *)((char *)(uintptr_t)p - offsetof(struct children, token));
 }
 
 const struct ready_seal *
-children_token_facts(const struct token_peer *p)
+children_token_facts(const struct peer *p)
 {
 	return &play_owner(p)->token_facts;
 }
 
 const char *
-children_token_name(const struct token_peer *p)
+children_token_name(const struct peer *p)
 {
 	(void)p;
 	return "soft";
 }
 
 bool
-children_unasked(const struct token_peer *p)
+children_unasked(const struct peer *p)
 {
 	return p->unasked;
 }
@@ -667,7 +667,7 @@ children_unasked(const struct token_peer *p)
 static inline void
 play_signed(void *ctx)
 {
-	struct token_peer *p = ctx;
+	struct peer *p = ctx;
 	const struct play *say = play_of(PLAY_SIGN);
 	uint8_t cms[16384] = "", imprint[HASH_LEN];
 	struct err e = { 0 };
@@ -691,7 +691,7 @@ play_signed(void *ctx)
 }
 
 void
-children_sign(struct token_peer *p, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN], sign_cb *cb, void *ctx)
+children_sign(struct peer *p, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN], sign_cb *cb, void *ctx)
 {
 	p->sign = cb;
 	p->sign_ctx = ctx;

@@ -611,10 +611,10 @@ static const struct {
 	{ 'h', ERR_TOKEN_FAULT, "a token that hangs is ended", true },
 };
 
-static struct token_peer *
+static struct peer *
 reserve(void)
 {
-	struct token_peer *p;
+	struct peer *p;
 
 	while ((p = children_reserve(children, &seal)) == NULL)
 		run("a token is ready");
@@ -626,7 +626,7 @@ test_sign(void)
 {
 	for (size_t i = 0; i < sizeof(sign_cases) / sizeof(sign_cases[0]); i++) {
 		uint8_t digest[HASH_LEN] = { (uint8_t)sign_cases[i].what };
-		struct token_peer *p;
+		struct peer *p;
 		int asked = signs;
 
 		begin_children(true);
@@ -651,7 +651,7 @@ test_reservation(void)
 	char first[80];
 	uint8_t digest[HASH_LEN] = { 'g' };
 	struct peer_status s;
-	struct token_peer *p;
+	struct peer *p;
 	int asked = signs;
 
 	snprintf(first, sizeof(first), "%s/first", dir);

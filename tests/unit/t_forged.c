@@ -417,7 +417,7 @@ from_seal(void)
 	size_t n = nforgeries[ROLE_SEAL];
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct token_peer *p;
+		struct peer *p;
 		int was = answers;
 
 		name_forgery(&forgeries[ROLE_SEAL][i], name);
