@@ -34,6 +34,7 @@ begin() { room_start && wait_for 60 ready; sleep 1; }
 room_new
 SETTLE=50ms
 EXTRA='max_jobs = 64;'
+SCAN_EXTRA='blank = "keep";' # a document of nothing but blank pages is held else
 RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
 room_settings
 tsa_start
