@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ hash_md(int kind)
 static struct hash *
 open_kinds(int kinds)
 {
-	struct hash *h = need(calloc(1, sizeof(*h)));
+	struct hash *h = need(OPENSSL_zalloc(sizeof(*h)));
 
 	for (int i = 0; i < kinds; i++) {
 		h->ctx[i] = need(EVP_MD_CTX_new());
@@ -91,7 +92,7 @@ hash_free(struct hash *h)
 {
 	for (int i = 0; h != NULL && i < KINDS; i++)
 		EVP_MD_CTX_free(h->ctx[i]);
-	free(h);
+	OPENSSL_free(h);
 }
 
 void
