@@ -134,6 +134,9 @@ copies(const char *p)
 	return most;
 }
 
+static const char too_long[] =
+    N_("the counts, multiplied, make the expression too long: make them smaller, or write * for {m,n} and +");
+
 /*
  * The repetition that starts with *p; NULL when it is accepted.  What repetitions directly
  * behind each other mean POSIX leaves open (XBD 9.4.6); these, and what matches nothing
@@ -149,7 +152,7 @@ take_repetition(struct reading *r, const char *p)
 	if (*p != '?' && l->empty)
 		return N_("what is repeated here can be nothing at all: leave a * or ? in it out");
 	if (copies(p) > SIGNS_MAX / (l->signs + 1))
-		return N_("the counts, multiplied, make the expression too long: make them smaller, or write * for {m,n} and +");
+		return too_long;
 	l->signs *= copies(p);
 	l->empty |= *p == '*' || *p == '?' || strncmp(p, "{0", 2) == 0 || strncmp(p, "{,", 2) == 0;
 	l->kind = REPETITION;
@@ -235,6 +238,11 @@ ere_check(const char *text, char *why, size_t size)
 		}
 		if (*p == '\0')
 			break; /* a bracket that does not end: regcomp words it */
+	}
+	branch_end(&r);
+	if (r.group[r.depth].signs > SIGNS_MAX) {
+		snprintf(why, size, "%s", problem_words(too_long));
+		return false;
 	}
 	return true;
 }

@@ -144,6 +144,7 @@ test_ere(void)
 		{ "a tab", "\\t", "[[:space:]]" },
 		{ "counts in counts", "((a{50}){50}){50}", "character 9: the counts" },
 		{ "counts behind each other", "[A-Z]{1,20}[0-9]{1,20}[a-z]{1,20}", NULL },
+		{ "counts that add up", "a{200}b{200}c{200}", "the counts" },
 		{ "pluses in pluses", "((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+", "the counts" },
 		{ "plus upon plus", "(abc)++", "character 7: a repetition directly" },
 		{ "an escaped plus, once or more", "\\++", NULL },
