@@ -80,8 +80,10 @@ timeout 60 "$BIN/sealroomd" --conf "$R/anna.conf" --once --wait 1 >>"$R/anna.log
 is $? 75 "one that wants to be alone is refused"
 timeout 60 "$BIN/sealroomd" --conf "$R/c.conf" --once --wait 1 >>"$R/c.log" 2>&1
 is $? 75 "and so is another one of the same name"
+# Drawn before, and dropped at once: a is to be killed while it still has some.
 sums=()
-for i in $(seq 16); do sums+=("$(scan "NR $i" "nr$i.tif")"); done
+for i in $(seq 16); do "$TOOLS/small-scan" "NR $i" "$W/nr$i.tif" && sums+=("$(sha "$W/nr$i.tif")"); done
+for i in $(seq 16); do drop "$W/nr$i.tif"; done
 taken_by_a() { [ -n "$(find "$R/in/$WORK/a" -name '*.tif')" ]; }
 wait_for 60 taken_by_a
 ok $? "a takes some" || all_said
@@ -95,7 +97,11 @@ is "$(find "$R/in/$WORK/a" -name '*.tif' | wc -l)" "$left" "and leaves alone wha
 sums+=("$(scan "HALF" half.tif)")
 mv "$R/in/half.tif" "$R/in/$WORK/a/half.tif" 2>/dev/null || note "b was faster"
 begin a
-all_done() { others_done && [ -z "$(find "$R/in/$WORK/a" -name '*.tif')" ]; }
+# What came back is looked for, too: while a puts the half claim back, neither place may show it.
+all_done() {
+	[ "$(find "$R/in/$DONE" -name 'nr*.pdf' -o -name half.pdf | wc -l)" = 17 ] &&
+		others_done && [ -z "$(find "$R/in/$WORK/a" -name '*.tif')" ]
+}
 wait_for 120 all_done
 ok $? "a starts again and does what was its own" || { all_said; note "$(ls -R "$R/in")"; }
 end a
