@@ -203,6 +203,11 @@ bench-bombs: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
 	@O=$O tests/unroot.sh tests/bench/bombs.sh
 
+# What the number of pages costs: LONG_TIFF, LONG_PDF.
+bench-long: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@O=$O tests/unroot.sh tests/bench/long.sh
+
 # How well and how fast scans are read, against OCRmyPDF, Tesseract, and recognition alone.
 bench-ocr: TEST_PACKAGES += $(BENCH_PACKAGES)
 bench-ocr: deps
@@ -251,4 +256,4 @@ install: all
 	install -D -m 644 agent/ticket.schema.json $(DESTDIR)$(PREFIX)/share/sealroom/ticket.schema.json
 	install -D -m 644 systemd/sealroom.conf $(DESTDIR)$(PREFIX)/share/doc/sealroom/examples/sealroom.conf
 
-.PHONY: bench-ocr bench-bombs bench-place odd-inputs tests check-root check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage coverage-build
+.PHONY: bench-ocr bench-bombs bench-long bench-place odd-inputs tests check-root check-run asan-run lint-run fuzz fuzz-build fuzz-targets coverage coverage-build
