@@ -230,27 +230,32 @@ clean(const char *in, char *dst, size_t size)
 	return n;
 }
 
+/* "front" and as much of the n bytes of a name, with a short suffix, as "most" bytes take. */
+static void
+cut(const char *front, const char *name, size_t n, size_t most, char *dst, size_t size)
+{
+	const char *dot = strrchr(name, '.');
+	size_t room = most - strlen(front), suffix = 0, stem;
+
+	if (n <= room) {
+		snprintf(dst, size, "%s%s", front, name);
+		return;
+	}
+	if (dot != NULL && dot > name && n - (size_t)(dot - name) <= SUFFIX_BYTES && n - (size_t)(dot - name) <= room)
+		suffix = n - (size_t)(dot - name);
+	for (stem = room - suffix; stem > 0 && ((unsigned char)name[stem] & 0xC0) == 0x80; stem--)
+		;
+	stem = trim_end(name, stem);
+	snprintf(dst, size, "%s%.*s%s", front, (int)stem, name, name + n - suffix);
+}
+
 void
 name_legal(const char *in, char *dst, size_t size)
 {
 	char name[4 * MSG_TEXT_MAX];
-	size_t most = size - 1 < NAME_BYTES ? size - 1 : NAME_BYTES, n = clean(in, name, sizeof(name)), stem = n;
-	const char *dot = strrchr(name, '.'), *front = "";
+	size_t most = size - 1 < NAME_BYTES ? size - 1 : NAME_BYTES, n = clean(in, name, sizeof(name));
 
-	if (dot != NULL && dot > name && n - (size_t)(dot - name) <= SUFFIX_BYTES)
-		stem = (size_t)(dot - name);
-	if (n == 0 || reserved(name))
-		front = "_";
-	if (strlen(front) + n > most) {
-		size_t room = most - strlen(front), suffix = n - stem;
-
-		if (suffix > room)
-			suffix = 0;
-		for (stem = room - suffix; stem > 0 && ((unsigned char)name[stem] & 0xC0) == 0x80; stem--)
-			;
-		stem = trim_end(name, stem);
-		snprintf(dst, size, "%s%.*s%s", front, (int)stem, name, name + n - suffix);
-		return;
-	}
-	snprintf(dst, size, "%s%s", front, name);
+	cut(n == 0 || reserved(name) ? "_" : "", name, n, most, dst, size);
+	if (reserved(dst)) /* what was cut off had made it another */
+		cut("_", name, n, most, dst, size);
 }

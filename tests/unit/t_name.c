@@ -117,6 +117,12 @@ test_legal(void)
 	in[599] = '\0';
 	name_legal(in, out, sizeof(out));
 	CHECK(strlen(out) == 200, "no suffix, still 200");
+	snprintf(in, sizeof(in), "lpt2%250s", "3");
+	name_legal(in, out, sizeof(out));
+	CHECK(strcmp(out, "_lpt2") == 0, "what is left of a long name is no device either (%s)", out);
+	snprintf(in, sizeof(in), "aux%250s", "b.pdf");
+	name_legal(in, out, sizeof(out));
+	CHECK(strcmp(out, "_aux.pdf") == 0, "nor with a suffix (%s)", out);
 }
 
 static void
