@@ -370,23 +370,33 @@ fill_bitonal(const struct raster *r, uint8_t *dst, size_t stride)
 	}
 }
 
+static uint8_t
+grey_of(const uint8_t rgb[3])
+{
+	return (uint8_t)((77u * rgb[0] + 150u * rgb[1] + 29u * rgb[2]) >> 8);
+}
+
+/* Rows as most scanners make them have ways of their own: a page has millions of pixels. */
 static void
 fill_grey(const struct raster *r, uint8_t *dst, size_t stride)
 {
+	const bool bytes = r->bits == 8 && r->ncolours == 0 && r->alpha == NULL;
 	uint8_t rgb[3];
 
 	for (uint32_t y = 0; y < r->h; y++) {
 		const uint8_t *src = r->data + y * r->stride;
 		uint8_t *d = dst + y * stride;
 
-		if (r->comps == 1 && r->bits == 8 && r->ncolours == 0 && !r->white_is_zero && r->alpha == NULL) {
+		if (bytes && r->comps == 1 && !r->white_is_zero)
 			memcpy(d, src, r->w);
-			continue;
-		}
-		for (uint32_t x = 0; x < r->w; x++) {
-			pixel_rgb(r, x, y, rgb);
-			d[x] = (uint8_t)((77u * rgb[0] + 150u * rgb[1] + 29u * rgb[2]) >> 8);
-		}
+		else if (bytes && r->comps == 3)
+			for (uint32_t x = 0; x < r->w; x++)
+				d[x] = grey_of(src + 3 * (size_t)x);
+		else
+			for (uint32_t x = 0; x < r->w; x++) {
+				pixel_rgb(r, x, y, rgb);
+				d[x] = grey_of(rgb);
+			}
 	}
 }
 

@@ -148,24 +148,34 @@ limit_at(const struct paper *p, l_int32 tx, l_int32 ty)
 	return L_MAX(DARK, paper_at(p, tx, ty) - L_MAX(CONTRAST_MIN, noise));
 }
 
+_Static_assert(TILE == 32, "a row of a tile is one word of black and white");
+
+/* One row of a tile: its word of black and white, the first pixel in the highest bit. */
+static l_uint32
+dark_word(const l_uint32 *from, l_int32 x, l_int32 n, int limit)
+{
+	l_uint32 word = 0;
+
+	for (l_int32 i = 0; i < n; i++)
+		word |= (l_uint32)(GET_DATA_BYTE(from, x + i) < limit) << (31 - i);
+	return word;
+}
+
 static PIX *
 darker_than_paper(PIX *grey)
 {
+	const l_int32 w = pixGetWidth(grey), h = pixGetHeight(grey);
 	struct paper p = { 0 };
 	PIX *out = NULL;
 
-	if (paper_look(&p, grey) && (out = pixCreate(pixGetWidth(grey), pixGetHeight(grey), 1)) != NULL)
-		for (l_int32 y = 0; y < pixGetHeight(grey); y++) {
-			const l_uint32 *from = pixGetData(grey) + (size_t)y * (size_t)pixGetWpl(grey);
-			l_uint32 *to = pixGetData(out) + (size_t)y * (size_t)pixGetWpl(out);
-			int limit = 0;
+	if (paper_look(&p, grey) && (out = pixCreate(w, h, 1)) != NULL)
+		for (l_int32 i = 0; i < p.w * p.h; i++) {
+			const l_int32 tx = i % p.w, ty = i / p.w;
+			const int limit = limit_at(&p, tx, ty);
 
-			for (l_int32 x = 0; x < pixGetWidth(grey); x++) {
-				if (x % TILE == 0)
-					limit = limit_at(&p, x / TILE, y / TILE);
-				if (GET_DATA_BYTE(from, x) < limit)
-					SET_DATA_BIT(to, x);
-			}
+			for (l_int32 y = ty * TILE; y < L_MIN((ty + 1) * TILE, h); y++)
+				pixGetData(out)[(size_t)y * (size_t)pixGetWpl(out) + (size_t)tx] =
+				    dark_word(pixGetData(grey) + (size_t)y * (size_t)pixGetWpl(grey), tx * TILE, L_MIN(TILE, w - tx * TILE), limit);
 		}
 	free(p.tiles);
 	return out;

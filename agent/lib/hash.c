@@ -115,7 +115,7 @@ hash_buf(const struct buf *b, uint8_t out[HASH_LEN])
 int
 hash_fd(int fd, uint64_t from, uint64_t len, uint8_t out[HASH_LEN], struct err *e)
 {
-	static uint8_t block[256 * 1024];
+	static uint8_t block[64 * 1024]; /* what was read is hashed from a near cache */
 	struct hash *h = hash_open();
 	size_t want;
 	ssize_t n;
