@@ -172,7 +172,7 @@ coverage: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) O=$(abspath $(COV_O)) COVERAGE=1 coverage-build
 	@O=$(abspath $(COV_O)) SWEEP=$${SWEEP:-every-3} tests/unroot.sh -w $(COV_O)/log tests/coverage.sh -j $(JOBS) \
 	  $(UNIT:$O/%=$(COV_O)/%) $(COV_SYSTEM)
-coverage-build: all $(UNIT) $(ASIDE)
+coverage-build: all $(UNIT) $(ASIDE) $O/tests/b_place
 ifdef COVERAGE
 $(COV_OBJ): EXTRA_CFLAGS += --coverage -O0 -U_FORTIFY_SOURCE
 $O/sealroomd $O/sealroom: private LDFLAGS += --coverage
