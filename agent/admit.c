@@ -305,7 +305,7 @@ look(struct job *j, bool decided, struct err *e)
 	if ((r = check_reference(j, e)) != 0)
 		return r;
 	/* a stack that comes again is asked about as a whole, not once more for each document */
-	if (!stack_had(j) && (r = check_duplicate(j, e)) < 0)
+	if ((r = stack_had(j, e)) < 0 || (r == 0 && (r = check_duplicate(j, e)) < 0))
 		return r;
 	return check_hold(j, e);
 }

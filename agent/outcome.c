@@ -230,13 +230,14 @@ void
 outcome_deliver(struct job *j)
 {
 	struct err e = { 0 };
+	const int stack = stack_is(j, &e);
 
-	if (stack_is(j)) {
+	if (stack == 1) {
 		outcome_end(j);
 		return;
 	}
 	/* one that was fetched back from the archive has no plan: it is called after its source */
-	if ((io_exists(j->dir, "plan") && plan_load(j, &e) < 0) ||
+	if (stack < 0 || (io_exists(j->dir, "plan") && plan_load(j, &e) < 0) ||
 	    outcome_deliver_start(j, DELIVER_RESULT, NULL, on_result_there, &e) < 0)
 		job_trouble(j, &e);
 }
@@ -254,7 +255,7 @@ void
 outcome_clean(struct job *j)
 {
 	struct spool *s = &j->core->spool;
-	const bool stack = stack_is(j);
+	const bool stack = stack_in(j->dir, j->state);
 	struct err e = { 0 };
 
 	if (io_remove_tree(s->dir[SPOOL_RELEASED], j->claim.id, &e) < 0 ||

@@ -58,12 +58,14 @@ outcome_forget(struct job *j)
 static int
 archived_open(struct job *j, struct err *e)
 {
-	const bool stack = stack_is(j);
+	const int stack = stack_is(j, e);
 	const char *const spool[3] = { "job.json", "source", stack ? "parts" : "sealed.pdf" };
 	const char *const names[3] = { "job.json", original_name(j), stack ? LAYOUT_PARTS : "sealed.pdf" };
 	struct archived *t;
 
 	outcome_forget(j);
+	if (stack < 0)
+		return stack;
 	if ((t = j->archived = calloc(1, sizeof(*t))) == NULL)
 		return err_set(e, ERR_MEM, "files to archive");
 	t->fd[0] = t->fd[1] = t->fd[2] = -1;
@@ -347,11 +349,11 @@ outcome_log(struct job *j)
 		hash_archived(j);
 		return;
 	}
-	if (stack_is(j)) {
+	if ((r = stack_is(j, &e)) == 1) {
 		log_stack(j);
 		return;
 	}
-	if ((r = logbook_once(j, &x, NULL, entry_job, &e)) == 1 && (event_job(j, &e) < 0 || admit_ticket(j, &t, &e) < 0))
+	if (r == 0 && (r = logbook_once(j, &x, NULL, entry_job, &e)) == 1 && (event_job(j, &e) < 0 || admit_ticket(j, &t, &e) < 0))
 		r = -(int)e.code;
 	after_entry(j, r, t != NULL ? t->reference : "", &e);
 }

@@ -62,13 +62,13 @@ note_too_late(struct job *j)
 	char line[sizeof(x.text) + 8];
 	struct err e = { 0 };
 	uint64_t at;
-	int r;
+	int r = stack_is(j, &e);
 
 	j->receipt = RECEIPT_GONE;
 	snprintf(x.text, sizeof(x.text), "job %s: its receipt was removed after %s, without effect", j->claim.id,
-	    stack_is(j) ? "it was divided" : "the token was asked");
+	    r == 1 ? "it was divided" : "the token was asked");
 	snprintf(line, sizeof(line), "text %s", x.text);
-	if ((r = elog_find(j->core->elog, ENTRY_NOTE, NULL, line, j->claim.log_size, &at, &e)) == 0 &&
+	if (r >= 0 && (r = elog_find(j->core->elog, ENTRY_NOTE, NULL, line, j->claim.log_size, &at, &e)) == 0 &&
 	    (r = logbook_append(j->core, &x, &at, &e)) == 0)
 		logbook_commit_soon(j->core);
 	if (r < 0) {

@@ -731,8 +731,7 @@ compose_start(struct job *j, struct err *e)
 	p.received_us = j->claim.received_us;
 	p.kind = j->inspect.kind;
 	p.pages = j->inspect.pages;
-	p.stack = stack_may(j);
-	if ((r = decision_get(j, &d, e)) < 0)
+	if ((r = stack_may(j, &p.stack, e)) < 0 || (r = decision_get(j, &d, e)) < 0)
 		return r;
 	if (r == 1) {
 		memcpy(p.force_rule, d.rule, sizeof(p.force_rule));

@@ -216,9 +216,10 @@ is_whole(const struct job *j, struct err *e)
 	static const char *const of_job[] = { "source", "doc.pdf", "plan", "engine", "prep", "attempt", "sig", "verdict",
 		"sealed.pdf", "job.json", NULL };
 	static const char *const of_stack[] = { "source", "plan", "parts", "job.json", NULL };
-	int r = 1;
+	int r = stack_is(j, e);
+	const char *const *need = r == 1 ? of_stack : of_job;
 
-	for (const char *const *need = stack_is(j) ? of_stack : of_job; r == 1 && *need != NULL; need++)
+	for (r = r < 0 ? r : 1; r == 1 && *need != NULL; need++)
 		r = io_there(j->dir, *need, e);
 	return r < 0 ? unreadable("job", j->claim.id, e) : r;
 }

@@ -425,9 +425,11 @@ static int
 seen_link(const struct spool *s, int fd, enum seen_kind kind, const struct claim *c, const char *reference, struct err *e)
 {
 	char name[SEEN_NAME_MAX];
+	int r;
 
 	seen_more(kind, c, reference, name);
-	return io_exists(s->seen, name) ? 0 : io_link_fd(s->seen, name, fd, e);
+	r = io_there(s->seen, name, e);
+	return r == 0 ? io_link_fd(s->seen, name, fd, e) : r < 0 ? r : 0;
 }
 
 int
@@ -438,8 +440,8 @@ seen_put(const struct spool *s, const struct claim *c, const char *reference, st
 	int r;
 
 	seen_name(c, name);
-	if (io_exists(s->seen, name)) /* a crash after it was put: the same job comes by again */
-		return io_sync(s->seen, e);
+	if ((r = io_there(s->seen, name, e)) != 0) /* a crash after it was put: the same job comes by again */
+		return r < 0 ? r : io_sync(s->seen, e);
 	if ((fd = io_tmpfile(s->seen, e)) < 0)
 		return fd;
 	if ((r = io_write_full(fd, c->id, ID_LEN, e)) < 0 ||

@@ -50,32 +50,46 @@ stack_forget(struct job *j)
 	j->dividing = NULL;
 }
 
-bool
-stack_had(const struct job *j)
+int
+stack_had(const struct job *j, struct err *e)
 {
-	return io_exists(j->dir, "stack");
+	return io_there(j->dir, "stack", e);
 }
 
-uint32_t
-stack_may(const struct job *j)
+int
+stack_may(const struct job *j, uint32_t *ret, struct err *e)
 {
+	int had = 0;
+
+	*ret = STACK_MAY;
 	if (j->divided)
-		return STACK_MAY;
-	if (j->folder->stack == STACK_HOLD || stack_had(j))
-		return STACK_MAY_NOT;
-	return j->claim.ticket.has ? STACK_HAS_TICKET : STACK_MAY;
+		return 0;
+	if (j->folder->stack != STACK_HOLD && (had = stack_had(j, e)) < 0)
+		return had;
+	if (j->folder->stack == STACK_HOLD || had == 1)
+		*ret = STACK_MAY_NOT;
+	else if (j->claim.ticket.has)
+		*ret = STACK_HAS_TICKET;
+	return 0;
+}
+
+/* The states in which a job may be a stack that was divided. */
+static bool
+divided_from(enum spool_state state)
+{
+	return state >= SPOOL_SEALED && state <= SPOOL_RELEASED;
 }
 
 bool
 stack_in(int dir, enum spool_state state)
 {
-	return state >= SPOOL_SEALED && state <= SPOOL_RELEASED && io_exists(dir, LIST);
+	return divided_from(state) && io_exists(dir, LIST);
 }
 
-bool
-stack_is(const struct job *j)
+int
+stack_is(const struct job *j, struct err *e)
 {
-	return stack_in(j->dir, j->state);
+	return divided_from(j->state) ? io_there(j->dir, LIST, e) : 0;
 }
 
 /* --- one document ---------------------------------------------------------------------- */
@@ -396,8 +410,12 @@ static int
 check_stack(const struct job *j, struct err *e)
 {
 	const struct compose_result *p = j->plan;
+	uint32_t may;
+	int r = stack_may(j, &may, e);
 
-	if (stack_may(j) != STACK_MAY || j->inspect.kind == DOC_PDF_KEPT || p->outside.pages != j->inspect.pages ||
+	if (r < 0)
+		return r;
+	if (may != STACK_MAY || j->inspect.kind == DOC_PDF_KEPT || p->outside.pages != j->inspect.pages ||
 	    p->estimated.pages != j->inspect.pages || p->unread.pages != j->inspect.pages)
 		return err_set(e, ERR_DOC_CRASH, "composing divided what may not be divided");
 	return 0;

@@ -25,16 +25,17 @@
 #include "agent/core.h"
 
 /* What may become of this job's document, if it is a stack: enum stack_may. */
-uint32_t stack_may(const struct job *);
+int stack_may(const struct job *, uint32_t *ret, struct err *);
 /* j->plan says that it is one: writes its documents, then steps the job. */
 int stack_start(struct job *, struct err *);
 void stack_forget(struct job *); /* frees what that held */
 
-/* Does a job's directory, in this state, hold a stack that was divided? */
+/* Does a job's directory, in this state, hold a stack that was divided? To be told, not to be acted on. */
 bool stack_in(int dir, enum spool_state);
-bool stack_is(const struct job *);
-/* Was it a document of a stack? */
-bool stack_had(const struct job *);
+/* 1, 0; -code when it can not be seen: a stack has no result, so nobody may take a document for one. */
+int stack_is(const struct job *, struct err *);
+/* Was it a document of a stack? 1, 0, -code. */
+int stack_had(const struct job *, struct err *);
 
 /* 1: all its documents are jobs, on disk; 0: it is stepped again; -code. */
 int stack_take(struct job *, struct err *);

@@ -43,7 +43,7 @@ step_of(const struct job *j)
 	case SPOOL_SEALED:
 		return "archiving";
 	case SPOOL_ARCHIVED:
-		return stack_is(j) ? "dividing" : "logging";
+		return stack_in(j->dir, j->state) ? "dividing" : "logging";
 	case SPOOL_LOGGED:
 	case SPOOL_RELEASED:
 		return "delivering";

@@ -397,8 +397,8 @@ folder_mounted(const struct watch_set *w, const struct folder *f, struct err *e)
 		return r;
 	if ((marks = io_open_dir(w->owner.state, "folders", e)) < 0)
 		return marks;
-	if (mount == io_exists(marks, f->conf->name))
-		return 0;
+	if ((r = io_there(marks, f->conf->name, e)) < 0 || mount == (r == 1))
+		return r < 0 ? r : 0;
 	if (mount)
 		return io_put(marks, f->conf->name, "mount\n", 6, 0600, e);
 	return err_set(e, ERR_IO, "nothing is mounted there now; mount it, or, if it is to be a plain directory, remove folders/%s "

@@ -54,9 +54,13 @@ withdrawal_get(struct job *j, struct withdrawal *ret, struct err *e)
 static int
 may_withdraw(struct job *j, struct err *e)
 {
+	int r;
+
 	if (j->dead || j->aside || j->core->stopping)
 		return err_set(e, ERR_USAGE, "job %s can not be withdrawn now", j->claim.id);
-	if (j->divided || stack_is(j))
+	if ((r = stack_is(j, e)) < 0)
+		return r;
+	if (j->divided || r == 1)
 		return err_set(e, ERR_USAGE, "job %s is divided already; withdraw its documents one by one", j->claim.id);
 	switch (j->state) {
 	case SPOOL_CLAIMED:

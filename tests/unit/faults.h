@@ -12,6 +12,7 @@
  *	FAULTS_SPACE  ENOSPC from whatever may need a block, from the n-th on: a disk stays full
  *	FAULTS_SHORT  a write takes half of what it is given
  *	FAULTS_MEM    no memory; not with sanitizers, whose malloc is their own
+ *	FAULTS_LOOK   EIO from fstatat() alone: what is asked for its presence must not pass for present, nor for absent
  *
  * To be included first: with fortification the names would not be plain functions.
  */
@@ -34,8 +35,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum faults { FAULTS_NONE, FAULTS_IO, FAULTS_SPACE, FAULTS_SHORT, FAULTS_MEM };
-static const char *const faults_names[] = { "nothing", "EIO", "ENOSPC", "a short write", "ENOMEM" };
+enum faults { FAULTS_NONE, FAULTS_IO, FAULTS_SPACE, FAULTS_SHORT, FAULTS_MEM, FAULTS_LOOK };
+static const char *const faults_names[] = { "nothing", "EIO", "ENOSPC", "a short write", "ENOMEM", "EIO from looking" };
 
 static enum faults faults_kind;
 static unsigned long faults_left;
@@ -135,11 +136,25 @@ FAULTS_CALL(int, unlinkat, (int a, const char *b, int f), (a, b, f), false, -1)
 FAULTS_CALL(int, mkdirat, (int a, const char *b, mode_t m), (a, b, m), true, -1)
 FAULTS_CALL(int, fchmod, (int fd, mode_t m), (fd, m), false, -1)
 FAULTS_CALL(int, fstat, (int fd, struct stat *st), (fd, st), false, -1)
-FAULTS_CALL(int, fstatat, (int a, const char *restrict b, struct stat *restrict st, int f), (a, b, st, f), false, -1)
 FAULTS_CALL(int, fstatvfs, (int fd, struct statvfs *st), (fd, st), false, -1)
 FAULTS_CALL(DIR *, fdopendir, (int fd), (fd), false, NULL)
 FAULTS_CALL(struct dirent *, readdir, (DIR *d), (d), false, NULL)
 /* clang-format on */
+
+int
+fstatat(int dir, const char *restrict name, struct stat *restrict st, int flags)
+{
+	static int (*real)(int, const char *restrict, struct stat *restrict, int);
+	const bool ours = FAULTS_OURS;
+
+	if (real == NULL)
+		*(void **)&real = faults_real("fstatat");
+	if (ours && faults_kind == FAULTS_LOOK && faults_now(FAULTS_LOOK, name)) {
+		errno = EIO;
+		return -1;
+	}
+	return faults_error(ours, false, "fstatat") ? -1 : real(dir, name, st, flags);
+}
 
 static inline ssize_t
 faults_write(bool ours, const char *call, size_t *n)

@@ -618,6 +618,7 @@ main(void)
 			if (kind != FAULTS_MEM)
 #endif
 				sweep(kind, step);
+		sweep(FAULTS_LOOK, setting("FAULTS_LOOK_STEP", 5));
 	}
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
