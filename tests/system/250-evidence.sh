@@ -234,7 +234,7 @@ room_stop
 cp -a "$ER/1" "$ER/2" # of another log, as after a restore: not what this one would make
 sed -i 's/batch = "30d"/batch = "1s"/' "$R/sealroom.conf"
 room_start
-wait_for 30 [ -e "$ER/3/ts" ]
+wait_for 30 eval '[ "$(entry_of batch 2 | sed -n "s/^record //p")" = 3 ]'
 ok $? "a directory of another log is left alone, the next number taken" || daemon_said
 cmp -s "$W/er1/ts" "$ER/2/ts"
 ok $? "and not touched"
