@@ -11,7 +11,7 @@
 # beside it moves the numbers.  A call that did not come is tried again, at last alone.
 # How often a checkpoint is signed is a matter of time, so one call of publishing
 # may stay away; no other may.
-# Here every third of either kind; make torture tries all, as does SWEEP=every-1.
+# Here every fifth of either kind; make torture tries all, as does SWEEP=every-1.
 # SWEEP=sample takes every ninth (make asan), SWEEP=K the one call.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/trial.bash"
@@ -32,7 +32,7 @@ awk -F'\t' '$4 !~ /^(f?sync|fdatasync|syncfs|f?chmod.*|fchown|f?truncate|unlink.
 note "of these fail $(wc -l <"$W/error.k"), and $(wc -l <"$W/before.k") are died before"
 
 case ${SWEEP-} in
-'') pick=${PICK:-3} ;;
+'') pick=${PICK:-5} ;;
 sample) pick=9 ;;
 every-*) pick=${SWEEP#every-} ;;
 *) pick=1 && echo "$SWEEP" | tee "$W/error.k" >"$W/before.k" ;;
