@@ -12,10 +12,12 @@
 #define FILES_MIB 1024
 #define LIST_MAX (1u << 20)
 
-bool
-attached_wanted(const struct job *j)
+int
+attached_wanted(const struct job *j, struct err *e)
 {
-	return j->inspect.files > 0 && !io_exists(j->dir, RECORD);
+	int r = j->inspect.files == 0 ? 1 : io_there(j->dir, RECORD, e);
+
+	return r < 0 ? r : r == 0;
 }
 
 /* The list in j->side, which is what its hash says; j->side is gone then. */

@@ -12,8 +12,8 @@
 
 #include "agent/core.h"
 
-/* Must its attachments still be listed? */
-bool attached_wanted(const struct job *);
+/* Must its attachments still be listed? 1, 0, -code. */
+int attached_wanted(const struct job *, struct err *);
 /* Lists those of the copy; the job is stepped then. */
 int attached_start(struct job *, struct err *);
 /* j->out is what was sealed: then(j), or trouble. */

@@ -75,10 +75,12 @@ earlier_get(struct job *j, const struct earlier **ret, struct err *e)
 	return 0;
 }
 
-bool
-earlier_wanted(const struct job *j)
+int
+earlier_wanted(const struct job *j, struct err *e)
 {
-	return j->inspect.sigs > 0 && !io_exists(j->dir, RECORD);
+	int r = j->inspect.sigs == 0 ? 1 : io_there(j->dir, RECORD, e);
+
+	return r < 0 ? r : r == 0;
 }
 
 /* --- judged when it comes -------------------------------------------------------------------- */

@@ -24,8 +24,8 @@ struct earlier {
 	struct judge_result judged;
 };
 
-/* Must they still be judged? */
-bool earlier_wanted(const struct job *);
+/* Must they still be judged? 1, 0, -code. */
+int earlier_wanted(const struct job *, struct err *);
 /* Judges those of the copy; the job is stepped then. */
 int earlier_start(struct job *, struct err *);
 /* Of the record, for as long as the job lives; NULL in *ret: it came without. */

@@ -750,6 +750,26 @@ compose_start(struct job *j, struct err *e)
 	return job_task(j, &t, on_composed, e);
 }
 
+/* What is missing yet, in the order in which one needs the other. */
+static int
+read_on(struct job *j, const struct ready_scan *eng, struct err *e)
+{
+	int r;
+
+	if (j->inspect.kind == DOC_NONE)
+		return inspect_start(j, e);
+	if ((r = attached_wanted(j, e)) != 0)
+		return r < 0 ? r : attached_start(j, e);
+	if ((r = earlier_wanted(j, e)) != 0)
+		return r < 0 ? r : earlier_start(j, e);
+	if ((r = earlier_forbids(&j->inspect, e)) < 0 || (r = pages_prepare(j, eng, e)) < 0)
+		return r;
+	if (j->pages_done == j->inspect.pages)
+		return (r = earlier_admit(j, e)) < 0 ? r : compose_start(j, e);
+	render_pump(j->core);
+	return 0;
+}
+
 void
 render_step(struct job *j)
 {
@@ -771,17 +791,7 @@ render_step(struct job *j)
 	}
 	if ((r = inspect_load(j, &e)) == 0) {
 		memset(&j->why, 0, sizeof(j->why));
-		if (j->inspect.kind == DOC_NONE)
-			r = inspect_start(j, &e);
-		else if (attached_wanted(j))
-			r = attached_start(j, &e);
-		else if (earlier_wanted(j))
-			r = earlier_start(j, &e);
-		else if ((r = earlier_forbids(&j->inspect, &e)) == 0 && (r = pages_prepare(j, eng, &e)) == 0 &&
-		    j->pages_done == j->inspect.pages)
-			r = (r = earlier_admit(j, &e)) < 0 ? r : compose_start(j, &e);
-		else if (r == 0)
-			render_pump(j->core);
+		r = read_on(j, eng, &e);
 	}
 	if (r < 0)
 		job_trouble(j, &e);

@@ -143,6 +143,7 @@ resultjson_reason(struct job *j, const char *status, const struct question_recor
 {
 	struct message m;
 	json_t *o = head(j, status), *why, *signatures;
+	int r;
 
 	message_make(j->folder->language, &q->why, q->word, &m);
 	why = json_pack("{s:s, s:s, s:s, s:s}", "code", err_word(q->why.code), "text", q->why.text, "what", m.what, "now",
@@ -152,7 +153,9 @@ resultjson_reason(struct job *j, const char *status, const struct question_recor
 	if (q->say[0] != '\0')
 		json_put(&why, "remark", json_string(q->say));
 	json_put(&o, "reason", why);
-	if (j->inspect.sigs > 0 && !earlier_wanted(j)) {
+	if ((r = earlier_wanted(j, e)) < 0)
+		return fail(o);
+	if (j->inspect.sigs > 0 && r == 0) {
 		if ((signatures = earlier_json(j, e)) == NULL)
 			return fail(o);
 		json_put(&o, "signatures", signatures);

@@ -893,6 +893,22 @@ room_drop(const char *name, const char *bytes)
 	fclose(f);
 }
 
+/* A toy with one signature, as toy_sigs() finds it. */
+static inline void
+room_drop_signed(const char *name, uint32_t allowed)
+{
+	char path[300];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/in/%s", room, name);
+	if ((f = fopen(path, "w")) == NULL)
+		play_die(path);
+	fputs("a letter <0123456789abcdef>%%EOF\n", f);
+	fclose(f);
+	played.sigs = 1;
+	played.allowed = allowed;
+}
+
 /* How many files this names. */
 static inline size_t
 room_count(const char *pattern)

@@ -149,7 +149,11 @@ fstatat(int dir, const char *restrict name, struct stat *restrict st, int flags)
 
 	if (real == NULL)
 		*(void **)&real = faults_real("fstatat");
-	if (ours && faults_kind == FAULTS_LOOK && faults_now(FAULTS_LOOK, name)) {
+	if (ours && faults_kind == FAULTS_LOOK && faults_now(FAULTS_LOOK, "")) {
+		static char looked[64]; /* the name may be gone when it is told */
+
+		snprintf(looked, sizeof(looked), "%s", name);
+		faults_call = looked;
 		errno = EIO;
 		return -1;
 	}

@@ -352,20 +352,6 @@ test_unread(void)
 
 /* --- documents that came signed --------------------------------------------------------------- */
 
-/* A toy with one signature, as toy_sigs() finds it. */
-static void
-drop_signed(void)
-{
-	char path[300];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/in/Brief.tif", room);
-	if ((f = fopen(path, "w")) == NULL)
-		exit(99);
-	fputs("a letter <0123456789abcdef>%%EOF\n", f);
-	fclose(f);
-}
-
 /* Which judgement it is about: of what came, or of what was sealed. */
 static bool
 judged_sealed(uint32_t kind, const struct judge_result *r)
@@ -504,9 +490,7 @@ test_signed(void)
 		int r;
 
 		room_empty();
-		drop_signed();
-		played.sigs = 1;
-		played.allowed = signed_cases[i].allowed;
+		room_drop_signed("Brief.tif", signed_cases[i].allowed);
 		played.twist = signed_cases[i].twist;
 		listed = 0;
 		r = room_once();

@@ -54,6 +54,13 @@ large_stamp(void)
 	played.token_len = 20000;
 }
 
+/* It brings a signature along, as toy_sigs() finds one: judged before it is composed. */
+static void
+signed_before(void)
+{
+	room_drop_signed("Brief.tif", SEAL_SEEN);
+}
+
 static void
 damaged(void)
 {
@@ -496,6 +503,7 @@ restored_done(void)
 static const struct story stories[] = {
 	{ "a letter", letter, letter_done, NULL, 0 },
 	{ "a time stamp that does not fit", large_stamp, letter_done, NULL, 0 },
+	{ "a document that came signed", signed_before, letter_done, NULL, 0 },
 	{ "a damaged document", damaged, damaged_refused, NULL, 0 },
 	{ "a document in doubt", in_doubt, doubt_held, NULL, 0 },
 	{ "a decision", decided, decided_done, NULL, 0 },
