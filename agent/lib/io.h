@@ -41,7 +41,10 @@ int io_size(int fd, uint64_t *ret, struct err *);
 
 /* Reads a whole file of at most b->max bytes. Absent: -ERR_IO with errno ENOENT kept. */
 int io_read_file(int dir, const char *name, struct buf *b, struct err *);
-/* False only when it is surely not there: what can not be looked at may hold a signature. */
+/*
+ * False only when it is surely not there: what can not be looked at may hold a signature.
+ * For where yes leads to its being opened; what is decided by it asks io_there().
+ */
 bool io_exists(int dir, const char *name);
 int io_there(int dir, const char *name, struct err *);           /* 1, 0, -code */
 

@@ -3,19 +3,13 @@
 # to its first page's result and the largest process of each kind.  LONG_TIFF (1000) and
 # LONG_PDF (5000) are the pages of the long ones.
 . "$(dirname "$0")/../lib.sh"
-need python3 softhsm2-util pdfinfo pdftotext
+. "$(dirname "$0")/figures.bash"
+need python3 softhsm2-util pdfinfo
 need_program sealroomd sealroom
-now() { date +%s.%N; }
-calc() { awk "BEGIN { printf \"$1\", $2 }"; }
-bar() { # sentence, value, bar, unit: at most
-	awk -v v="$2" -v b="$3" 'BEGIN { exit !(v <= b) }' && m="met" || m="NOT met"
-	printf '%-66s %8s %s   bar <= %s %s: %s\n' "$1" "$2" "$4" "$3" "$4" "$m"
-}
 room_new
 SETTLE=50ms LEVEL=B-B
 RULES='all : { when = "always"; place = "invisible"; seal = "stamp"; };'
 room_settings
-ready() { cmd status --json 2>/dev/null | python3 -c 'import json, sys; sys.exit(not all(t["ready"] for t in json.load(sys.stdin)["tokens"]))'; }
 peak() { # kind of task: KiB
 	cmd status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["tasks"].get(sys.argv[1], {}).get("peak_kib", 0))' "$1"
 }
@@ -48,11 +42,11 @@ judge() { # row, pages of the long one
 	local few many
 	read -ra few <<<"${mem[${1}10]}"
 	read -ra many <<<"${mem[$1$2]}"
-	bar "$1, $2 pages: first page after, against one of ten" "${first[$1$2]}" "$(calc '%.2f' "${first[${1}10]} * 1.2 + 0.1")" s
-	bar "$1, $2 pages: core" "$(calc '%.1f' "${many[0]} / 1024")" 30 MiB
-	bar "$1, $2 pages: a page child, over that of ten pages" "$(calc '%.1f' "(${many[1]} - ${few[1]}) / 1024")" 8 MiB
-	bar "$1, $2 pages: a page child" "$(calc '%.1f' "${many[1]} / 1024")" 180 MiB
-	bar "$1, $2 pages: compose" "$(calc '%.1f' "${many[3]} / 1024")" 64 MiB
+	bar "$1, $2 pages: first page after, against one of ten" "${first[$1$2]}" "<=" "$(calc '%.2f' "${first[${1}10]} * 1.2 + 0.1")" s
+	bar "$1, $2 pages: core" "$(calc '%.1f' "${many[0]} / 1024")" "<=" 30 MiB
+	bar "$1, $2 pages: a page child, over that of ten pages" "$(calc '%.1f' "(${many[1]} - ${few[1]}) / 1024")" "<=" 8 MiB
+	bar "$1, $2 pages: a page child" "$(calc '%.1f' "${many[1]} / 1024")" "<=" 180 MiB
+	bar "$1, $2 pages: compose" "$(calc '%.1f' "${many[3]} / 1024")" "<=" 64 MiB
 }
 echo "sealroom bench-long: $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $(date -u +%Y-%m-%d)"
 run TIFF 10 tif

@@ -5,18 +5,12 @@
 # whether the figures could be taken.  OCR_ONLY="de-*" takes some documents only; OCR_WORN="1 2"
 # takes pages of the corpus as bad scanners give them (tools/wear), for each of these seeds.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/figures.bash"
 need python3 softhsm2-util openssl pdftotext pdftoppm tesseract ocrmypdf
 need_program sealroomd sealroom tests/b_bare
 CORPUS=$TOP/tests/data/corpus
 RUNS=${BENCH_RUNS:-3} CORES=$(nproc) LANGUAGES=deu+eng
 export OMP_THREAD_LIMIT=1
-now() { date +%s.%N; }
-calc() { awk "BEGIN { printf \"$1\", $2 }"; }
-median() { printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-bar() { # sentence, value, relation, bar, unit
-	awk -v v="$2" -v r="$3" -v b="$4" 'BEGIN { exit !(r == "<=" ? v <= b : v >= b) }' && m="met" || m="NOT met"
-	printf '%-66s %8s %s   bar %s %s: %s\n' "$1" "$2" "$5" "$3" "$4" "$m"
-}
 
 WORN_KINDS="light through noise specks dots border bands fax"
 wear_pages() { # SEED...: another corpus
@@ -69,7 +63,6 @@ run_tesseract() {
 	find "$W/images" -type f -printf '%f\n' | sort | xargs -P "$CORES" -I{} sh -c \
 	    'tesseract "$2/images/{}" "$2/tesseract/{}" -l "$1" pdf >/dev/null 2>&1' sh "$LANGUAGES" "$W"
 }
-ready() { cmd status --json 2>/dev/null | python3 -c 'import json, sys; sys.exit(not all(t["ready"] for t in json.load(sys.stdin)["tokens"]))'; }
 run_sealroom() { # number of the run
 	local d had
 	had=$(find "$R/in/$DONE" -name '*.pdf' 2>/dev/null | wc -l)

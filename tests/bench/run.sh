@@ -3,18 +3,12 @@
 # a bar and whether it is met stands behind each.  They are honest numbers: the exit
 # status says only whether they could be taken.  BENCH_PAGES=100 shortens the last.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/figures.bash"
 need python3 softhsm2-util openssl tiffcp
 need_program sealroomd sealroom tests/b_bare
 RUNS=${BENCH_RUNS:-3} COPIES=${BENCH_COPIES:-8}
 CORES=$(nproc)
 PROCTREE=$TOP/tests/bench/proctree
-median() { printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-calc() { awk "BEGIN { printf \"$1\", $2 }"; }
-bar() { # sentence, value, relation, bar, unit
-	awk -v v="$2" -v r="$3" -v b="$4" 'BEGIN { exit !(r == "<=" ? v <= b : v >= b) }' && m="met" || m="NOT met"
-	printf '%-66s %8s %s   bar %s %s: %s\n' "$1" "$2" "$5" "$3" "$4" "$m"
-}
-now() { date +%s.%N; }
 results() { find "$R/in/$DONE" -name '*.pdf' 2>/dev/null | wc -l; }
 reached() { # looked at many times a second, beside what is measured: no process is started for it
 	local found=("$R/in/$DONE"/*.pdf)
@@ -28,7 +22,6 @@ wait_results() { # count, seconds
 		read -rt 0.05 -u "$TICK" # nothing ever comes: waits without a process
 	done
 }
-ready() { cmd status --json 2>/dev/null | python3 -c 'import json, sys; sys.exit(not all(t["ready"] for t in json.load(sys.stdin)["tokens"]))'; }
 begin() { room_start && wait_for 60 ready; sleep 1; }
 
 room_new

@@ -569,6 +569,8 @@ run_faulty(enum faults kind, unsigned long n, bool *ret_hit, struct err *e)
 	return r;
 }
 
+#define LOOK_STEP 5
+
 /* FAULTS_ONLY=number of a story, FAULTS_FROM, FAULTS_STEP: to look at one closely. */
 static unsigned long
 setting(const char *name, unsigned long otherwise)
@@ -626,7 +628,7 @@ main(void)
 			if (kind != FAULTS_MEM)
 #endif
 				sweep(kind, step);
-		sweep(FAULTS_LOOK, setting("FAULTS_LOOK_STEP", 5));
+		sweep(FAULTS_LOOK, step < LOOK_STEP ? step : LOOK_STEP); /* they are few */
 	}
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
