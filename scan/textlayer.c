@@ -13,6 +13,7 @@
 #define UNIT 100            /* mpt in the unit of the operators: 1/10 pt */
 #define PRIVATE_FIRST 0xE000u
 #define PRIVATE_COUNT 6400u /* U+E000 to U+F8FF */
+#define WORD_GAP 16         /* per cent of the size: readers that part words by their place want more than 15 */
 #define ASCENT 750          /* of the glyphless font (scan/gen/mkblobs.c) */
 #define DESCENT (-250)
 #define MAP_LEN ((size_t)131072)
@@ -136,18 +137,31 @@ put_scale(struct buf *b, int64_t width, int64_t advance)
 		buf_printf(b, "%" PRId64 ".%" PRId64 " Tz", tenths / 10, tenths % 10);
 }
 
+/* The width a word is given: its box's, less what would not leave a gap before the word behind it. */
+static int64_t
+width_of(const struct word *w, const struct word *next, int32_t size)
+{
+	int64_t width = ((int64_t)w->box.x1 - w->box.x0) / UNIT;
+	int64_t room = next == NULL ? 0 : ((int64_t)next->box.x0 - w->box.x0) / UNIT - 1 - (int64_t)size * WORD_GAP / 100;
+
+	if (room <= 0 || room >= width)
+		return width;
+	return room > width / 2 ? room : (width + 1) / 2;
+}
+
+/* 'next' stands behind it on its line, or is NULL. */
 static void
-put_word(struct textlayer *t, const struct word *w, int32_t size, bool last, struct buf *b)
+put_word(struct textlayer *t, const struct word *w, const struct word *next, int32_t size, struct buf *b)
 {
 	const char *s = w->text;
 	uint32_t c;
 
-	put_scale(b, ((int64_t)w->box.x1 - w->box.x0) / UNIT, (int64_t)glyphs_of(w) * size / 2);
+	put_scale(b, width_of(w, next, size), (int64_t)glyphs_of(w) * size / 2);
 	buf_put(b, "(", 1);
 	while (unicode_next(&s, &c))
 		if (unicode_shown(c))
 			put_code(b, code_of(t, c));
-	if (!last)
+	if (next != NULL)
 		put_code(b, code_of(t, ' '));
 	buf_put(b, ")Tj\n", 4);
 }
@@ -208,7 +222,7 @@ put_line(struct textlayer *t, const struct pagefile *pf, const struct line *l, i
 		buf_printf(b, "%" PRId32 " %" PRId32 " Td ", x - pen->x, y - pen->y);
 		pen->x = x;
 		pen->y = y;
-		put_word(t, w, pen->size, next >= l->to, b);
+		put_word(t, w, next < l->to ? &pf->words[next] : NULL, pen->size, b);
 	}
 }
 

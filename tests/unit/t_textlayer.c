@@ -125,6 +125,38 @@ write_alone(const char *path, const struct pagefile *pf)
 	return r;
 }
 
+/* Boxes that touch, or reach into the next: words all the same, and not a third of the type from where they stood. */
+static void
+test_near(const char *path)
+{
+	static const struct word close[] = {
+		{ { 40000, 10000, 60000, 20000 }, 18000, 0, 0, 90, CODE_NONE, "the" },
+		{ { 59000, 10000, 80000, 20000 }, 18000, 0, 0, 90, CODE_NONE, "lift" },
+		{ { 80000, 10000, 100000, 20000 }, 18000, 0, 0, 90, CODE_NONE, "on" },
+		{ { 100400, 10000, 120000, 20000 }, 18000, 0, 0, 90, CODE_NONE, "the" },
+		{ { 123000, 10000, 140000, 20000 }, 18000, 0, 0, 90, CODE_NONE, "first" },
+		{ { 2000, 10000, 27000, 20000 }, 18000, 0, 0, 90, CODE_NONE, "floor" },
+	};
+	const struct pagefile pf = { .media_w = 300000, .media_h = 300000, .nwords = sizeof(close) / sizeof(close[0]),
+		.words = (struct word *)(uintptr_t)close };
+	char *text, *s;
+	double right[5] = { 0 };
+
+	CHECK(write_alone(path, &pf) == 0, "words that stand close are written");
+	text = judge_text("pdftotext -raw '%s' -", path);
+	CHECK(strncmp(text, "the lift on the first", 21) == 0, "pdftotext finds them by their places: %.21s", text);
+	free(text);
+	text = s = judge_text("pdftotext -bbox '%s' -", path);
+	for (int i = 0; i < 5; i++)
+		if ((s = strstr(s, "xMax=")) == NULL || sscanf(s++, "xMax=\"%lf\"", &right[i]) != 1)
+			break;
+	CHECK(right[1] > 56.5 && right[1] < 58 && right[2] > 77.5 && right[2] < 79 && right[3] > 97.9 && right[3] < 99.4,
+	    "they end at %.1f, %.1f, %.1f: no more before the next than it takes", right[1], right[2], right[3]);
+	CHECK(right[4] > 119.9 && right[4] < 120.3, "the one with a space behind it ends where it did, at %.1f", right[4]);
+	CHECK(right[0] > 26.9 && right[0] < 27.3, "and so does one on their left that comes last, at %.1f", right[0]);
+	free(text);
+}
+
 /* Characters no PDF/A may name (ISO 19005-2, 6.2.11.7.2) and bytes that are no UTF-8. */
 static void
 test_hostile(const char *path)
@@ -194,6 +226,7 @@ main(void)
 	snprintf(path, sizeof(path), "%s/text.pdf", judge_dir());
 	test_places(path);
 	test_reading(path);
+	test_near(path);
 	test_hostile(path);
 	test_size();
 	return TEST_DONE();
