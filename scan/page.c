@@ -234,7 +234,7 @@ make_page(const struct scan_state *state, const struct page_params *params, stru
 	if ((r = image_read(im, s, params->kind, params->page, IMAGE_FOR_TEXT, &state->conf->scan, e)) < 0 ||
 	    (r = image_pix(im, false, &pix, e)) < 0)
 		return r;
-	if ((r = image_encode(im, e)) < 0) {
+	if ((r = image_encode(im, e)) < 0 || (r = image_pack(im, s, e)) < 0) {
 		pixDestroy(&pix);
 		return r;
 	}
