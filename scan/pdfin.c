@@ -135,6 +135,20 @@ pdfin_done(struct pdfin *p)
 	qpdf_cleanup(&p->q);
 }
 
+qpdf_oh
+pdfin_mark(struct pdfin *p)
+{
+	return qpdf_oh_new_null(p->q);
+}
+
+/* libqpdf numbers handles as they are asked for; one that it does not have is no error. */
+void
+pdfin_release_since(struct pdfin *p, qpdf_oh mark)
+{
+	for (qpdf_oh last = qpdf_oh_new_null(p->q), oh = mark; oh <= last; oh++)
+		qpdf_oh_release(p->q, oh);
+}
+
 /* --- values ---------------------------------------------------------------------------------- */
 
 qpdf_oh

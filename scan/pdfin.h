@@ -50,6 +50,13 @@ int pdfin_page(struct pdfin *, uint32_t index, qpdf_oh *ret, struct err *);
 /* A page attribute, its own or from above; null if nobody has it. */
 qpdf_oh pdfin_inherited(struct pdfin *, qpdf_oh page, const char *key);
 
+/*
+ * Handles that were asked for behind the mark, and the mark, are let go: what
+ * is looked at on each of many pages would all stay to the end.
+ */
+qpdf_oh pdfin_mark(struct pdfin *);
+void pdfin_release_since(struct pdfin *, qpdf_oh mark);
+
 /* Values of a dictionary; the given one where the key is missing or of another type. */
 qpdf_oh pdfin_key(struct pdfin *, qpdf_oh, const char *key);
 int64_t pdfin_int(struct pdfin *, qpdf_oh dict, const char *key, int64_t otherwise);

@@ -246,7 +246,7 @@ describe_page(struct pdfin *p, qpdf_oh page, uint32_t index, const struct conf_s
 /* --- the whole document --------------------------------------------------------------------------------- */
 
 static int
-on_page(void *ctx, struct pdfin *p, uint32_t index, qpdf_oh page, struct err *e)
+look_at_page(struct pdfin *p, const struct conf_scan *scan, uint32_t index, qpdf_oh page, struct err *e)
 {
 	struct pdf_image d;
 	struct image im = { 0 };
@@ -255,7 +255,17 @@ on_page(void *ctx, struct pdfin *p, uint32_t index, qpdf_oh page, struct err *e)
 		return err_set(e, ERR_DOC_FOREIGN, "page %u has annotations or form fields", index + 1);
 	if (!qpdf_oh_is_null(p->q, pdfin_key(p, page, "/AA")))
 		return err_set(e, ERR_DOC_FOREIGN, "page %u has actions", index + 1);
-	return describe_page(p, page, index, ctx, &im, &d, e);
+	return describe_page(p, page, index, scan, &im, &d, e);
+}
+
+static int
+on_page(void *ctx, struct pdfin *p, uint32_t index, qpdf_oh page, struct err *e)
+{
+	qpdf_oh mark = pdfin_mark(p);
+	int r = look_at_page(p, ctx, index, page, e);
+
+	pdfin_release_since(p, mark);
+	return r;
 }
 
 /* Content a reader could find outside of the pages: not ours to drop without a word. */
