@@ -26,6 +26,7 @@
 #define READER_POLL_MS 200
 #define PAGES_FIRST 20    /* of a document; its others stand aside for letters (aside.h) */
 #define PAGE_SLOW_MS 1000 /* most pages of letters are read by then */
+#define PAGE_LARGE 40000000u /* pixels; A4 at 600 dpi has 35 million, A3 at 400 dpi 31 */
 
 /* --- what is remembered on disk ------------------------------------------------------- */
 
@@ -363,12 +364,25 @@ on_page_slow(void *ctx)
 	render_pump(c);
 }
 
+/* Recognition takes as long as there are pixels: drawings go beside the letters, not before them. */
+static bool
+is_large(const struct job *j)
+{
+	return j->inspect.pixels > PAGE_LARGE;
+}
+
+static bool
+place_free(const struct core *c, const struct job *j)
+{
+	return is_large(j) ? c->pages_slow < c->workers : c->pages_running < c->workers;
+}
+
 static int
 page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct err *e)
 {
 	const bool unread = j->page_state[page] == PAGE_UNREAD;
 	struct pageread ask = { .scan = &j->core->conf->scan, .times = j->failed_once.code != ERR_OK ? 2 : 1,
-		.behind = j->pages_done >= PAGES_FIRST, .params = { .kind = j->inspect.kind, .page = page, .mark = j->page_mark,
+		.behind = is_large(j) || j->pages_done >= PAGES_FIRST, .params = { .kind = j->inspect.kind, .page = page, .mark = j->page_mark,
 		.unread = unread, .codes = codes_wanted(j->folder) } };
 	struct page_run *p = calloc(1, sizeof(*p));
 	AUTO_FD source = open_source(j, e);
@@ -387,9 +401,11 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 	j->core->page_runs = p;
 	j->page_state[page] = PAGE_RUNNING;
 	j->pages_running++;
-	j->core->pages_running++;
 	j->page_turn = ++j->core->page_turns;
-	p->timer = loop_timer(j->core->loop, PAGE_SLOW_MS, on_page_slow, p);
+	p->slow = is_large(j);
+	(*(p->slow ? &j->core->pages_slow : &j->core->pages_running))++;
+	if (!p->slow)
+		p->timer = loop_timer(j->core->loop, PAGE_SLOW_MS, on_page_slow, p);
 	p->task = pageread_start(j->core->children, &ask, on_page, p);
 	return 0;
 }
@@ -438,7 +454,7 @@ next_in_turn(struct core *c)
 
 		while (wants_page(j) && j->page_state[j->page_next] > PAGE_UNREAD)
 			j->page_next++;
-		if (!wants_page(j))
+		if (!wants_page(j) || !place_free(c, j))
 			continue;
 		n = folder_running(c, j->folder);
 		if (best == NULL || goes_before(j, n, best, best_folder)) {
@@ -456,7 +472,7 @@ render_pump(struct core *c)
 	struct err e = { 0 };
 	struct job *j;
 
-	while (eng != NULL && !c->stopping && c->pages_running < c->workers && (j = next_in_turn(c)) != NULL) {
+	while (eng != NULL && !c->stopping && (j = next_in_turn(c)) != NULL) {
 		if (page_start(j, j->page_next, eng, &e) < 0) {
 			job_trouble(j, &e);
 			return;

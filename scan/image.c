@@ -32,6 +32,13 @@ image_check_size(uint64_t w, uint64_t h, const struct conf_scan *scan, uint32_t 
 	return 0;
 }
 
+void
+image_measure(struct inspect_result *ret, uint32_t w, uint32_t h)
+{
+	if ((uint64_t)w * h > ret->pixels)
+		ret->pixels = (uint64_t)w * h;
+}
+
 static size_t
 raster_stride(const struct raster *r)
 {

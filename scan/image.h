@@ -102,6 +102,7 @@ void image_drop_pixels(struct image *);
 void image_done(struct image *);
 
 /* For the readers of each kind. */
+void image_measure(struct inspect_result *, uint32_t w, uint32_t h); /* of one page more */
 int image_check_size(uint64_t w, uint64_t h, const struct conf_scan *, uint32_t page, struct err *);
 int image_check_ratio(const struct raster *, uint64_t encoded, uint32_t page, struct err *);
 /* Dimensions are set in *r; allocates zeroed rows. */

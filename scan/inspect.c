@@ -35,15 +35,15 @@ inspect_kind(struct source *s, const struct conf_scan *scan, struct inspect_resu
 	res->pages = 1;
 	switch (res->kind) {
 	case DOC_TIFF:
-		return tiff_inspect(s, scan, &res->pages, e);
+		return tiff_inspect(s, scan, res, e);
 	case DOC_JPEG:
-		return jpeg_inspect(s, scan, e);
+		return jpeg_inspect(s, scan, res, e);
 	case DOC_PNG:
-		return png_inspect(s, scan, e);
+		return png_inspect(s, scan, res, e);
 	case DOC_JP2:
-		return jp2_inspect(s, scan, e);
+		return jp2_inspect(s, scan, res, e);
 	case DOC_WEBP:
-		return webp_inspect(s, scan, e);
+		return webp_inspect(s, scan, res, e);
 	case DOC_PDF:
 		return pdf_inspect(s, scan, res, e);
 	default:

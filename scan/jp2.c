@@ -211,11 +211,14 @@ check(struct jp2 *j, struct source *s, const struct conf_scan *scan, struct err 
 }
 
 int
-jp2_inspect(struct source *s, const struct conf_scan *scan, struct err *e)
+jp2_inspect(struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
 {
 	struct jp2 j;
+	int r = check(&j, s, scan, e);
 
-	return check(&j, s, scan, e);
+	if (r == 0)
+		image_measure(ret, j.w, j.h);
+	return r;
 }
 
 static int

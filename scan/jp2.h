@@ -1,7 +1,7 @@
 /*
  * jp2.h - JPEG 2000 in its file format JP2 (ITU-T T.800, annex I).
  *
- *	jp2_inspect(&s, scan, &e)        boxes, the header of the codestream and its end
+ *	jp2_inspect(&s, scan, &res, &e)        boxes, the header of the codestream and its end
  *	jp2_read(&im, &s, page, ...)
  *
  * The file is a JPXDecode stream as it is where PDF/A allows (ISO 19005-2,
@@ -17,7 +17,7 @@
 #include "scan/image.h"
 
 bool jp2_magic(const uint8_t *head, size_t len);
-int jp2_inspect(struct source *, const struct conf_scan *, struct err *);
+int jp2_inspect(struct source *, const struct conf_scan *, struct inspect_result *, struct err *);
 int jp2_read(struct image *, struct source *, uint32_t page, enum image_want, const struct conf_scan *, struct err *);
 
 #endif

@@ -346,11 +346,14 @@ check(struct source *s, const struct conf_scan *scan, struct jpeg_info *j, struc
 }
 
 int
-jpeg_inspect(struct source *s, const struct conf_scan *scan, struct err *e)
+jpeg_inspect(struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
 {
 	struct jpeg_info j = { 0 };
+	int r = check(s, scan, &j, e);
 
-	return check(s, scan, &j, e);
+	if (r == 0)
+		image_measure(ret, j.w, j.h);
+	return r;
 }
 
 /* The CMYK profile of the APP2 markers (ICC.1, B.4), or the program's. */

@@ -1,7 +1,7 @@
 /*
  * jpeg.h - JPEG (ITU-T T.81) as a document, and as the stream of a PDF image.
  *
- *	jpeg_inspect(&s, scan, &e)        markers up to the frame header, and EOI at the end
+ *	jpeg_inspect(&s, scan, &res, &e)        markers up to the frame header, and EOI at the end
  *	jpeg_read(&im, &s, page, ...)     the one page
  *	jpeg_decode(...)                  a DCTDecode stream
  *
@@ -27,7 +27,7 @@ struct jpeg_info {
 };
 
 bool jpeg_magic(const uint8_t *head, size_t len);
-int jpeg_inspect(struct source *, const struct conf_scan *, struct err *);
+int jpeg_inspect(struct source *, const struct conf_scan *, struct inspect_result *, struct err *);
 int jpeg_read(struct image *, struct source *, uint32_t page, enum image_want, const struct conf_scan *, struct err *);
 /* Pixels of data[0..len), CMYK as RGB; grey is enough: colour is decoded only where that is no cheaper. */
 int jpeg_decode(struct raster *, struct jpeg_info *, const uint8_t *data, size_t len, bool grey,

@@ -245,17 +245,25 @@ describe_page(struct pdfin *p, qpdf_oh page, uint32_t index, const struct conf_s
 
 /* --- the whole document --------------------------------------------------------------------------------- */
 
+struct look {
+	const struct conf_scan *scan;
+	struct inspect_result *ret;
+};
+
 static int
-look_at_page(struct pdfin *p, const struct conf_scan *scan, uint32_t index, qpdf_oh page, struct err *e)
+look_at_page(struct pdfin *p, const struct look *l, uint32_t index, qpdf_oh page, struct err *e)
 {
 	struct pdf_image d;
 	struct image im = { 0 };
+	int r;
 
 	if (pdfin_items(p, pdfin_key(p, page, "/Annots")) > 0)
 		return err_set(e, ERR_DOC_FOREIGN, "page %u has annotations or form fields", index + 1);
 	if (!qpdf_oh_is_null(p->q, pdfin_key(p, page, "/AA")))
 		return err_set(e, ERR_DOC_FOREIGN, "page %u has actions", index + 1);
-	return describe_page(p, page, index, scan, &im, &d, e);
+	if ((r = describe_page(p, page, index, l->scan, &im, &d, e)) == 0)
+		image_measure(l->ret, d.w, d.h);
+	return r;
 }
 
 static int
@@ -295,6 +303,7 @@ check_catalog(struct pdfin *p, struct err *e)
 static int
 inspect(struct pdfin *p, struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
 {
+	struct look l = { scan, ret };
 	int r;
 
 	if ((r = pdfin_open(p, s, e)) < 0 || (r = pdfin_clean(p, e)) < 0 ||
@@ -306,10 +315,11 @@ inspect(struct pdfin *p, struct source *s, const struct conf_scan *scan, struct 
 	}
 	ret->kind = DOC_PDF;
 	if ((r = check_catalog(p, e)) == 0)
-		r = pdfin_pages(p, scan->max_pages, on_page, (void *)(uintptr_t)scan, &ret->pages, e);
+		r = pdfin_pages(p, scan->max_pages, on_page, &l, &ret->pages, e);
 	if (r == -ERR_DOC_FOREIGN) {
 		*e = (struct err){ 0 };
 		ret->kind = DOC_PDF_KEPT;
+		ret->pixels = 0;
 		r = keepable_check(p, s, scan, ret, e);
 	}
 	return r;

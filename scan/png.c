@@ -136,11 +136,14 @@ check(struct png_info_own *p, struct source *s, const struct conf_scan *scan, st
 }
 
 int
-png_inspect(struct source *s, const struct conf_scan *scan, struct err *e)
+png_inspect(struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
 {
 	struct png_info_own p;
+	int r = check(&p, s, scan, e);
 
-	return check(&p, s, scan, e);
+	if (r == 0)
+		image_measure(ret, p.w, p.h);
+	return r;
 }
 
 /* --- pixels through libpng ------------------------------------------------------------------- */

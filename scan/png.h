@@ -1,7 +1,7 @@
 /*
  * png.h - PNG (RFC 2083): every chunk with its CRC up to IEND, then the page.
  *
- *	png_inspect(&s, scan, &e)
+ *	png_inspect(&s, scan, &res, &e)
  *	png_read(&im, &s, page, ...)
  *
  * Without interlace and transparency the IDAT data are a PDF stream as they
@@ -15,7 +15,7 @@
 #include "scan/image.h"
 
 bool png_magic(const uint8_t *head, size_t len);
-int png_inspect(struct source *, const struct conf_scan *, struct err *);
+int png_inspect(struct source *, const struct conf_scan *, struct inspect_result *, struct err *);
 int png_read(struct image *, struct source *, uint32_t page, enum image_want, const struct conf_scan *, struct err *);
 
 #endif

@@ -116,7 +116,7 @@ check_page(const struct tiff_dir *d, uint32_t page, const struct conf_scan *scan
 }
 
 int
-tiff_inspect(const struct source *s, const struct conf_scan *scan, uint32_t *ret_pages, struct err *e)
+tiff_inspect(const struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
 {
 	AUTO_FREE uint64_t *seen = NULL;
 	struct tiff_file f;
@@ -141,8 +141,9 @@ tiff_inspect(const struct source *s, const struct conf_scan *scan, uint32_t *ret
 		complete_dir(&d);
 		if ((r = check_page(&d, n, scan, e)) < 0 || (r = on_page(e, n, tiffdir_next(&f, at, &at, e))) < 0)
 			return r;
+		image_measure(ret, d.w, d.h);
 	}
-	*ret_pages = n;
+	ret->pages = n;
 	return 0;
 }
 

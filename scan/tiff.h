@@ -1,7 +1,7 @@
 /*
  * tiff.h - TIFF 6.0 and BigTIFF: the chain of directories, and one page's pixels.
  *
- *	tiff_inspect(&s, scan, &pages, &e)   every directory, every strip inside the file
+ *	tiff_inspect(&s, scan, &res, &e)     every directory, every strip inside the file
  *	tiff_read(&im, &s, page, ...)        one page; those before it are only counted past, from s.mark on
  *
  * The chain is walked here and not by libtiff or leptonica: both read a file
@@ -19,7 +19,7 @@
 struct tiff_dir; /* tiffdir.h */
 
 bool tiff_magic(const uint8_t *head, size_t len);
-int tiff_inspect(const struct source *, const struct conf_scan *, uint32_t *ret_pages, struct err *);
+int tiff_inspect(const struct source *, const struct conf_scan *, struct inspect_result *, struct err *);
 int tiff_read(struct image *, struct source *, uint32_t page, enum image_want, const struct conf_scan *,
     struct err *);
 

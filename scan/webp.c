@@ -92,11 +92,14 @@ check(struct webp *w, struct source *s, const struct conf_scan *scan, struct err
 }
 
 int
-webp_inspect(struct source *s, const struct conf_scan *scan, struct err *e)
+webp_inspect(struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
 {
 	struct webp w;
+	int r = check(&w, s, scan, e);
 
-	return check(&w, s, scan, e);
+	if (r == 0)
+		image_measure(ret, w.w, w.h);
+	return r;
 }
 
 int

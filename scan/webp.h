@@ -1,7 +1,7 @@
 /*
  * webp.h - WebP (RFC 9649), one still picture: its chunks, then the page.
  *
- *	webp_inspect(&s, scan, &e)
+ *	webp_inspect(&s, scan, &res, &e)
  *	webp_read(&im, &s, page, ...)
  *
  * PDF has no such filter: the pixels that libwebp gives are packed anew.
@@ -14,7 +14,7 @@
 #include "scan/image.h"
 
 bool webp_magic(const uint8_t *head, size_t len);
-int webp_inspect(struct source *, const struct conf_scan *, struct err *);
+int webp_inspect(struct source *, const struct conf_scan *, struct inspect_result *, struct err *);
 int webp_read(struct image *, struct source *, uint32_t page, const struct conf_scan *, struct err *);
 
 #endif

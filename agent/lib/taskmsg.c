@@ -244,6 +244,7 @@ inspect_result_put(struct buf *b, const struct inspect_result *p)
 	buf_put_u32(b, p->sigs);
 	buf_put_u32(b, p->allowed);
 	buf_put_str(b, p->forbids);
+	buf_put_u64(b, p->pixels);
 }
 
 /* Only a PDF that keeps its bytes can have come signed, and only what was signed forbids anything. */
@@ -270,6 +271,8 @@ inspect_decode(struct buf *b, struct inspect_result *ret, bool of_earlier, struc
 		p.allowed = buf_get_u32(b);
 		text_get(b, p.forbids, sizeof(p.forbids));
 	}
+	if (!of_earlier || !buf_finished(b))
+		p.pixels = buf_get_u64(b);
 	if ((r = decoded(b, inspect_sane(&p), "inspect result", e)) == 0)
 		*ret = p;
 	return r;

@@ -128,10 +128,11 @@ struct inspect_result {
 	uint32_t sigs;  /* signatures and document time stamps that came with it; > 0: DOC_PDF_KEPT */
 	uint32_t allowed; /* enum seal_allowed */
 	char forbids[ERR_TEXT_MAX]; /* whose word that is, for people; "" with SEAL_SEEN */
+	uint64_t pixels; /* of the largest page image; 0: none was measured */
 };
 void inspect_result_put(struct buf *, const struct inspect_result *);
 int inspect_result_get(struct buf *, struct inspect_result *ret, struct err *);
-/* Record `inspect`, also of an earlier release, which knew of no attachments, or sealed nothing that was signed. */
+/* Record `inspect`, also of an earlier release, which knew of no attachments, sealed nothing that was signed, or measured no page. */
 int inspect_result_get_stored(struct buf *, struct inspect_result *ret, struct err *);
 const char *doc_kind_name(uint32_t kind); /* "tiff" ... */
 /* The kinds of task that read a page of such a document, and that draw one. */

@@ -36,10 +36,12 @@ test_samples(void)
 	static const struct {
 		const char *file;
 		uint32_t kind, pages;
+		uint64_t w, h; /* of the largest page */
 	} all[] = {
-		{ "de-brief.tif", DOC_TIFF, 2 }, { "en-letter.tif", DOC_TIFF, 1 }, { "de-rechnung.jpg", DOC_JPEG, 1 },
-		{ "en-invoice.png", DOC_PNG, 1 }, { "de-akte.pdf", DOC_PDF, 2 }, { "en-turned.tif", DOC_TIFF, 1 },
-		{ "en-sideways.tif", DOC_TIFF, 1 },
+		{ "de-brief.tif", DOC_TIFF, 2, 2480, 3508 }, { "en-letter.tif", DOC_TIFF, 1, 1654, 2339 },
+		{ "de-rechnung.jpg", DOC_JPEG, 1, 1654, 2339 }, { "en-invoice.png", DOC_PNG, 1, 1654, 2339 },
+		{ "de-akte.pdf", DOC_PDF, 2, 1654, 2339 }, { "en-turned.tif", DOC_TIFF, 1, 2480, 3508 },
+		{ "en-sideways.tif", DOC_TIFF, 1, 2339, 1654 },
 	};
 	struct err e;
 
@@ -49,6 +51,7 @@ test_samples(void)
 
 		CHECK(look(p, n, &scans_limits, &e) == 0 && res.kind == all[i].kind && res.pages == all[i].pages,
 		    "%s: %u pages of %s %s", all[i].file, res.pages, doc_kind_name(res.kind), e.text);
+		CHECK(res.pixels == all[i].w * all[i].h, "%s: its largest page has %llu pixels", all[i].file, (unsigned long long)res.pixels);
 		free(p);
 	}
 }

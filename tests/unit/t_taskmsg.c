@@ -156,7 +156,7 @@ fill(const char *name, void *to)
 	} else if (strcmp(name, "ready_seal") == 0) {
 		fill_seal(to);
 	} else if (strcmp(name, "inspect_result") == 0) {
-		*(struct inspect_result *)to = (struct inspect_result){ DOC_PDF_KEPT, 5000, 3, 2, SEAL_UNSEEN, "one of them" };
+		*(struct inspect_result *)to = (struct inspect_result){ DOC_PDF_KEPT, 5000, 3, 2, SEAL_UNSEEN, "one of them", 1ULL << 33 };
 	} else if (strcmp(name, "page_params") == 0) {
 		*(struct page_params *)to = (struct page_params){ .kind = DOC_TIFF, .page = 4999, .mark = { 4998, 1ULL << 40 }, .unread = 1, .codes = 1 };
 		bytes(((struct page_params *)to)->key, 5);
@@ -277,7 +277,7 @@ inspect_of(uint32_t kind, uint32_t pages)
 	return inspect_result_get(&b, &out, &e);
 }
 
-/* What earlier releases wrote: two numbers, or three. */
+/* What earlier releases wrote: two numbers, or three, or all but how large a page is. */
 static void
 test_stored_inspect(void)
 {
@@ -297,6 +297,11 @@ test_stored_inspect(void)
 	buf_put_u32(&b, 3);
 	CHECK(inspect_result_get_stored(&b, &r, &e) == 0 && r.files == 3 && r.sigs == 0 && r.allowed == SEAL_SEEN,
 	    "and what was looked at before signed documents were sealed");
+	b.pos = 0;
+	buf_put_u32(&b, 0);
+	buf_put_u32(&b, SEAL_SEEN);
+	buf_put_str(&b, "");
+	CHECK(inspect_result_get_stored(&b, &r, &e) == 0 && r.files == 3 && r.pixels == 0, "and what was looked at before pages were measured");
 	b.pos = 0;
 	buf_put_u8(&b, 1);
 	CHECK(inspect_result_get_stored(&b, &r, &e) == -ERR_PEER, "half a number more is refused");
