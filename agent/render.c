@@ -26,7 +26,7 @@
 #define READER_POLL_MS 200
 #define PAGES_FIRST 20    /* of a document; its others stand aside for letters (aside.h) */
 #define PAGE_SLOW_MS 1000 /* most pages of letters are read by then */
-#define PAGE_LARGE 40000000u /* pixels; A4 at 600 dpi has 35 million, A3 at 400 dpi 31 */
+#define PAGE_LARGE 40000000u /* pixels, or bytes; A4 at 600 dpi has 35 million, A3 at 400 dpi 31 */
 
 /* --- what is remembered on disk ------------------------------------------------------- */
 
@@ -364,11 +364,11 @@ on_page_slow(void *ctx)
 	render_pump(c);
 }
 
-/* Recognition takes as long as there are pixels: drawings go beside the letters, not before them. */
+/* A page takes as long as it has pixels, or bytes to be looked through: drawings go beside the letters, not before them. */
 static bool
 is_large(const struct job *j)
 {
-	return j->inspect.pixels > PAGE_LARGE;
+	return j->inspect.pixels > PAGE_LARGE || j->claim.size / j->inspect.pages > PAGE_LARGE;
 }
 
 static bool
