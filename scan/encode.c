@@ -178,10 +178,12 @@ deflate_rows(const struct raster *r, z_stream *z, bool filters, uint8_t *scratch
 	for (uint32_t y = 0; y < r->h && buf_ok(out); y++) {
 		const uint8_t *row = r->data + y * r->stride, *up = y > 0 ? row - r->stride : zeros, *best = a;
 
-		if (filters)
+		if (filters) {
 			best = best_filter(r, row, up, a, b);
-		else
-			filter_row(0, row, up, r->stride, 1, a);
+		} else {
+			a[0] = 0;
+			memcpy(a + 1, row, r->stride);
+		}
 		z->next_in = (uint8_t *)(uintptr_t)best;
 		z->avail_in = (uInt)n;
 		do {

@@ -1,9 +1,11 @@
 #include <leptonica/allheaders.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/lib/io.h"
 
+#include "scan/bits.h"
 #include "scan/blank.h"
 #include "scan/order.h"
 #include "scan/prepare.h"
@@ -71,10 +73,23 @@ scale(PIX *pix, double sx, double sy)
 /* Black where darker than a share of the paper around. */
 struct threshold {
 	l_int32 half;     /* pixels round each whose mean is the paper */
-	unsigned percent;
+	unsigned percent; /* 100 at most */
 };
 
 static const struct threshold for_text = { 12, 70 }, for_dust = { 12, 45 };
+
+/* A word of n pixels, black where they are darker than their share of the paper around. */
+static l_uint32
+dark_word(const l_uint32 *grey, const l_uint32 *paper, l_int32 n, unsigned percent)
+{
+	uint8_t p[BITS_PIXELS] = { 0 }, m[BITS_PIXELS] = { 0 }, is[BITS_PIXELS];
+
+	memcpy(p, grey, (size_t)(n + 3) / 4 * 4);
+	memcpy(m, paper, (size_t)(n + 3) / 4 * 4);
+	for (int i = 0; i < BITS_PIXELS; i++)
+		is[i] = (uint16_t)(p[i] * 100) < (uint16_t)(m[i] * percent);
+	return bits_first(bits_word(is), n);
+}
 
 static PIX *
 threshold(PIX *grey, const struct threshold *t)
@@ -88,13 +103,8 @@ threshold(PIX *grey, const struct threshold *t)
 			const l_uint32 *m = pixGetData(paper) + (size_t)y * (size_t)pixGetWpl(paper);
 			l_uint32 *to = pixGetData(out) + (size_t)y * (size_t)pixGetWpl(out);
 
-			for (l_int32 x = 0; x < w; x += 32) { /* a word at a time */
-				l_uint32 word = 0;
-
-				for (l_int32 i = 0; i < L_MIN(32, w - x); i++)
-					word |= (l_uint32)(GET_DATA_BYTE(p, x + i) * 100 < GET_DATA_BYTE(m, x + i) * t->percent) << (31 - i);
-				*to++ = word;
-			}
+			for (l_int32 x = 0; x < w; x += BITS_PIXELS)
+				*to++ = dark_word(p + x / 4, m + x / 4, L_MIN(BITS_PIXELS, w - x), t->percent);
 		}
 	pixDestroy(&paper);
 	return out;
