@@ -91,22 +91,45 @@ dark_word(const l_uint32 *grey, const l_uint32 *paper, l_int32 n, unsigned perce
 	return bits_first(bits_word(is), n);
 }
 
+/* The paper around each pixel: of every second one each way, which is as good a mean for a quarter of the work. */
+static PIX *
+paper_around(PIX *grey, l_int32 half)
+{
+	PIX *part = pixScaleAreaMap2(grey), *out = part == NULL ? NULL : pixBlockconvGray(part, NULL, half / 2, half / 2);
+
+	pixDestroy(&part);
+	return out;
+}
+
+/* A row of it in full. */
+static void
+stretch(PIX *paper, l_int32 y, PIX *row)
+{
+	const l_int32 pw = pixGetWidth(paper), py = L_MIN(y / 2, pixGetHeight(paper) - 1);
+	const l_uint32 *from = pixGetData(paper) + (size_t)py * (size_t)pixGetWpl(paper);
+
+	for (l_int32 x = 0; x < pixGetWidth(row); x++)
+		SET_DATA_BYTE(pixGetData(row), x, GET_DATA_BYTE(from, L_MIN(x / 2, pw - 1)));
+}
+
 static PIX *
 threshold(PIX *grey, const struct threshold *t)
 {
-	PIX *paper = pixBlockconvGray(grey, NULL, t->half, t->half), *out = NULL;
 	const l_int32 w = pixGetWidth(grey), h = pixGetHeight(grey);
+	PIX *paper = L_MIN(w, h) < 2 ? pixClone(grey) : paper_around(grey, t->half), *row = pixCreate(w, 1, 8), *out = NULL;
 
-	if (paper != NULL && (out = pixCreate(w, h, 1)) != NULL)
+	if (paper != NULL && row != NULL && (out = pixCreate(w, h, 1)) != NULL)
 		for (l_int32 y = 0; y < h; y++) {
 			const l_uint32 *p = pixGetData(grey) + (size_t)y * (size_t)pixGetWpl(grey);
-			const l_uint32 *m = pixGetData(paper) + (size_t)y * (size_t)pixGetWpl(paper);
 			l_uint32 *to = pixGetData(out) + (size_t)y * (size_t)pixGetWpl(out);
 
+			if (y % 2 == 0)
+				stretch(paper, y, row);
 			for (l_int32 x = 0; x < w; x += BITS_PIXELS)
-				*to++ = dark_word(p + x / 4, m + x / 4, L_MIN(BITS_PIXELS, w - x), t->percent);
+				*to++ = dark_word(p + x / 4, pixGetData(row) + x / 4, L_MIN(BITS_PIXELS, w - x), t->percent);
 		}
 	pixDestroy(&paper);
+	pixDestroy(&row);
 	return out;
 }
 
