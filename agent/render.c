@@ -233,7 +233,8 @@ struct page_run {
 	struct job *job;
 	uint32_t page;
 	int out;
-	bool slow, unread;
+	bool unread;
+	uint32_t *among; /* the core's count that it is in */
 	uint64_t task, timer;
 	struct page_run *next;
 };
@@ -248,7 +249,7 @@ page_run_end(struct page_run *p)
 			*pp = p->next;
 			break;
 		}
-	(*(p->slow ? &c->pages_slow : &c->pages_running))--;
+	(*p->among)--;
 	p->job->pages_running--;
 	loop_timer_del(c->loop, p->timer);
 	io_close(&p->out);
@@ -358,9 +359,9 @@ on_page_slow(void *ctx)
 		p->timer = loop_timer(c->loop, PAGE_SLOW_MS, on_page_slow, p);
 		return;
 	}
-	p->slow = true;
-	c->pages_slow++;
 	c->pages_running--;
+	c->pages_slow++;
+	p->among = &c->pages_slow;
 	render_pump(c);
 }
 
@@ -374,7 +375,7 @@ is_large(const struct job *j)
 static bool
 place_free(const struct core *c, const struct job *j)
 {
-	return is_large(j) ? c->pages_slow < c->workers : c->pages_running < c->workers;
+	return (is_large(j) ? c->pages_large : c->pages_running) < c->workers;
 }
 
 static int
@@ -402,9 +403,9 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 	j->page_state[page] = PAGE_RUNNING;
 	j->pages_running++;
 	j->page_turn = ++j->core->page_turns;
-	p->slow = is_large(j);
-	(*(p->slow ? &j->core->pages_slow : &j->core->pages_running))++;
-	if (!p->slow)
+	p->among = is_large(j) ? &j->core->pages_large : &j->core->pages_running;
+	(*p->among)++;
+	if (p->among == &j->core->pages_running)
 		p->timer = loop_timer(j->core->loop, PAGE_SLOW_MS, on_page_slow, p);
 	p->task = pageread_start(j->core->children, &ask, on_page, p);
 	return 0;

@@ -1,7 +1,7 @@
 /*
  * jp2.h - JPEG 2000 in its file format JP2 (ITU-T T.800, annex I).
  *
- *	jp2_inspect(&s, scan, &res, &e)        boxes, the header of the codestream and its end
+ *	jp2_inspect(&s, scan, &res, &e)  boxes, the header of the codestream and its end
  *	jp2_read(&im, &s, page, ...)
  *
  * The file is a JPXDecode stream as it is where PDF/A allows (ISO 19005-2,

@@ -1,7 +1,7 @@
 /*
  * jpeg.h - JPEG (ITU-T T.81) as a document, and as the stream of a PDF image.
  *
- *	jpeg_inspect(&s, scan, &res, &e)        markers up to the frame header, and EOI at the end
+ *	jpeg_inspect(&s, scan, &res, &e)  markers up to the frame header, and EOI at the end
  *	jpeg_read(&im, &s, page, ...)     the one page
  *	jpeg_decode(...)                  a DCTDecode stream
  *
