@@ -105,6 +105,7 @@ static struct played {
 	bool no_token;
 	char *resume;              /* a person's word about the log (resume.h) */
 	uint32_t level;            /* that the judge finds */
+	uint32_t behind_ms;        /* what stands aside from the start takes so long; 0: no longer than all else */
 	void (*twist)(uint32_t kind, void *result); /* changes a good answer */
 } played;
 
@@ -542,7 +543,7 @@ children_task(struct children *c, const struct task_req *req, task_cb *cb, void 
 	t->ctx = ctx;
 	t->next = c->tasks;
 	c->tasks = t;
-	t->timer = loop_timer(c->loop, 5, play_task_due, t);
+	t->timer = loop_timer(c->loop, req->behind && played.behind_ms > 0 ? played.behind_ms : 5, play_task_due, t);
 	return t->handle;
 }
 

@@ -313,6 +313,54 @@ test_answers(void)
 	}
 }
 
+/* --- large pages ------------------------------------------------------------------------- */
+
+static struct {
+	unsigned inspected, large, behind, fresh; /* documents looked at, of these large; pages read */
+	int64_t fresh_ms, behind_ms[8];           /* when they had been */
+} sizes;
+
+static void
+twist_size(uint32_t kind, void *result)
+{
+	if (kind == TASK_INSPECT && sizes.inspected++ < sizes.large)
+		((struct inspect_result *)result)->pixels = 40000001;
+	if (kind != TASK_PAGE)
+		return;
+	if (!((struct task_req *)result)->behind)
+		sizes.fresh_ms = ++sizes.fresh == 1 ? room_ms : sizes.fresh_ms;
+	else if (sizes.behind < 8)
+		sizes.behind_ms[sizes.behind++] = room_ms;
+}
+
+/* A letter does not wait for six drawings that came before it, and of those two at a time are read. */
+static void
+test_large(void)
+{
+	int64_t began;
+	int r;
+
+	room_empty();
+	for (int i = 0; i < 7; i++) {
+		char name[16], bytes[16];
+
+		snprintf(name, sizeof(name), "%d.tif", i);
+		snprintf(bytes, sizeof(bytes), "document %d", i);
+		room_drop(name, bytes);
+	}
+	sizes.large = 6;
+	played.behind_ms = 20000;
+	played.twist = twist_size;
+	began = room_ms;
+	r = room_once();
+	CHECK(r == EX_OK && room_count("in/done/*") == 7 && room_proven(), "drawings and a letter are sealed (%d)", r);
+	CHECK(sizes.fresh == 1 && sizes.behind == 6, "the pages of %u of them stand aside", sizes.behind);
+	CHECK(sizes.fresh_ms - began < 10000, "the letter is read after %lld ms", (long long)(sizes.fresh_ms - began));
+	for (unsigned i = 2; i < sizes.behind; i++)
+		CHECK(sizes.behind_ms[i] - sizes.behind_ms[i - 2] > 19000, "a drawing is read %lld ms behind the last but one",
+		    (long long)(sizes.behind_ms[i] - sizes.behind_ms[i - 2]));
+}
+
 /* What can not be read in time stops the document, or only its own text, as the settings want. */
 static void
 test_unread(void)
@@ -803,6 +851,7 @@ main(void)
 	test_through();
 	test_growing_stamp();
 	test_answers();
+	test_large();
 	test_unread();
 	test_signed();
 	test_away();
