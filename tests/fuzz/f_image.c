@@ -56,7 +56,7 @@ read_page(int fd, const struct inspect_result *res, uint32_t page, enum image_wa
 		FUZZ_MUST(im.media_w > 0 && im.media_h > 0, "page %u has no size", page);
 		if (image_view(&im, &v, &e) == 0)
 			FUZZ_MUST(v.page_w > 0 && v.page_h > 0, "page %u is seen without size", page);
-		if (want == IMAGE_FOR_TEXT && image_encode(&im, &e) == 0)
+		if (want == IMAGE_FOR_TEXT && image_encode(&im, &e) == 0 && image_pack(&im, &s, &e) == 0)
 			FUZZ_MUST(im.nobjects > 0 && im.nobjects <= PAGEFILE_OBJECTS_MAX && im.objects[0].dict != NULL,
 			    "page %u is encoded to nothing", page);
 	}
