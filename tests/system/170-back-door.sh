@@ -78,14 +78,16 @@ for d in "${deeds[@]}"; do
 	{ cat "$W/good.tif" && printf '\n%s %s\n' "$SIGN" "$line"; } >"$W/evil-$name.tif"
 	drop "$W/evil-$name.tif"
 done
-# the reader of the finished document: a JPEG is in it as it came, comment and all
+# the reader of the finished document: a JPEG is in it as it came, comment and all, when noise keeps it out of Flate
 python3 - "$SCANS/de-rechnung.jpg" "$W" "$SIGN" <<-'PY'
-	import struct, sys
+	import random, struct, sys
 	data = open(sys.argv[1], "rb").read()
+	comment = lambda text: b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text
+	noise = b"".join(comment(random.Random(i).randbytes(60000)) for i in range(16))
 	for name, line in (("field-kill", "field kill"), ("field-lie", "field lie"), ("field-hole", "field wide-hole"), ("sigs-kill", "sigs kill")):
 	    text = ("%s %s\n" % (sys.argv[3], line)).encode()
 	    with open("%s/evil-%s.jpg" % (sys.argv[2], name), "wb") as f:
-	        f.write(data[:2] + b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text + data[2:])
+	        f.write(data[:2] + comment(text) + noise + data[2:])
 PY
 # who draws a PDF may open fonts, and what it composes is put behind bytes that came
 "$TOOLS/make-pdfs" "$W/born" || bail "the samples can be made"
