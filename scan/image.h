@@ -16,7 +16,7 @@
  * PNG a FlateDecode stream with predictor 15 (ISO 32000-1, 7.4.4.4).  All else
  * is encoded anew without loss: bitonal to G4, the rest to Flate.  A G4 or JPEG
  * stream is put into Flate where that makes it smaller by 3 % and more (clean
- * pages: 7 to 20 %); undone, it is what came, bit for bit.  CMYK keeps its
+ * pages: 7 to 21 %); undone, it is what came, bit for bit.  CMYK keeps its
  * four inks behind a profile (scan/icc.h), transparency becomes a soft mask.
  */
 #ifndef SEALROOM_SCAN_IMAGE_H

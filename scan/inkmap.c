@@ -259,8 +259,8 @@ mark_row(struct ink *ink, PIX *found, l_int32 y, const struct box *box, double k
 	for (l_int32 x = 0; x < w; x++) {
 		l_int32 from = x;
 
-		if (x % 32 == 0 && row[x / 32] == 0) {
-			x += 31;
+		if (x % BITS_PIXELS == 0 && row[x / BITS_PIXELS] == 0) {
+			x += BITS_PIXELS - 1;
 			continue;
 		}
 		while (x < w && GET_DATA_BIT(row, x))

@@ -8,7 +8,7 @@
 
 /*
  * Both codings leave repetitions to be found: a G4 line that is like the one
- * above, the blocks of an even ground.  What one sample of a stream does not
+ * above, the blocks of an even ground.  What a few slices of a stream do not
  * promise is not tried, so that a noisy photograph costs next to nothing.
  */
 #define LEVEL 3      /* higher ones find no more here */

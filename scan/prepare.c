@@ -116,8 +116,12 @@ static PIX *
 threshold(PIX *grey, const struct threshold *t)
 {
 	const l_int32 w = pixGetWidth(grey), h = pixGetHeight(grey);
-	PIX *paper = L_MIN(w, h) < 2 ? pixClone(grey) : paper_around(grey, t->half), *row = pixCreate(w, 1, 8), *out = NULL;
+	PIX *paper, *row, *out = NULL;
 
+	if (L_MIN(w, h) < 2) /* a line has no paper around that it could be darker than */
+		return pixCreate(w, h, 1);
+	paper = paper_around(grey, t->half);
+	row = pixCreate(w, 1, 8);
 	if (paper != NULL && row != NULL && (out = pixCreate(w, h, 1)) != NULL)
 		for (l_int32 y = 0; y < h; y++) {
 			const l_uint32 *p = pixGetData(grey) + (size_t)y * (size_t)pixGetWpl(grey);

@@ -359,6 +359,14 @@ test_large(void)
 	for (unsigned i = 2; i < sizes.behind; i++)
 		CHECK(sizes.behind_ms[i] - sizes.behind_ms[i - 2] > 19000, "a drawing is read %lld ms behind the last but one",
 		    (long long)(sizes.behind_ms[i] - sizes.behind_ms[i - 2]));
+
+	room_empty();
+	room_drop("Akte.tif", "a file");
+	room_sh("truncate -s 40000001 in/Akte.tif");
+	sizes.large = sizes.behind = sizes.fresh = 0;
+	played.twist = twist_size;
+	r = room_once();
+	CHECK(r == EX_OK && room_proven() && sizes.behind == 1 && sizes.fresh == 0, "so does a page of very many bytes (%d)", r);
 }
 
 /* What can not be read in time stops the document, or only its own text, as the settings want. */
