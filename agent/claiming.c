@@ -23,6 +23,7 @@
  */
 
 #define INSPECT_MIB 1024
+#define BRIEF_ABOVE 200 /* pages that are looked at in no time worth speaking of */
 #define LATER_MS 2000
 #define STARTING_MS 50
 #define FULL_MS 250 /* as many unfinished jobs as may be */
@@ -151,6 +152,20 @@ remove_again(struct claiming *k, const char *id, struct err *e)
 	return deliver_begin(&d, k->core->loop, &req, on_removed_again, k, e);
 }
 
+void
+claiming_look(struct core *c, struct intake *in, task_cb *cb, void *ctx)
+{
+	const struct inspect_params params = { .brief_above = BRIEF_ABOVE };
+	struct task_req req = { .kind = TASK_INSPECT, .in = intake_source(in), .out = -1, .as_mib = INSPECT_MIB, .cpu_s = 60,
+		.deadline_ms = 90000, .fsize = UINT64_MAX };
+	AUTO_BUF b;
+
+	buf_init(&b, 64);
+	inspect_params_put(&b, &params);
+	req.params = &b;
+	children_task(c->children, &req, cb, ctx);
+}
+
 int
 claiming_commit(struct core *c, struct intake **in, const struct inspect_result *inspect, char ret_id[ID_MAX], struct err *e)
 {
@@ -169,7 +184,8 @@ claiming_commit(struct core *c, struct intake **in, const struct inspect_result 
 		close(dir); /* the next start finds it */
 		return 0;
 	}
-	if (inspect->kind != DOC_NONE) {
+	j->pages_said = inspect->brief ? inspect->pages : 0;
+	if (inspect->kind != DOC_NONE && !inspect->brief) {
 		inspect_result_put(&b, inspect);
 		/* only saves a second look: without it the job looks itself */
 		if (record_put_buf(dir, "inspect", &b, &unsaid) < 0)
@@ -223,7 +239,7 @@ on_inspected(void *ctx, const struct task_outcome *o)
 	}
 	/* of a lie nothing is kept: the job looks itself, and judges */
 	if (o->err == NULL)
-		(void)inspect_answer(k->core, o->result, &k->inspect, &unsaid);
+		(void)inspect_answer(k->core, true, o->result, &k->inspect, &unsaid);
 	commit(k);
 }
 
@@ -257,8 +273,6 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 {
 	struct claiming *k = ctx;
 	struct core *c = k->core;
-	struct task_req req = { .kind = TASK_INSPECT, .out = -1, .as_mib = INSPECT_MIB, .cpu_s = 60,
-		.deadline_ms = 90000, .fsize = UINT64_MAX };
 	struct err e = { 0 };
 	char id[ID_MAX];
 	int r;
@@ -281,8 +295,7 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 			trouble(k, &e);
 		return;
 	}
-	req.in = intake_source(in);
-	children_task(c->children, &req, on_inspected, k);
+	claiming_look(c, in, on_inspected, k);
 }
 
 /* Who waits for a person works at nothing: a hundred open questions do not stop the mail. */

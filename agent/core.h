@@ -134,6 +134,7 @@ struct job {
 	struct peer *token;  /* reserved */
 
 	struct inspect_result inspect; /* kind DOC_NONE: not known yet */
+	uint32_t pages_said;       /* of a scanned PDF that was looked at in brief; 0: none */
 	struct compose_result *plan;
 	bool planned;
 	uint8_t *page_state;       /* PAGE_* per page */
@@ -237,8 +238,8 @@ void render_close(struct core *);        /* pages under way end unheard */
 /* For TASK_COMPOSE and TASK_PART, ctx being the job: its page results, and how large what is made of them may be. */
 int render_give_page(void *ctx, uint32_t page);
 uint64_t render_out_max(const struct job *);
-/* A reader's answer to TASK_INSPECT; what no reader of ours can say under these settings is damaged, too. */
-int inspect_answer(const struct core *, struct buf *, struct inspect_result *ret, struct err *);
+/* A reader's answer to TASK_INSPECT, which may be brief; what no reader of ours can say under these settings is damaged, too. */
+int inspect_answer(const struct core *, bool brief, struct buf *, struct inspect_result *ret, struct err *);
 /* Record `inspect`, when there is one. */
 int inspect_load(struct job *, struct err *);
 int plan_load(struct job *, struct err *);
@@ -365,6 +366,8 @@ struct job *claiming_at_work(struct core *, const struct claim *);
 /* Unfinished jobs but those that wait for a person. */
 uint32_t claiming_jobs(const struct core *);
 void claiming_close(struct core *);       /* drops what is under way */
+/* A child looks at the copy; of a long document it may say at once what it seems to be (inspect_params). */
+void claiming_look(struct core *, struct intake *in, task_cb *, void *ctx);
 /* A copy that was looked at becomes a job; *in is gone in every case. */
 int claiming_commit(struct core *, struct intake **in, const struct inspect_result *, char ret_id[ID_MAX], struct err *);
 void claiming_on_quiet(void *ctx, const struct watch_file *);

@@ -109,52 +109,6 @@ open_source(struct job *j, struct err *e)
 	return fd < 0 ? err_sys(e, ERR_IO, "source of job %s", j->claim.id) : fd;
 }
 
-/* --- inspect --------------------------------------------------------------------------- */
-
-int
-inspect_answer(const struct core *c, struct buf *b, struct inspect_result *ret, struct err *e)
-{
-	struct inspect_result r;
-
-	if (inspect_result_get(b, &r, e) < 0 || r.pages > c->conf->scan.max_pages)
-		return job_lied(e, "looking at the document");
-	*ret = r;
-	return 0;
-}
-
-static void
-on_inspected(void *ctx, const struct task_outcome *o)
-{
-	struct job *j = ctx;
-	struct err e = { 0 };
-	AUTO_BUF b;
-
-	buf_init(&b, 512);
-	if (!job_task_ok(j, o))
-		return;
-	if (inspect_answer(j->core, o->result, &j->inspect, &e) == 0) {
-		inspect_result_put(&b, &j->inspect);
-		if (record_put_buf(j->dir, "inspect", &b, &e) == 0) {
-			job_step(j);
-			return;
-		}
-		j->inspect.kind = DOC_NONE;
-	}
-	job_trouble(j, &e);
-}
-
-static int
-inspect_start(struct job *j, struct err *e)
-{
-	struct job_task t = { .kind = TASK_INSPECT, .as_mib = INSPECT_MIB, .cpu_s = 60, .deadline_ms = 90000 };
-	AUTO_FD source = open_source(j, e);
-
-	if (source < 0)
-		return source;
-	t.in = source;
-	return job_task(j, &t, on_inspected, e);
-}
-
 /* --- pages ----------------------------------------------------------------------------- */
 
 static const struct ready_scan *
@@ -170,7 +124,14 @@ engine(struct core *c)
 	return NULL;
 }
 
-/* Same source, page, settings and engine give the same key; anything else makes a cached page worthless. */
+/* How its pages are read; before it is known what it is, as ahead_start() guesses. */
+static uint32_t
+kind_read(const struct job *j)
+{
+	return j->inspect.kind == DOC_NONE ? DOC_PDF : j->inspect.kind;
+}
+
+/* Same source, page, kind, settings and engine give the same key; anything else makes a cached page worthless. */
 static void
 page_key(struct job *j, uint32_t page, const struct ready_scan *eng, uint8_t key[HASH_LEN])
 {
@@ -180,6 +141,7 @@ page_key(struct job *j, uint32_t page, const struct ready_scan *eng, uint8_t key
 	buf_init(&b, 8192);
 	buf_put(&b, j->claim.hash, HASH_LEN);
 	buf_put_u32(&b, page);
+	buf_put_u32(&b, kind_read(j));
 	buf_put(&b, eng->data_hash, HASH_LEN);
 	buf_put_str(&b, eng->engine);
 	for (size_t i = 0; i < s->languages.n; i++)
@@ -195,23 +157,32 @@ page_name(uint32_t page, char name[24])
 	snprintf(name, 24, "pages/%u", page);
 }
 
-/* Pages that an earlier run finished are used again when whole. */
+static int
+pages_dir(struct job *j, struct err *e)
+{
+	return mkdirat(j->dir, "pages", 0700) < 0 && errno != EEXIST ? err_sys(e, ERR_IO, "pages of job %s", j->claim.id) : 0;
+}
+
+/* Pages that an earlier run finished are used again when whole, and one that is under way is waited for. */
 static int
 pages_prepare(struct job *j, const struct ready_scan *eng, struct err *e)
 {
 	uint8_t key[HASH_LEN];
 	struct err ignored;
 	char name[24];
+	int r;
 
 	if (j->page_state != NULL)
 		return 0;
-	if (mkdirat(j->dir, "pages", 0700) < 0 && errno != EEXIST)
-		return err_sys(e, ERR_IO, "pages of job %s", j->claim.id);
+	if ((r = pages_dir(j, e)) < 0)
+		return r;
 	if ((j->page_state = calloc(j->inspect.pages, 1)) == NULL)
 		return err_set(e, ERR_MEM, "page table");
 	j->pages_done = j->page_next = 0;
 	j->page_turn = j->core->page_turns; /* who comes goes to the end */
-	for (uint32_t i = 0; i < j->inspect.pages; i++) {
+	if (j->pages_running > 0)
+		j->page_state[0] = PAGE_RUNNING;
+	for (uint32_t i = j->pages_running; i < j->inspect.pages; i++) {
 		AUTO_FD fd = -1;
 
 		page_name(i, name);
@@ -292,6 +263,22 @@ goes_unread(const struct page_run *p, const struct err *e)
 	    j->core->conf->scan.unread == UNREAD_KEEP;
 }
 
+/* Before the job knows what it is. */
+static void
+on_page_ahead(struct page_run *p, const struct task_outcome *o)
+{
+	struct job *j = p->job;
+	struct core *c = j->core;
+	struct page_result res;
+	struct err e = { 0 };
+
+	if (o->err == NULL && page_result_get(o->result, &res, &e) == 0 && page_keep(p, &e) == 0)
+		metrics_pages(c, 1);
+	page_run_end(p);
+	job_step(j); /* when it was withdrawn, this is what it waits for */
+	render_pump(c);
+}
+
 static void
 on_page(void *ctx, const struct task_outcome *o)
 {
@@ -304,6 +291,10 @@ on_page(void *ctx, const struct task_outcome *o)
 	bool unread;
 	int r = 0;
 
+	if (j->page_state == NULL) {
+		on_page_ahead(p, o);
+		return;
+	}
 	if (o->err != NULL) {
 		job_judge_task(j, o, &e);
 		r = -1;
@@ -378,13 +369,15 @@ place_free(const struct core *c, const struct job *j)
 	return (is_large(j) ? c->pages_large : c->pages_running) < c->workers;
 }
 
+/* Also when the job does not know yet what it is: ahead_start(). */
 static int
 page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct err *e)
 {
-	const bool unread = j->page_state[page] == PAGE_UNREAD;
+	const bool ahead = j->page_state == NULL, unread = !ahead && j->page_state[page] == PAGE_UNREAD;
+	const bool large = !ahead && is_large(j);
 	struct pageread ask = { .scan = &j->core->conf->scan, .times = j->failed_once.code != ERR_OK ? 2 : 1,
-		.behind = is_large(j) || j->pages_done >= PAGES_FIRST, .params = { .kind = j->inspect.kind, .page = page, .mark = j->page_mark,
-		.unread = unread, .codes = codes_wanted(j->folder) } };
+		.behind = large || j->pages_done >= PAGES_FIRST,
+		.params = { .kind = kind_read(j), .page = page, .mark = j->page_mark, .unread = unread, .codes = codes_wanted(j->folder) } };
 	struct page_run *p = calloc(1, sizeof(*p));
 	AUTO_FD source = open_source(j, e);
 
@@ -400,12 +393,13 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 	p->unread = unread;
 	p->next = j->core->page_runs;
 	j->core->page_runs = p;
-	j->page_state[page] = PAGE_RUNNING;
+	if (!ahead)
+		j->page_state[page] = PAGE_RUNNING;
 	j->pages_running++;
 	j->page_turn = ++j->core->page_turns;
-	p->among = is_large(j) ? &j->core->pages_large : &j->core->pages_running;
+	p->among = large ? &j->core->pages_large : &j->core->pages_running;
 	(*p->among)++;
-	if (p->among == &j->core->pages_running)
+	if (!large)
 		p->timer = loop_timer(j->core->loop, PAGE_SLOW_MS, on_page_slow, p);
 	p->task = pageread_start(j->core->children, &ask, on_page, p);
 	return 0;
@@ -480,6 +474,97 @@ render_pump(struct core *c)
 		}
 		j->page_next++;
 	}
+}
+
+/* --- inspect --------------------------------------------------------------------------- */
+
+int
+inspect_answer(const struct core *c, bool brief, struct buf *b, struct inspect_result *ret, struct err *e)
+{
+	struct inspect_result r;
+
+	if (inspect_result_get(b, &r, e) < 0 || r.pages > c->conf->scan.max_pages || (r.brief && !brief))
+		return job_lied(e, "looking at the document");
+	*ret = r;
+	return 0;
+}
+
+/*
+ * The first page of a long scan is read while all the others are only looked at.
+ * It is a guess, and bound to nothing: what is wrong with it is found again when
+ * its turn comes, and judged then.
+ */
+static void
+ahead_start(struct job *j, const struct ready_scan *eng)
+{
+	struct err e = { 0 };
+
+	if (j->pages_said == 0 || j->failed_once.code != ERR_OK || j->core->pages_running >= j->core->workers ||
+	    j->claim.size / j->pages_said > PAGE_LARGE)
+		return;
+	if (pages_dir(j, &e) < 0 || page_start(j, 0, eng, &e) < 0)
+		log_err(LOG_NOTICE, "first page", &e);
+}
+
+static void
+ahead_cancel(struct job *j)
+{
+	struct core *c = j->core;
+
+	for (struct page_run *p = c->page_runs; p != NULL; p = p->next)
+		if (p->job == j) {
+			children_cancel(c->children, p->task);
+			page_run_end(p);
+			break;
+		}
+}
+
+static int
+take_answer(struct job *j, struct buf *answer, struct err *e)
+{
+	struct inspect_result res;
+	AUTO_BUF b;
+	int r;
+
+	buf_init(&b, 512);
+	if ((r = inspect_answer(j->core, false, answer, &res, e)) < 0)
+		return r;
+	inspect_result_put(&b, &res);
+	if ((r = record_put_buf(j->dir, "inspect", &b, e)) == 0)
+		j->inspect = res;
+	return r;
+}
+
+static void
+on_inspected(void *ctx, const struct task_outcome *o)
+{
+	struct job *j = ctx;
+	struct err e = { 0 };
+	int r = o->err == NULL ? take_answer(j, o->result, &e) : -1;
+
+	if (r < 0 || j->inspect.kind != DOC_PDF || j->withdrawn)
+		ahead_cancel(j);
+	if (!job_task_ok(j, o))
+		return;
+	if (r < 0)
+		job_trouble(j, &e);
+	else
+		job_step(j);
+}
+
+static int
+inspect_start(struct job *j, const struct ready_scan *eng, struct err *e)
+{
+	struct job_task t = { .kind = TASK_INSPECT, .as_mib = INSPECT_MIB, .cpu_s = 60, .deadline_ms = 90000 };
+	AUTO_FD source = open_source(j, e);
+	int r;
+
+	if (source < 0)
+		return source;
+	t.in = source;
+	if ((r = job_task(j, &t, on_inspected, e)) == 0)
+		ahead_start(j, eng);
+	return r;
 }
 
 /* --- compose, and a second child that reads back -------------------------------------- */
@@ -774,7 +859,7 @@ read_on(struct job *j, const struct ready_scan *eng, struct err *e)
 	int r;
 
 	if (j->inspect.kind == DOC_NONE)
-		return inspect_start(j, e);
+		return inspect_start(j, eng, e);
 	if ((r = attached_wanted(j, e)) != 0)
 		return r < 0 ? r : attached_start(j, e);
 	if ((r = earlier_wanted(j, e)) != 0)

@@ -343,7 +343,7 @@ on_part_read(void *ctx, const struct task_outcome *o)
 		r = not_alone(j, o->err->text, &e);
 	} else if (!job_task_ok(j, o)) {
 		return;
-	} else if ((r = inspect_answer(j->core, o->result, &in, &e)) == 0 &&
+	} else if ((r = inspect_answer(j->core, false, o->result, &in, &e)) == 0 &&
 	    (in.kind != DOC_PDF || in.pages != p->pages.last - p->pages.first + 1)) {
 		r = not_alone(j, "it reads back as another kind of document", &e);
 	}

@@ -17,8 +17,6 @@
  * it is the same number.
  */
 
-#define INSPECT_MIB 1024
-
 struct submission {
 	struct core *core;
 	uint64_t call;
@@ -55,7 +53,7 @@ on_inspected(void *ctx, const struct task_outcome *o)
 		return;
 	}
 	if (o->err == NULL)
-		(void)inspect_answer(s->core, o->result, &inspect, &e); /* as in claiming.c */
+		(void)inspect_answer(s->core, true, o->result, &inspect, &e); /* as in claiming.c */
 	if (claiming_commit(s->core, &s->in, &inspect, id, &e) < 0)
 		answer(s, NULL, false, &e);
 	else
@@ -66,8 +64,6 @@ static void
 on_copied(void *ctx, struct intake *in, const struct err *why)
 {
 	struct submission *s = ctx;
-	struct task_req req = { .kind = TASK_INSPECT, .out = -1, .as_mib = INSPECT_MIB, .cpu_s = 60, .deadline_ms = 90000,
-		.fsize = UINT64_MAX };
 	const struct job *same;
 	struct err e = { 0 };
 	char id[ID_MAX];
@@ -80,8 +76,7 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 	} else if ((seen = seen_has(&s->core->spool, intake_claim(in), id, &e)) != 0) {
 		answer(s, seen < 0 ? NULL : id, seen > 0, seen < 0 ? &e : NULL);
 	} else {
-		req.in = intake_source(in);
-		children_task(s->core->children, &req, on_inspected, s);
+		claiming_look(s->core, in, on_inspected, s);
 	}
 }
 

@@ -30,7 +30,7 @@ kind_by_magic(const uint8_t *head, size_t len)
 }
 
 static int
-inspect_kind(struct source *s, const struct conf_scan *scan, struct inspect_result *res, struct err *e)
+inspect_kind(struct source *s, const struct conf_scan *scan, uint32_t brief_above, struct inspect_result *res, struct err *e)
 {
 	res->pages = 1;
 	switch (res->kind) {
@@ -45,14 +45,14 @@ inspect_kind(struct source *s, const struct conf_scan *scan, struct inspect_resu
 	case DOC_WEBP:
 		return webp_inspect(s, scan, res, e);
 	case DOC_PDF:
-		return pdf_inspect(s, scan, res, e);
+		return pdf_inspect(s, scan, brief_above, res, e);
 	default:
 		return err_set(e, ERR_DOC_TYPE, "the file begins like none of TIFF, JPEG, PNG, JPEG 2000, WebP and PDF");
 	}
 }
 
 int
-inspect_doc(int fd, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
+inspect_doc(int fd, const struct conf_scan *scan, uint32_t brief_above, struct inspect_result *ret, struct err *e)
 {
 	struct inspect_result res = { 0 };
 	uint8_t head[HEAD];
@@ -74,7 +74,7 @@ inspect_doc(int fd, const struct conf_scan *scan, struct inspect_result *ret, st
 	res.kind = kind_by_magic(head, len);
 	if (res.kind != DOC_NONE && len < HEAD)
 		return err_set(e, ERR_DOC_INCOMPLETE, "the file has only %zu bytes", len);
-	if ((r = inspect_kind(&s, scan, &res, e)) < 0)
+	if ((r = inspect_kind(&s, scan, brief_above, &res, e)) < 0)
 		return r;
 	e->page = 0;
 	*ret = res;
@@ -85,13 +85,14 @@ int
 inspect_run(struct task *t, struct err *e)
 {
 	const struct scan_state *state = t->role_state;
+	struct inspect_params params = { 0 };
 	struct inspect_result res;
 	AUTO_BUF b = { 0 };
 	int r;
 
-	if (!buf_finished(&t->params))
-		return err_set(e, ERR_PEER, "inspect takes no parameters");
-	if ((r = inspect_doc(t->in, &state->conf->scan, &res, e)) < 0)
+	if (!buf_finished(&t->params) && (r = inspect_params_get(&t->params, &params, e)) < 0)
+		return r;
+	if ((r = inspect_doc(t->in, &state->conf->scan, params.brief_above, &res, e)) < 0)
 		return r;
 	buf_init(&b, 512);
 	inspect_result_put(&b, &res);

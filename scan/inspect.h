@@ -19,7 +19,8 @@
 #include "agent/lib/taskmsg.h"
 #include "rules/conf.h"
 
-int inspect_doc(int fd, const struct conf_scan *, struct inspect_result *ret, struct err *);
+/* brief_above: as in inspect_params */
+int inspect_doc(int fd, const struct conf_scan *, uint32_t brief_above, struct inspect_result *ret, struct err *);
 task_run inspect_run;
 
 #endif

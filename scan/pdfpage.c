@@ -299,15 +299,36 @@ check_catalog(struct pdfin *p, struct err *e)
 	return 0;
 }
 
+/* In brief: a document of many pages that says of itself, and shows on its first, that it was scanned. */
+static bool
+is_long_scan(struct pdfin *p, const struct look *l, uint32_t above)
+{
+	int64_t pages = pdfin_int(p, pdfin_key(p, qpdf_get_root(p->q), "/Pages"), "/Count", 0);
+	struct err unsaid = { 0 };
+	qpdf_oh first;
+
+	if (above == 0 || pages <= (int64_t)above || pages > (int64_t)l->scan->max_pages || check_catalog(p, &unsaid) < 0 ||
+	    pdfin_page(p, 0, &first, &unsaid) < 0 || look_at_page(p, l, 0, first, &unsaid) < 0)
+		return false;
+	l->ret->kind = DOC_PDF;
+	l->ret->pages = (uint32_t)pages;
+	l->ret->brief = 1;
+	return true;
+}
+
 /* Scanned, or else one that can keep its bytes; what is signed must. */
 static int
-inspect(struct pdfin *p, struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
+inspect(struct pdfin *p, struct source *s, const struct conf_scan *scan, uint32_t brief_above, struct inspect_result *ret,
+    struct err *e)
 {
 	struct look l = { scan, ret };
 	int r;
 
-	if ((r = pdfin_open(p, s, e)) < 0 || (r = pdfin_clean(p, e)) < 0 ||
-	    (r = permits_check(p, scan->max_pages, ret, e)) < 0)
+	if ((r = pdfin_open(p, s, e)) < 0 || (r = pdfin_clean(p, e)) < 0)
+		return r;
+	if (is_long_scan(p, &l, brief_above))
+		return 0;
+	if ((r = permits_check(p, scan->max_pages, ret, e)) < 0)
 		return r;
 	if (ret->sigs > 0) {
 		ret->kind = DOC_PDF_KEPT;
@@ -326,11 +347,11 @@ inspect(struct pdfin *p, struct source *s, const struct conf_scan *scan, struct 
 }
 
 int
-pdf_inspect(struct source *s, const struct conf_scan *scan, struct inspect_result *ret, struct err *e)
+pdf_inspect(struct source *s, const struct conf_scan *scan, uint32_t brief_above, struct inspect_result *ret, struct err *e)
 {
 	struct err damage = { 0 };
 	struct pdfin p;
-	int r = inspect(&p, s, scan, ret, e);
+	int r = inspect(&p, s, scan, brief_above, ret, e);
 
 	/* damage explains what looks odd */
 	if ((r == 0 || r == -ERR_DOC_FOREIGN || r == -ERR_DOC_ACTIVE) && pdfin_clean(&p, &damage) < 0) {

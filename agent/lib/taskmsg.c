@@ -236,6 +236,23 @@ doc_picture_task(uint32_t kind)
 }
 
 void
+inspect_params_put(struct buf *b, const struct inspect_params *p)
+{
+	buf_put_u32(b, p->brief_above);
+}
+
+int
+inspect_params_get(struct buf *b, struct inspect_params *ret, struct err *e)
+{
+	struct inspect_params p = { .brief_above = buf_get_u32(b) };
+	int r;
+
+	if ((r = decoded(b, true, "inspect parameters", e)) == 0)
+		*ret = p;
+	return r;
+}
+
+void
 inspect_result_put(struct buf *b, const struct inspect_result *p)
 {
 	buf_put_u32(b, p->kind);
@@ -245,6 +262,7 @@ inspect_result_put(struct buf *b, const struct inspect_result *p)
 	buf_put_u32(b, p->allowed);
 	buf_put_str(b, p->forbids);
 	buf_put_u64(b, p->pixels);
+	buf_put_u32(b, p->brief);
 }
 
 /* Only a PDF that keeps its bytes can have come signed, and only what was signed forbids anything. */
@@ -253,7 +271,7 @@ inspect_sane(const struct inspect_result *p)
 {
 	return p->kind > DOC_NONE && p->kind < DOC_KIND_COUNT && p->pages > 0 && p->sigs <= SIGS_MAX &&
 	    p->allowed <= SEAL_FORBIDDEN && (p->sigs == 0 || p->kind == DOC_PDF_KEPT) &&
-	    (p->sigs > 0 || p->allowed == SEAL_SEEN);
+	    (p->sigs > 0 || p->allowed == SEAL_SEEN) && (p->brief == 0 || (p->brief == 1 && p->kind == DOC_PDF));
 }
 
 static int
@@ -273,7 +291,9 @@ inspect_decode(struct buf *b, struct inspect_result *ret, bool of_earlier, struc
 	}
 	if (!of_earlier || !buf_finished(b))
 		p.pixels = buf_get_u64(b);
-	if ((r = decoded(b, inspect_sane(&p), "inspect result", e)) == 0)
+	if (!of_earlier || !buf_finished(b))
+		p.brief = buf_get_u32(b);
+	if ((r = decoded(b, inspect_sane(&p) && (p.brief == 0 || !of_earlier), "inspect result", e)) == 0)
 		*ret = p;
 	return r;
 }

@@ -116,7 +116,17 @@ struct ready_seal {
 void ready_seal_put(struct buf *, const struct ready_seal *);
 int ready_seal_get(struct buf *, struct ready_seal *ret, struct err *);
 
-/* TASK_INSPECT: in = source; no parameters. */
+/*
+ * TASK_INSPECT: in = source; parameters, or none: inspect_params.  A scanned PDF of many
+ * pages may be answered in brief: its end, its catalog and its first page are what
+ * they must be, the others were not looked at.
+ */
+struct inspect_params {
+	uint32_t brief_above; /* pages; 0: in full */
+};
+void inspect_params_put(struct buf *, const struct inspect_params *);
+int inspect_params_get(struct buf *, struct inspect_params *ret, struct err *);
+
 /* DOC_PDF: of scanned images, made anew.  DOC_PDF_KEPT: any other; its bytes stay, ours are appended. */
 enum doc_kind { DOC_NONE, DOC_TIFF, DOC_JPEG, DOC_PNG, DOC_PDF, DOC_JP2, DOC_WEBP, DOC_PDF_KEPT, DOC_KIND_COUNT };
 /* What the signatures of a PDF let others add to it (ISO 32000-1, 12.8.2.2 and 12.8.2.4; scan/permits.h). */
@@ -129,10 +139,11 @@ struct inspect_result {
 	uint32_t allowed; /* enum seal_allowed */
 	char forbids[ERR_TEXT_MAX]; /* whose word that is, for people; "" with SEAL_SEEN */
 	uint64_t pixels; /* of the largest page image; 0: none was measured */
+	uint32_t brief;  /* 1: kind and pages are what it says itself; never in a record */
 };
 void inspect_result_put(struct buf *, const struct inspect_result *);
 int inspect_result_get(struct buf *, struct inspect_result *ret, struct err *);
-/* Record `inspect`, also of an earlier release, which knew of no attachments, sealed nothing that was signed, or measured no page. */
+/* Record `inspect`, also of an earlier release, which knew of no attachments, sealed nothing that was signed, measured no page, or was never brief. */
 int inspect_result_get_stored(struct buf *, struct inspect_result *ret, struct err *);
 const char *doc_kind_name(uint32_t kind); /* "tiff" ... */
 /* The kinds of task that read a page of such a document, and that draw one. */

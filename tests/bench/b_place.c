@@ -65,7 +65,7 @@ read_page(const char *file)
 
 	if (in < 0 || out < 0)
 		return err_sys(&e, ERR_IO, "opening");
-	if ((r = inspect_doc(in, &state.conf->scan, &kind, &e)) < 0)
+	if ((r = inspect_doc(in, &state.conf->scan, 0, &kind, &e)) < 0)
 		return r;
 	params.kind = kind.kind;
 	if ((r = page_make(&state, &params, in, out, &res, &e)) < 0)

@@ -73,7 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 4 && memcmp(data, "%PDF", 4) == 0)
 		return 0; /* f_pdf.c */
-	if (inspect_doc(fd, &fuzz_limits, &res, &e) < 0) {
+	if (inspect_doc(fd, &fuzz_limits, 0, &res, &e) < 0) {
 		FUZZ_MUST(err_class(e.code) == ERR_CLASS_REJECT || err_class(e.code) == ERR_CLASS_HOLD, "refused as %s: %s",
 		    err_word(e.code), e.text);
 		return 0;

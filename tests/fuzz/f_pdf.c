@@ -44,7 +44,7 @@ signatures(int fd, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct inspect_result res = { 0 };
+	struct inspect_result res = { 0 }, brief = { 0 };
 	struct err e = { 0 };
 	int fd;
 
@@ -53,7 +53,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = fuzz_file(data, size);
 	signatures(fd, size);
 	(void)files_list(fd, fuzz_out(), &(struct files_result){ 0 }, &(struct err){ 0 });
-	if (inspect_doc(fd, &fuzz_limits, &res, &e) < 0) {
+	if (inspect_doc(fd, &fuzz_limits, 1, &brief, &(struct err){ 0 }) == 0 && brief.brief)
+		FUZZ_MUST(brief.kind == DOC_PDF && brief.pages > 1 && brief.pages <= fuzz_limits.max_pages, "%u pages in brief", brief.pages);
+	if (inspect_doc(fd, &fuzz_limits, 0, &res, &e) < 0) {
 		FUZZ_MUST(err_class(e.code) == ERR_CLASS_REJECT || err_class(e.code) == ERR_CLASS_HOLD, "refused as %s: %s",
 		    err_word(e.code), e.text);
 		return 0;

@@ -22,6 +22,7 @@
 #define PAYLOADS(X) \
 	X(ready_scan) \
 	X(ready_seal) \
+	X(inspect_params) \
 	X(inspect_result) \
 	X(page_params) \
 	X(page_result) \

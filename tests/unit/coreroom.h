@@ -105,6 +105,8 @@ static struct played {
 	bool no_token;
 	char *resume;              /* a person's word about the log (resume.h) */
 	uint32_t level;            /* that the judge finds */
+	bool long_scan;            /* inspect: a PDF; in brief, when it may be ... */
+	uint32_t full_ms, page_ms; /* ... and else after this time; a page takes so long; 0: as all else */
 	uint32_t behind_ms;        /* what stands aside from the start takes so long; 0: no longer than all else */
 	void (*twist)(uint32_t kind, void *result); /* changes a good answer */
 } played;
@@ -419,6 +421,8 @@ toy_answer(struct play_task *t, struct buf *result)
 	case TASK_INSPECT:
 		if (toy_is_part(t->req.in))
 			i = (struct inspect_result){ .kind = DOC_PDF, .pages = 1 };
+		if (played.long_scan)
+			i = (struct inspect_result){ .kind = DOC_PDF, .pages = played.pages, .brief = t->req.params != NULL };
 		if (played.twist != NULL)
 			played.twist(TASK_INSPECT, &i);
 		inspect_result_put(result, &i);
@@ -522,6 +526,16 @@ play_task_due(void *ctx)
 	play_task_end(t, &o);
 }
 
+static inline uint32_t
+play_ms(const struct task_req *req)
+{
+	uint32_t ms = req->kind == TASK_PAGE ? played.page_ms : req->kind == TASK_INSPECT && req->params == NULL ? played.full_ms : 0;
+
+	if (req->behind && played.behind_ms > 0)
+		ms = played.behind_ms;
+	return ms > 0 ? ms : 5;
+}
+
 uint64_t
 children_task(struct children *c, const struct task_req *req, task_cb *cb, void *ctx)
 {
@@ -543,7 +557,7 @@ children_task(struct children *c, const struct task_req *req, task_cb *cb, void 
 	t->ctx = ctx;
 	t->next = c->tasks;
 	c->tasks = t;
-	t->timer = loop_timer(c->loop, req->behind && played.behind_ms > 0 ? played.behind_ms : 5, play_task_due, t);
+	t->timer = loop_timer(c->loop, play_ms(req), play_task_due, t);
 	return t->handle;
 }
 

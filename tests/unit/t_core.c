@@ -369,6 +369,95 @@ test_large(void)
 	CHECK(r == EX_OK && room_proven() && sizes.behind == 1 && sizes.fresh == 0, "so does a page of very many bytes (%d)", r);
 }
 
+/* --- a long scan ------------------------------------------------------------------------- */
+
+static struct {
+	int64_t first_ms, full_ms; /* when the first page was read, when all had been looked at */
+	bool kept, brief;          /* what the look in full finds */
+} long_scan;
+
+static void
+twist_long(uint32_t kind, void *result)
+{
+	struct inspect_result *in = result;
+
+	if (kind == TASK_PAGE && long_scan.first_ms == 0)
+		long_scan.first_ms = room_ms;
+	if (kind != TASK_INSPECT || in->brief == 1)
+		return;
+	long_scan.full_ms = room_ms;
+	if (long_scan.kept) {
+		in->kind = DOC_PDF_KEPT;
+		in->sigs = played.sigs;
+	}
+	in->brief = long_scan.brief;
+}
+
+static void
+drop_long_scan(bool kept, uint32_t full_ms, uint32_t page_ms)
+{
+	room_empty();
+	if (kept)
+		room_drop_signed("Brief.tif", SEAL_SEEN);
+	else
+		room_drop("Brief.tif", "a long scan");
+	played.pages = 3;
+	played.long_scan = true;
+	played.full_ms = full_ms;
+	played.page_ms = page_ms;
+	played.twist = twist_long;
+	memset(&long_scan, 0, sizeof(long_scan));
+	long_scan.kept = kept;
+}
+
+/* Its first page is read while the others are looked at; nothing depends on it. */
+static void
+test_long_scan(void)
+{
+	int r;
+
+	drop_long_scan(false, 2000, 100);
+	r = room_once();
+	CHECK(ends_as(SEALED, NULL, r) && room_proven() && played.asked[TASK_PAGE] == 3, "a long scan is sealed, each page read once (%d)", r);
+	CHECK(long_scan.first_ms > 0 && long_scan.full_ms - long_scan.first_ms > 1500, "its first page %lld ms before all were looked at",
+	    (long long)(long_scan.full_ms - long_scan.first_ms));
+
+	drop_long_scan(false, 100, 2000);
+	r = room_once();
+	CHECK(ends_as(SEALED, NULL, r) && room_proven() && played.asked[TASK_PAGE] == 3 && long_scan.first_ms - long_scan.full_ms > 1500,
+	    "a page that takes longer than that is waited for (%d)", r);
+
+	drop_long_scan(true, 100, 2000);
+	r = room_once();
+	CHECK(ends_as(SEALED, NULL, r) && room_proven() && played.asked[TASK_PAGE] == 0 && played.asked[TASK_KEPT_PAGE] == 3,
+	    "of another kind than it seemed: that page is given up (%d)", r);
+
+	drop_long_scan(true, 2000, 100);
+	r = room_once();
+	CHECK(ends_as(SEALED, NULL, r) && room_proven() && played.asked[TASK_PAGE] == 1 && played.asked[TASK_KEPT_PAGE] == 3,
+	    "or, when it was read, read again (%d)", r);
+
+	drop_long_scan(false, 100, 2000);
+	played.say[0] = (struct play){ .kind = TASK_INSPECT, .from = 2, .code = ERR_DOC_BAD, .text = "damaged behind" };
+	r = room_once();
+	CHECK(ends_as(REFUSED, "document-damaged", r) && room_proven() && played.asked[TASK_PAGE] == 0, "damaged further behind: refused (%d)", r);
+
+	drop_long_scan(false, 2000, 100);
+	played.say[0] = (struct play)TIMES(1, TASK_PAGE, ERR_DOC_CRASH);
+	r = room_once();
+	CHECK(ends_as(SEALED, NULL, r) && room_proven() && played.asked[TASK_PAGE] == 4, "a first page that was read in vain is no fault of it (%d)", r);
+
+	drop_long_scan(false, 100, 2000);
+	played.say[0] = (struct play)TIMES(1, TASK_PAGE, ERR_DOC_CRASH);
+	r = room_once();
+	CHECK(ends_as(SEALED, NULL, r) && room_proven() && played.asked[TASK_PAGE] == 4, "one that crashes its reader later has another try (%d)", r);
+
+	drop_long_scan(false, 100, 2000);
+	long_scan.brief = true;
+	r = room_once();
+	CHECK(ends_as(REFUSED, "reader-crashed", r) && room_proven(), "a reader that is brief when it was not to be is not believed (%d)", r);
+}
+
 /* What can not be read in time stops the document, or only its own text, as the settings want. */
 static void
 test_unread(void)
@@ -860,6 +949,7 @@ main(void)
 	test_growing_stamp();
 	test_answers();
 	test_large();
+	test_long_scan();
 	test_unread();
 	test_signed();
 	test_away();

@@ -395,6 +395,18 @@ voided_so_far(void)
 	return room_count("state/spool/signed/*") == 1 && room_count("in/done/*") == 0 && room_entries(ENTRY_VOID) <= 1;
 }
 
+/* --- a long scan ------------------------------------------------------------------------------ */
+
+static void
+long_scan(void)
+{
+	room_drop("Brief.tif", "a long scan");
+	played.pages = 3;
+	played.long_scan = true;
+	played.full_ms = 500;
+	played.page_ms = 300;
+}
+
 /* --- a stack ---------------------------------------------------------------------------------- */
 
 static void
@@ -520,6 +532,7 @@ static const struct story stories[] = {
 	{ "a document through the socket", submitted, submitted_done, NULL, 60000 },
 	{ "a document that is tried", tried, tried_traceless, NULL, 20000 },
 	{ "a seal declared void", voided, voided_so_far, NULL, 20000 },
+	{ "a long scan", long_scan, letter_done, NULL, 0 },
 	{ "a stack", stack, stack_done, "separator = { patch = [ \"T\" ]; };", 0 },
 	{ "a ticket", with_ticket, ticket_done, "ticket = \"optional\";", 0 },
 	{ "a ticket that comes again", repeated, repeated_done, "ticket = \"optional\";", 0 },

@@ -9,6 +9,8 @@
 
 static struct inspect_result res;
 
+static uint32_t brief_above;
+
 static int
 look(const void *data, size_t len, const struct conf_scan *limits, struct err *e)
 {
@@ -16,7 +18,7 @@ look(const void *data, size_t len, const struct conf_scan *limits, struct err *e
 
 	*e = (struct err){ 0 };
 	res = (struct inspect_result){ 0 };
-	return inspect_doc(fd, limits, &res, e);
+	return inspect_doc(fd, limits, brief_above, &res, e);
 }
 
 static void
@@ -467,6 +469,40 @@ test_pdf_damage(void)
 	expect(d, n, ERR_DOC_BAD, "an object under another number");
 }
 
+/* In brief only what seems to be a scan of many pages is answered; its page tree is not walked. */
+static void
+test_brief(void)
+{
+	static char d[1200000];
+	struct pdf_how how = { 0 };
+	size_t n;
+	uint8_t *p = scans_load("de-akte.pdf", &n);
+	struct err e;
+
+	brief_above = 1;
+	CHECK(look(p, n, &scans_limits, &e) == 0 && res.brief == 1 && res.kind == DOC_PDF && res.pages == 2, "two pages, brief above one: in brief");
+	brief_above = 2;
+	CHECK(look(p, n, &scans_limits, &e) == 0 && res.brief == 0 && res.pages == 2 && res.pixels > 0, "above two: in full");
+	CHECK(look(p, n - 20, &scans_limits, &e) == -ERR_DOC_INCOMPLETE, "its end missing: incomplete, however brief");
+	free(p);
+	brief_above = 1;
+	n = make_pdf(d, sizeof(d), &how);
+	memcpy(memmem(d, n, "/Count 1", 8), "/Count 2", 8);
+	CHECK(look(d, n, &scans_limits, &e) == 0 && res.brief == 1 && res.pages == 2, "a page tree that counts wrong is believed in brief");
+	memcpy(memmem(d, n, "/Count 2", 8), "/Count 9", 8);
+	CHECK(look(d, n, &(struct conf_scan){ .max_pages = 8, .max_bytes = UINT64_MAX, .max_pixels = 1 << 30 }, &e) == -ERR_DOC_BAD,
+	    "not when it counts more than may be");
+	how.page = "/Annots[<</Type/Annot/Subtype/Link/Rect[0 0 9 9]>>]";
+	n = make_pdf(d, sizeof(d), &how);
+	memcpy(memmem(d, n, "/Count 1", 8), "/Count 2", 8);
+	expect(d, n, ERR_DOC_BAD, "nor when its first page has more than a scan");
+	how = (struct pdf_how){ .catalog = "/AF[]" };
+	n = make_pdf(d, sizeof(d), &how);
+	memcpy(memmem(d, n, "/Count 1", 8), "/Count 2", 8);
+	expect(d, n, ERR_DOC_BAD, "nor when its catalog has");
+	brief_above = 0;
+}
+
 int
 main(void)
 {
@@ -479,5 +515,6 @@ main(void)
 	test_changed();
 	test_pdf();
 	test_pdf_damage();
+	test_brief();
 	return TEST_DONE();
 }

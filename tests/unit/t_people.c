@@ -48,6 +48,18 @@ while_read(int second)
 	}
 }
 
+/* A long scan, whose first page is read while it is looked at. */
+static void
+while_looked_at(int second)
+{
+	if (second == 3) {
+		so = room_count("state/spool/claimed/*") == 1;
+		ask("withdraw", MISTAKE);
+	}
+	if (second == 4)
+		so = so && heard("\"state\":\"withdrawing\"");
+}
+
 /* The first page comes back, the others do not for a while. */
 static void
 no_more_readers(uint32_t kind, void *result)
@@ -89,6 +101,22 @@ test_in_time(void)
 	played.twist = no_more_readers;
 	day(while_read, 20000);
 	CHECK(so && came_back("sent by mistake") && beside->signatures == 0, "withdrawn while its pages are read: it comes back when they are");
+	for (int i = 0; i < 3; i++) {
+		static const struct {
+			uint32_t full_ms, page_ms;
+			const char *when;
+		} all[] = { { 6000, 100, "looked at, its first page read" }, { 6000, 9000, "looked at and its first page read" },
+			{ 100, 9000, "read, its first page the first" } };
+
+		room_empty();
+		room_drop("Brief.tif", "a long scan");
+		played.pages = 5;
+		played.long_scan = true;
+		played.full_ms = all[i].full_ms;
+		played.page_ms = all[i].page_ms;
+		day(while_looked_at, 30000);
+		CHECK(so && came_back("sent by mistake") && beside->signatures == 0, "withdrawn while it is %s: it comes back", all[i].when);
+	}
 	room_empty();
 	room_drop("Brief.tif", "a letter");
 	played.say[0] = (struct play){ .kind = TASK_FIELD, .mute = true };

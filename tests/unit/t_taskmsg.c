@@ -14,7 +14,7 @@
 
 /* One struct each, with its encoder and decoder behind one shape. */
 #define KINDS(X) \
-	X(ready_scan) X(ready_seal) X(inspect_result) X(page_params) X(page_result) X(compose_params) \
+	X(ready_scan) X(ready_seal) X(inspect_params) X(inspect_result) X(page_params) X(page_result) X(compose_params) \
 	X(compose_result) X(part_result) X(field_params) X(field_result) X(sigs_result) X(picture_params) X(stamp_params) \
 	X(stamp_result) X(attach_params) X(attach_result) X(judge_params) X(judge_result)
 
@@ -155,8 +155,10 @@ fill(const char *name, void *to)
 		bytes(((struct ready_scan *)to)->data_hash, 7);
 	} else if (strcmp(name, "ready_seal") == 0) {
 		fill_seal(to);
+	} else if (strcmp(name, "inspect_params") == 0) {
+		((struct inspect_params *)to)->brief_above = 200;
 	} else if (strcmp(name, "inspect_result") == 0) {
-		*(struct inspect_result *)to = (struct inspect_result){ DOC_PDF_KEPT, 5000, 3, 2, SEAL_UNSEEN, "one of them", 1ULL << 33 };
+		*(struct inspect_result *)to = (struct inspect_result){ DOC_PDF_KEPT, 5000, 3, 2, SEAL_UNSEEN, "one of them", 1ULL << 33, 0 };
 	} else if (strcmp(name, "page_params") == 0) {
 		*(struct page_params *)to = (struct page_params){ .kind = DOC_TIFF, .page = 4999, .mark = { 4998, 1ULL << 40 }, .unread = 1, .codes = 1 };
 		bytes(((struct page_params *)to)->key, 5);
@@ -277,7 +279,7 @@ inspect_of(uint32_t kind, uint32_t pages)
 	return inspect_result_get(&b, &out, &e);
 }
 
-/* What earlier releases wrote: two numbers, or three, or all but how large a page is. */
+/* What earlier releases wrote: two numbers, or three, all but how large a page is, all but whether it is brief. */
 static void
 test_stored_inspect(void)
 {
@@ -305,6 +307,18 @@ test_stored_inspect(void)
 	b.pos = 0;
 	buf_put_u8(&b, 1);
 	CHECK(inspect_result_get_stored(&b, &r, &e) == -ERR_PEER, "half a number more is refused");
+	b.pos = b.len = 0;
+	b.bad = false;
+	inspect_result_put(&b, &(struct inspect_result){ .kind = DOC_PDF, .pages = 300, .pixels = 9, .brief = 1 });
+	CHECK(inspect_result_get(&b, &r, &e) == 0 && r.brief == 1 && r.pages == 300, "a child may be brief");
+	b.pos = 0;
+	CHECK(inspect_result_get_stored(&b, &r, &e) == -ERR_PEER, "a record may not");
+	b.pos = 0;
+	b.len -= sizeof(uint32_t);
+	CHECK(inspect_result_get_stored(&b, &r, &e) == 0 && r.brief == 0 && r.pixels == 9, "and what was looked at before anything was brief is read");
+	b.pos = b.len = 0;
+	inspect_result_put(&b, &(struct inspect_result){ .kind = DOC_TIFF, .pages = 300, .brief = 1 });
+	CHECK(inspect_result_get(&b, &r, &e) == -ERR_PEER, "of a TIFF nobody is brief");
 }
 
 static int
