@@ -55,7 +55,7 @@ struct core {
 	uint32_t njobs;
 	uint32_t workers;          /* pages read at once */
 	uint32_t pages_running;    /* those that hold a place among them */
-	uint32_t pages_large;      /* those too large for one; as many as there are places at most */
+	uint32_t pages_aside;      /* those that stand aside from the start; as many as there are places at most */
 	uint32_t pages_slow;       /* those that ran too long to hold one; as many again at most */
 	uint64_t tasks_good;       /* of all documents */
 	struct page_run *page_runs; /* render.c: pages under way */

@@ -350,7 +350,7 @@ on_page_slow(void *ctx)
 		p->timer = loop_timer(c->loop, PAGE_SLOW_MS, on_page_slow, p);
 		return;
 	}
-	c->pages_running--;
+	(*p->among)--;
 	c->pages_slow++;
 	p->among = &c->pages_slow;
 	render_pump(c);
@@ -363,10 +363,17 @@ is_large(const struct job *j)
 	return j->inspect.pixels > PAGE_LARGE || j->claim.size / j->inspect.pages > PAGE_LARGE;
 }
 
+/* Its next page waits for no letter's place, and holds none. */
+static bool
+stands_aside(const struct job *j)
+{
+	return j->pages_done >= PAGES_FIRST || is_large(j);
+}
+
 static bool
 place_free(const struct core *c, const struct job *j)
 {
-	return (is_large(j) ? c->pages_large : c->pages_running) < c->workers;
+	return (stands_aside(j) ? c->pages_aside : c->pages_running) < c->workers;
 }
 
 /* Also when the job does not know yet what it is: ahead_start(). */
@@ -374,9 +381,9 @@ static int
 page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct err *e)
 {
 	const bool ahead = j->page_state == NULL, unread = !ahead && j->page_state[page] == PAGE_UNREAD;
-	const bool large = !ahead && is_large(j);
+	const bool aside = !ahead && stands_aside(j);
 	struct pageread ask = { .scan = &j->core->conf->scan, .times = j->failed_once.code != ERR_OK ? 2 : 1,
-		.behind = large || j->pages_done >= PAGES_FIRST,
+		.behind = aside,
 		.params = { .kind = kind_read(j), .page = page, .mark = j->page_mark, .unread = unread, .codes = codes_wanted(j->folder) } };
 	struct page_run *p = calloc(1, sizeof(*p));
 	AUTO_FD source = open_source(j, e);
@@ -397,9 +404,9 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 		j->page_state[page] = PAGE_RUNNING;
 	j->pages_running++;
 	j->page_turn = ++j->core->page_turns;
-	p->among = large ? &j->core->pages_large : &j->core->pages_running;
+	p->among = aside ? &j->core->pages_aside : &j->core->pages_running;
 	(*p->among)++;
-	if (!large)
+	if (ahead || !is_large(j))
 		p->timer = loop_timer(j->core->loop, PAGE_SLOW_MS, on_page_slow, p);
 	p->task = pageread_start(j->core->children, &ask, on_page, p);
 	return 0;

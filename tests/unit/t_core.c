@@ -369,6 +369,54 @@ test_large(void)
 	CHECK(r == EX_OK && room_proven() && sizes.behind == 1 && sizes.fresh == 0, "so does a page of very many bytes (%d)", r);
 }
 
+/* --- many pages ---------------------------------------------------------------------------- */
+
+static struct {
+	unsigned inspected;
+	int64_t dropped_ms, fresh_ms; /* the letter; the last page that did not stand aside */
+} many_pages;
+
+static void
+twist_many_pages(uint32_t kind, void *result)
+{
+	if (kind == TASK_INSPECT && many_pages.inspected++ == 0)
+		((struct inspect_result *)result)->pages = 60;
+	if (kind == TASK_PAGE && !((struct task_req *)result)->behind)
+		many_pages.fresh_ms = room_ms;
+}
+
+static void
+letter_later(int second)
+{
+	if (second != 8)
+		return;
+	room_drop("Brief.tif", "a letter");
+	many_pages.dropped_ms = room_ms;
+}
+
+/* Whatever its pages take, from the twenty-first on no letter waits for one of them. */
+static void
+test_many_pages(void)
+{
+	int r;
+
+	room_empty();
+	room_drop("Akte.tif", "many pages");
+	played.behind_ms = 20000;
+	played.twist = twist_many_pages;
+	room_act = letter_later;
+	if ((r = room_open(false)) == 0)
+		r = room_run(20000);
+	core_close(&core);
+	room_act = NULL;
+	CHECK(r == EX_OK && room_count("in/done/Brief.pdf") == 1 && room_count("in/done/Akte.pdf") == 0 && many_pages.dropped_ms > 0 &&
+	        many_pages.fresh_ms - many_pages.dropped_ms < 5000,
+	    "a letter comes while pages take 20 s: read %lld ms later (%d)", (long long)(many_pages.fresh_ms - many_pages.dropped_ms), r);
+	played.behind_ms = 0;
+	r = room_once();
+	CHECK(r == EX_OK && room_count("in/done/Akte.pdf") == 1 && room_proven() && room_entries(ENTRY_JOB) == 2, "and the long one comes to its end (%d)", r);
+}
+
 /* --- a long scan ------------------------------------------------------------------------- */
 
 static struct {
@@ -949,6 +997,7 @@ main(void)
 	test_growing_stamp();
 	test_answers();
 	test_large();
+	test_many_pages();
 	test_long_scan();
 	test_unread();
 	test_signed();
