@@ -175,15 +175,16 @@ claiming_commit(struct core *c, struct intake **in, const struct inspect_result 
 	int dir, r;
 	AUTO_BUF b = { 0 };
 
-	if ((r = intake_commit(in, elog_size(c->elog), &claim, &dir, e)) < 0)
+	if ((j = job_new(e)) == NULL)
+		return -(int)e->code;
+	if ((r = intake_commit(in, elog_size(c->elog), &claim, &dir, e)) < 0) {
+		free(j);
 		return r;
+	}
 	c->space_low = false;
 	memcpy(ret_id, claim.id, ID_MAX);
 	buf_init(&b, 512);
-	if ((j = job_add(c, &claim, SPOOL_CLAIMED, dir)) == NULL) {
-		close(dir); /* the next start finds it */
-		return 0;
-	}
+	job_add(c, j, &claim, SPOOL_CLAIMED, dir);
 	j->pages_said = inspect->brief ? inspect->pages : 0;
 	if (inspect->kind != DOC_NONE && !inspect->brief) {
 		inspect_result_put(&b, inspect);

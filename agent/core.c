@@ -21,12 +21,20 @@
 /* --- jobs ------------------------------------------------------------------------------ */
 
 struct job *
-job_add(struct core *c, const struct claim *claim, enum spool_state state, int dir)
+job_new(struct err *e)
 {
-	struct job *j = calloc(1, sizeof(*j)), **pp = &c->jobs;
+	struct job *j = calloc(1, sizeof(*j));
 
 	if (j == NULL)
-		return NULL;
+		err_set(e, ERR_MEM, "job table");
+	return j;
+}
+
+void
+job_add(struct core *c, struct job *j, const struct claim *claim, enum spool_state state, int dir)
+{
+	struct job **pp = &c->jobs;
+
 	j->core = c;
 	j->claim = *claim;
 	j->folder = conf_folder(c->conf, claim->folder);
@@ -41,7 +49,6 @@ job_add(struct core *c, const struct claim *claim, enum spool_state state, int d
 	*pp = j;
 	c->njobs++;
 	c->moved_ms = clock_ms();
-	return j;
 }
 
 void

@@ -191,7 +191,9 @@ int core_run(struct core *, struct err *); /* until core_stop(); then core.exit_
 void core_close(struct core *);
 
 /* core.c */
-struct job *job_add(struct core *, const struct claim *, enum spool_state, int dir);
+/* Memory for it, asked for before anything is done that could not be undone; free(), or job_add(). */
+struct job *job_new(struct err *);
+void job_add(struct core *, struct job *, const struct claim *, enum spool_state, int dir);
 void job_free(struct job *);
 struct job *job_find(struct core *, const char *prefix, bool *ret_many);
 void job_step(struct job *);
@@ -368,7 +370,7 @@ uint32_t claiming_jobs(const struct core *);
 void claiming_close(struct core *);       /* drops what is under way */
 /* A child looks at the copy; of a long document it may say at once what it seems to be (inspect_params). */
 void claiming_look(struct core *, struct intake *in, task_cb *, void *ctx);
-/* A copy that was looked at becomes a job; *in is gone in every case. */
+/* A copy that was looked at becomes a job. */
 int claiming_commit(struct core *, struct intake **in, const struct inspect_result *, char ret_id[ID_MAX], struct err *);
 void claiming_on_quiet(void *ctx, const struct watch_file *);
 int claiming_opened(void *ctx, const struct conf_folder *, int dir, int work, struct err *);

@@ -169,10 +169,11 @@ found(struct core *c, enum spool_state st, const char *name, struct err *e)
 		c->unread_why = *e;
 		return 0;
 	}
-	if ((j = job_add(c, &claim, st, dir)) == NULL) {
+	if ((j = job_new(e)) == NULL) {
 		close(dir);
-		return err_set(e, ERR_MEM, "job table");
+		return -(int)e->code;
 	}
+	job_add(c, j, &claim, st, dir);
 	log_at_load(j);
 	j->unchecked = st == SPOOL_CLAIMED;
 	j->withdrawn = withdrawn == 1;

@@ -293,11 +293,13 @@ unquarantine(struct restore *w, int dir, const char *where, const char *id, stru
 		close(job);
 		return r < 0 ? unreadable("quarantine", id, e) : 0;
 	}
-	if ((r = io_move(dir, id, s->dir[SPOOL_REFUSED], id, e)) < 0 ||
-	    (j = job_add(w->core, &claim, SPOOL_REFUSED, job)) == NULL) {
+	r = (j = job_new(e)) == NULL ? -(int)e->code : io_move(dir, id, s->dir[SPOOL_REFUSED], id, e);
+	if (r < 0) {
+		free(j);
 		close(job);
-		return r < 0 ? r : err_set(e, ERR_MEM, "job table");
+		return r;
 	}
+	job_add(w->core, j, &claim, SPOOL_REFUSED, job);
 	return 0;
 }
 

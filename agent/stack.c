@@ -516,14 +516,13 @@ part_take(struct job *j, const struct part *p, struct err *e)
 	if ((r = part_claim(j, p, file, &claim, e)) < 0 || (r = intake_room(c->conf, &c->spool, claim.size, e)) < 0 ||
 	    (r = part_make(j, p, file, &claim, &dir, e)) < 0)
 		return r;
-	if ((r = spool_move(&c->spool, p->id, SPOOL_INCOMING, SPOOL_CLAIMED, e)) < 0) {
+	r = (k = job_new(e)) == NULL ? -(int)e->code : spool_move(&c->spool, p->id, SPOOL_INCOMING, SPOOL_CLAIMED, e);
+	if (r < 0) {
+		free(k);
 		close(dir);
 		return r;
 	}
-	if ((k = job_add(c, &claim, SPOOL_CLAIMED, dir)) == NULL) {
-		close(dir); /* the next start finds it */
-		return err_set(e, ERR_MEM, "job table");
-	}
+	job_add(c, k, &claim, SPOOL_CLAIMED, dir);
 	journal(JOURNAL_JOB_TAKEN, LOG_INFO, &(struct about){ .job = claim.id, .folder = claim.folder },
 	    "job %s: taken from stack %s, document %u", claim.id, j->claim.id, p->n);
 	job_step_soon(k, 0);

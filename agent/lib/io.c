@@ -153,6 +153,10 @@ io_read_file(int dir, const char *name, struct buf *b, struct err *e)
 			return err_sys(e, ERR_IO, "%s", name);
 		}
 		buf_put(b, block, (size_t)n);
+		if (b->starved) {
+			errno = ENOMEM;
+			return err_set(e, ERR_MEM, "%s", name);
+		}
 		if (!buf_ok(b)) {
 			errno = EFBIG;
 			return err_set(e, ERR_IO, "%s: larger than %zu bytes", name, b->max);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # What files cost that are made to cost much: each alone, seconds from start to end of
-# the daemon and the largest of its processes; then letters alone, beside as many other
-# letters that come at once, and beside all of the files at once.  BOMBS="pixels.tif fold.pdf"
+# the daemon and the largest of its processes; then letters alone, while the files come one
+# after another, beside as many other letters that come at once, and beside all of the files at once.  BOMBS="pixels.tif fold.pdf"
 # takes some only, LETTERS=0 leaves out the rest.  Of fewer than a hundred letters the 99th
 # percentile is the slowest one.
 . "$(dirname "$0")/../lib.sh"
@@ -61,6 +61,20 @@ room_start
 wait_for 60 bash -c "[ -S '$R/control' ]"
 letters warm 3 >/dev/null || exit 70
 alone=$(letters alone "$N") || exit 70
+one_by_one() {
+	local f n=0
+	for f in "$W/bombs"/*; do n=$((n + 1)); done
+	for f in "$W/bombs"/*; do
+		drop "$f" "single-$(basename "$f")"
+		sleep "$(awk -v s="$N" -v n=$n 'BEGIN { print s / 2 / n }')"
+	done
+}
+one_by_one &
+PIDS+=($!)
+single=$(letters single "$N") || exit 70
+wait $!
+at_rest() { [ -z "$(find "$R/state/spool" -mindepth 2 -maxdepth 2 ! -path '*/held/*')" ]; }
+wait_for 600 at_rest || exit 70
 # Whatever comes at once is a queue: as many letters as there are bombs say what of it is due to their number.
 for f in "$W/bombs"/*; do drop "$W/letter.tif" "burst-$(basename "$f").tif"; done
 burst=$(letters beside "$N") || exit 70
@@ -68,7 +82,12 @@ for f in "$W/bombs"/*; do drop "$f" "again-$(basename "$f")"; done
 among=$(letters among "$N") || exit 70
 printf 'a letter alone:        median %s s, p99 %s s\n' "$(at 0.5 "$alone")" "$(at 0.99 "$alone")"
 printf 'beside as many letters: median %s s, p99 %s s\n' "$(at 0.5 "$burst")" "$(at 0.99 "$burst")"
-printf 'among all the bombs:   median %s s, p99 %s s   bar +20 %%: %s\n' "$(at 0.5 "$among")" "$(at 0.99 "$among")" \
-    "$(met "$(at 0.99 "$among")" "$(awk -v v="$(at 0.99 "$alone")" 'BEGIN { print v * 1.2 }')")"
+beside_bombs() { # what, latencies
+	printf '%s median %s s, p99 %s s   bar +20 %%: %s; the slowest:%s\n' "$1" "$(at 0.5 "$2")" "$(at 0.99 "$2")" \
+	    "$(met "$(at 0.99 "$2")" "$(awk -v v="$(at 0.99 "$alone")" 'BEGIN { print v * 1.2 }')")" \
+	    "$(awk '{ for (i = NF > 4 ? NF - 4 : 1; i <= NF; i++) printf " %s", $i }' <<<"$2")"
+}
+beside_bombs 'bombs one by one:     ' "$single"
+beside_bombs 'all bombs at once:    ' "$among"
 room_stop
 exit 0

@@ -608,8 +608,10 @@ sweep(enum faults kind, unsigned long step)
 		room_settings(story->settings != NULL ? story->settings : "");
 		story->begin();
 		r = run_faulty(kind, n, &hit, &e);
-		if (hit)
+		if (hit) {
+			room_settings(story->settings != NULL ? story->settings : ""); /* it may have died while others were there */
 			r2 = run_story();
+		}
 		if ((!hit && r != 0) || (r < 0 && e.text[0] == '\0') || !story->ended()) {
 			printf("# %s in %s, call %lu: %d %s; the next start: %d %s\n", faults_names[kind], faults_call, n, r, e.text, r2, room_why.text);
 			fflush(stdout);
