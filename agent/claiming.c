@@ -23,6 +23,7 @@
  */
 
 #define INSPECT_MIB 1024
+#define SLOW_MS 50 /* most letters are looked at by then */
 #define BRIEF_ABOVE 200 /* pages that are looked at in no time worth speaking of */
 #define LATER_MS 2000
 #define STARTING_MS 50
@@ -37,6 +38,7 @@ struct claiming {
 	const struct conf_folder *folder;
 	char name[SPOOL_NAME_MAX];
 	bool overdue;
+	uint64_t slow_timer;
 	struct intake *in;
 	struct inspect_result inspect;
 };
@@ -51,6 +53,7 @@ over(struct claiming *k)
 		at = &(*at)->next;
 	*at = k->next;
 	k->core->claims_running--;
+	loop_timer_del(k->core->loop, k->slow_timer);
 	intake_drop(&k->in);
 	free(k);
 }
@@ -269,6 +272,16 @@ take_ticket(struct claiming *k, struct err *e)
 	return 1;
 }
 
+/* What is made to be looked at for long keeps no letter from being taken in. */
+static void
+on_slow(void *ctx)
+{
+	struct claiming *k = ctx;
+
+	k->slow_timer = 0;
+	watch_slow(k->core->watch, k->folder, k->name);
+}
+
 static void
 on_copied(void *ctx, struct intake *in, const struct err *why)
 {
@@ -297,6 +310,7 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 		return;
 	}
 	claiming_look(c, in, on_inspected, k);
+	k->slow_timer = loop_timer(c->loop, SLOW_MS, on_slow, k);
 }
 
 /* Who waits for a person works at nothing: a hundred open questions do not stop the mail. */

@@ -43,6 +43,7 @@ struct name {
 	struct hot_stamp stamp;
 	enum name_state state;
 	bool reported;
+	bool slow;      /* busy, and not counted */
 	uint32_t scan;  /* number of the scan that saw it last */
 	uint64_t since; /* unchanged since, clock_ms() */
 	uint64_t due;   /* not offered before, for NAME_LATER */
@@ -73,6 +74,7 @@ struct folder {
 	bool fresh;              /* the scan under way began after it */
 	uint64_t next_scan;
 	uint32_t count[NAME_STATES];
+	uint32_t slow;           /* of the busy ones */
 	uint32_t reports;
 	struct log_limit limit;
 	struct name *bucket[BUCKETS];
@@ -198,6 +200,8 @@ name_total(const struct folder *f)
 static void
 name_state(struct folder *f, struct name *n, enum name_state s)
 {
+	f->slow -= n->slow;
+	n->slow = false;
 	f->count[n->state]--;
 	n->state = s;
 	f->count[s]++;
@@ -239,6 +243,7 @@ name_forget(struct folder *f, struct name **p)
 {
 	struct name *n = *p;
 
+	f->slow -= n->slow;
 	f->count[n->state]--;
 	if (n->place > 0)
 		heap_drop(f, n);
@@ -722,7 +727,7 @@ busy(const struct watch_set *w)
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < w->nfolders; i++)
-		n += w->folders[i].count[NAME_BUSY];
+		n += w->folders[i].count[NAME_BUSY] - w->folders[i].slow;
 	return n;
 }
 
@@ -818,6 +823,22 @@ watch_busy(struct watch_set *w, const struct conf_folder *c, const char *name)
 	struct folder *f;
 
 	answered(w, c, name, NAME_BUSY, &f);
+}
+
+void
+watch_slow(struct watch_set *w, const struct conf_folder *c, const char *name)
+{
+	struct folder *f = folder_of(w, c);
+	struct name *n = f != NULL ? *name_slot(f, name) : NULL;
+	uint32_t slow = 0;
+
+	for (size_t i = 0; i < w->nfolders; i++)
+		slow += w->folders[i].slow;
+	if (n == NULL || n->state != NAME_BUSY || n->slow || slow >= WATCH_SLOW)
+		return;
+	n->slow = true;
+	f->slow++;
+	schedule(w);
 }
 
 void

@@ -4,7 +4,7 @@
  *	watch_open(&w, loop, conf, &owner, most, on_quiet, ctx, &e)
  *	on_quiet(ctx, &file)       one name, quiet for its folder's settle time;
  *	                           answered before it returns, by one of:
- *	    watch_busy(w, ...)     a claim has begun; watch_done/_later/_skip will follow
+ *	    watch_busy(w, ...)     a claim has begun; watch_done/_later/_skip will follow, watch_slow before them if it takes long
  *	    watch_done(w, ...)     taken; nothing more unless it changes
  *	    watch_later(w, ...)    not now: offered again after 'ms', if still there and quiet
  *	    watch_skip(w, ...)     not ours to take; reported once, left alone until it changes
@@ -22,7 +22,7 @@
  * A flood costs bounded memory and time: at most WATCH_NAMES names a folder are
  * followed, no more than half of them things that nobody will offer soon, a scan
  * reads WATCH_SCAN entries a turn, folders are offered in turn, and no more than
- * 'most' claims are under way at once.
+ * 'most' claims are under way at once, and WATCH_SLOW more that were called slow.
  *
  * On a network file system (hot_remote()) the scan is all there is: events and
  * leases tell of this host only, so neither is believed to mean that a file is
@@ -46,6 +46,7 @@
 
 #define WATCH_NAMES 32768
 #define WATCH_SCAN 512
+#define WATCH_SLOW 24
 
 struct watch_set; /* opaque: watch.c */
 
@@ -74,6 +75,8 @@ int watch_open(struct watch_set **ret, struct loop *, const struct conf *, const
 void watch_close(struct watch_set *); /* NULL is fine */
 
 void watch_busy(struct watch_set *, const struct conf_folder *, const char *name);
+/* The claim under way takes long, and keeps no other waiting any more. */
+void watch_slow(struct watch_set *, const struct conf_folder *, const char *name);
 void watch_done(struct watch_set *, const struct conf_folder *, const char *name);
 void watch_later(struct watch_set *, const struct conf_folder *, const char *name, uint64_t ms);
 void watch_skip(struct watch_set *, const struct conf_folder *, const char *name, const struct err *why);

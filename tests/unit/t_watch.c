@@ -529,6 +529,47 @@ test_agents(void)
 	CHECK(access(path(0, ".sealroom-agent"), F_OK) == 0, "a marker that somebody removed is made anew");
 }
 
+/* Four at once, and beside them those that take long, up to a number. */
+static void
+test_slow(void)
+{
+	size_t first = noffers, done = noffers, n = 0;
+	char name[64];
+
+	answer = BUSY;
+	for (unsigned i = 0; i < WATCH_SLOW + 10; i++) {
+		snprintf(name, sizeof(name), "langsam-%02u.tif", i);
+		spill(0, name, "x", 0);
+	}
+	CHECK(run(5, 10 * SETTLE) == 4, "four claims are under way at once");
+	watch_slow(set, &folders[0], offers[first].name);
+	watch_slow(set, &folders[0], offers[first].name);
+	CHECK(run(2, 10 * SETTLE) == 1, "one that takes long makes room for one more, once");
+	for (size_t i = first; i < noffers; i++) {
+		watch_slow(set, &folders[0], offers[i].name);
+		run(1, 3 * SETTLE);
+	}
+	CHECK(noffers - first == WATCH_SLOW + 4, "not for any number: %zu are under way", noffers - first);
+	answer = DONE;
+	for (; done < noffers && n++ < WATCH_SLOW + 10; done++) {
+		unlink(path(0, offers[done].name));
+		watch_done(set, &folders[0], offers[done].name);
+	}
+	CHECK(run(6, LONG) == 6 && run(0, 2 * SETTLE) == 0 && count(0, "busy") == 0, "when they end the others are offered");
+	answer = BUSY;
+	for (unsigned i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "wieder-%02u.tif", i);
+		spill(0, name, "x", 0);
+	}
+	CHECK(run(5, 10 * SETTLE) == 4, "and there are four again");
+	answer = DONE;
+	for (size_t i = noffers - 4, end = noffers; i < end; i++) {
+		unlink(path(0, offers[i].name));
+		watch_done(set, &folders[0], offers[i].name);
+	}
+	CHECK(run(2, LONG) == 2, "the last two follow");
+}
+
 static void
 test_flood(void)
 {
@@ -595,6 +636,7 @@ main(void)
 	test_hold();
 	test_polled();
 	test_agents();
+	test_slow();
 	test_flood();
 	test_junk();
 	watch_close(set);
