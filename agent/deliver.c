@@ -549,7 +549,7 @@ step_copy(struct deliver *d, struct err *e)
 	if ((r = io_copy(d->ours, d->at, n, d->theirs, NULL, e)) < 0)
 		return r;
 	d->at += n;
-	return d->at == d->size ? publish(d, e) : 0;
+	return d->at == d->size ? publish(d, e) : io_flush_behind(d->theirs, d->at, DELIVER_STEP, e);
 }
 
 /* --- releasing the sender's copy --------------------------------------------------------- */

@@ -38,7 +38,7 @@
 #include "agent/spool.h"
 #include "rules/conf.h"
 
-#define DELIVER_STEP (4u << 20) /* bytes a turn */
+#define DELIVER_STEP (1u << 20) /* bytes a turn */
 #define DELIVER_PICTURE "picture.png" /* in the job's directory */
 #define DELIVER_PAGE "place.html"
 

@@ -218,11 +218,12 @@ on_turn(void *ctx)
 		step = INTAKE_STEP;
 	if ((r = io_copy(in->from, in->at, step, in->copy, in->hash, &e)) == 0) {
 		in->at += step;
-		if (in->at < in->stamp.size) {
+		if (in->at < in->stamp.size && (r = io_flush_behind(in->copy, in->at, INTAKE_STEP, &e)) == 0) {
 			in->timer = loop_timer(in->loop, 0, on_turn, in);
 			return;
 		}
-		r = copy_end(in, &e);
+		if (r == 0)
+			r = copy_end(in, &e);
 	}
 	finish(in, r < 0 ? &e : NULL);
 }

@@ -38,7 +38,7 @@
 #include "agent/spool.h"
 #include "rules/conf.h"
 
-#define INTAKE_STEP (4u << 20) /* bytes copied a turn */
+#define INTAKE_STEP (1u << 20) /* bytes copied a turn */
 
 struct intake; /* opaque: intake.c */
 

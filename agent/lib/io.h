@@ -37,6 +37,12 @@ int io_write_full(int fd, const void *, size_t, struct err *);
 int io_pwrite_full(int fd, const void *, size_t, uint64_t off, struct err *);
 /* Appends len bytes of 'from' (at off) to 'to' (at its file offset). */
 int io_copy(int from, uint64_t off, uint64_t len, int to, struct hash *, struct err *);
+/*
+ * In a copy of many steps, each behind the last: 'end' is how far it is.  Begins to write the last
+ * step to disk and waits for the one before, so that the fsync in the end, which holds up all
+ * else, finds little left to do.  An error is the same as one of fsync.
+ */
+int io_flush_behind(int fd, uint64_t end, uint64_t step, struct err *);
 int io_size(int fd, uint64_t *ret, struct err *);
 
 /* Reads a whole file of at most b->max bytes. Absent: -ERR_IO with errno ENOENT kept. */

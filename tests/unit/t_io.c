@@ -135,6 +135,9 @@ test_copy(void)
 	CHECK(memcmp(got, want, HASH_LEN) == 0, "and hashed on the way");
 	CHECK(io_copy(from, 2, 7, to, NULL, &e) == -ERR_IO, "more than there is can not be copied");
 	CHECK(io_copy(from, 0, 8, from, NULL, &e) < 0, "nor to where one can not write");
+	CHECK(io_flush_behind(to, 2, 2, &e) == 0 && io_flush_behind(to, 4, 2, &e) == 0 && io_flush_behind(to, 5, 2, &e) == 0,
+	    "what was copied goes to the disk step by step");
+	CHECK(io_flush_behind(-1, 2, 2, &e) == -ERR_IO, "a descriptor that is none is an error");
 	close(from);
 	close(to);
 }
