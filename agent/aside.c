@@ -56,14 +56,22 @@ stop(struct aside *a, bool stopped)
 	a->stopped = stopped;
 }
 
-/* Long ones that may run beside the fresh. */
 static uint32_t
-room_left(const struct asides *all)
+count_fresh(const struct asides *all)
 {
 	uint32_t fresh = 0;
 
 	for (const struct aside *a = all->first; a != NULL; a = a->next)
 		fresh += !a->taken_long;
+	return fresh;
+}
+
+/* Long ones that may run beside the fresh. */
+static uint32_t
+room_left(const struct asides *all)
+{
+	uint32_t fresh = count_fresh(all);
+
 	return fresh == 0 ? UINT32_MAX : fresh < all->cores ? all->cores - fresh : 0;
 }
 
@@ -75,11 +83,12 @@ balance(struct asides *all)
 	uint32_t room = room_left(all);
 	bool stopped = false;
 
+	room -= room > 0 && all->turn != NULL; /* it takes a core that is left, when there is one */
 	for (struct aside *a = all->first; a != NULL; a = a->next) {
 		if (!a->taken_long)
 			continue;
 		stop(a, room == 0 && a != all->turn);
-		room -= room > 0;
+		room -= room > 0 && a != all->turn;
 		stopped = stopped || a->stopped;
 	}
 	if (stopped && all->timer == 0)
@@ -125,7 +134,7 @@ aside_begin(struct asides *all, struct aside *a, uint32_t patience_ms)
 	*last = a;
 	a->taken_long = patience_ms == 0;
 	if (!a->taken_long)
-		a->timer = loop_timer(all->loop, patience_ms, on_long, a);
+		a->timer = loop_timer(all->loop, (uint64_t)patience_ms * ((count_fresh(all) + all->cores - 1) / all->cores), on_long, a);
 	balance(all);
 }
 

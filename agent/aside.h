@@ -41,7 +41,7 @@ struct aside {
 int asides_new(struct asides **ret, struct loop *, uint32_t cores, void (*on_long)(void *ctx), void *ctx, struct err *);
 void asides_free(struct asides *); /* after all have ended */
 
-/* patience_ms 0: long from the first moment. */
+/* patience_ms: of one that has a core to itself; beside many fresh ones it gets more.  0: long from the first moment. */
 void aside_begin(struct asides *, struct aside *, uint32_t patience_ms);
 void aside_started(struct aside *, int pidfd);
 /* Goes on, if it was stopped: its end is seen all the same. */

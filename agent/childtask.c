@@ -48,7 +48,7 @@ static const struct {
 	const char *word;
 	uint32_t patience_ms; /* who takes longer stands aside for others (aside.h) */
 } kinds[] = {
-	{ TASK_INSPECT, "inspect", 100 }, { TASK_PAGE, "page", 1000 }, { TASK_COMPOSE, "compose", 500 },
+	{ TASK_INSPECT, "inspect", 25 }, { TASK_PAGE, "page", 1000 }, { TASK_COMPOSE, "compose", 500 },
 	{ TASK_EXPLAIN, "explain", 500 }, { TASK_FIELD, "field", 500 }, { TASK_FINISH, "finish", 500 },
 	{ TASK_SIGS, "sigs", 500 }, { TASK_PICTURE, "picture", 500 },
 	{ TASK_KEPT_PAGE, "kept-page", 1000 }, { TASK_KEPT_PICTURE, "kept-picture", 500 }, { TASK_FILES, "files", 500 },

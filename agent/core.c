@@ -302,7 +302,7 @@ job_task(struct job *j, const struct job_task *t, task_cb *cb, struct err *e)
 	struct task_req req = { .kind = t->kind, .params = t->params, .in = t->in, .out = -1,
 		.as_mib = (t->as_mib + input_mib(t->in)) * twice, .cpu_s = t->cpu_s * twice,
 		.deadline_ms = t->deadline_ms * twice, .fsize = (t->fsize != 0 ? t->fsize : JOB_OUT_MAX) * twice,
-		.page = t->page };
+		.page = t->page, .behind = j->state == SPOOL_CLAIMED && j->inspect.pages > JOB_PAGES_FIRST };
 
 	if (t->out != NULL) {
 		io_close(t->out);

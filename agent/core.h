@@ -213,6 +213,8 @@ struct job_task {
 	int (*page)(void *ctx, uint32_t page);
 };
 #define JOB_OUT_MAX (256ull << 20)
+/* The pages behind these, and composing all of them, stand aside for letters (aside.h); what has a token does not. */
+#define JOB_PAGES_FIRST 20
 int job_task(struct job *, const struct job_task *, task_cb *, struct err *);
 /* Size of what a child maps: its address space grows with it. */
 uint32_t input_mib(int fd);

@@ -24,7 +24,6 @@
 #define INSPECT_MIB 1024
 #define COMPOSE_MIB 512
 #define READER_POLL_MS 200
-#define PAGES_FIRST 20    /* of a document; its others stand aside for letters (aside.h) */
 #define PAGE_SLOW_MS 1000 /* most pages of letters are read by then */
 #define PAGE_LARGE 40000000u /* pixels, or bytes; A4 at 600 dpi has 35 million, A3 at 400 dpi 31 */
 
@@ -367,7 +366,7 @@ is_large(const struct job *j)
 static bool
 stands_aside(const struct job *j)
 {
-	return j->pages_done >= PAGES_FIRST || is_large(j);
+	return j->pages_done >= JOB_PAGES_FIRST || is_large(j);
 }
 
 static bool

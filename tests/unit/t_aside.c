@@ -142,6 +142,58 @@ test_two_cores(void)
 	asides_free(all);
 }
 
+/* Two cores, one fresh one: whoever has its turn, it is the only long one that runs. */
+static void
+test_turns(void)
+{
+	struct child slow[3], letter;
+	unsigned ran[3] = { 0 }, crowded = 0;
+
+	asides_new(&all, loop, 2, on_long, NULL, &e);
+	for (int i = 0; i < 3; i++)
+		begin(&slow[i], 0);
+	begin(&letter, NEVER);
+	CHECK(becomes(&slow[1], true) && becomes(&slow[2], true), "one of three long ones runs beside a fresh one");
+	for (int i = 0; i < 300; i++) {
+		unsigned n = 0;
+
+		loop_for(10);
+		for (int k = 0; k < 3; k++) {
+			ran[k] += !slow[k].a.stopped;
+			n += !slow[k].a.stopped;
+		}
+		crowded += n > 1;
+	}
+	CHECK(ran[0] > 0 && ran[1] > 0 && ran[2] > 0, "each of them goes on now and then: %u, %u, %u", ran[0], ran[1], ran[2]);
+	CHECK(crowded == 0, "and never two at once (%u times)", crowded);
+	for (int i = 0; i < 3; i++)
+		end(&slow[i]);
+	end(&letter);
+	asides_free(all);
+}
+
+/* Many that begin at once share the cores: each is given the time that it would have had alone. */
+static void
+test_many(void)
+{
+	struct child first, crowd[20];
+
+	asides_new(&all, loop, 2, on_long, NULL, &e);
+	begin(&first, 10 * SOON);
+	for (int i = 0; i < 20; i++)
+		begin(&crowd[i], i < 19 ? NEVER : 10 * SOON);
+	for (int i = 0; i < 1000 && !first.a.taken_long; i++)
+		loop_for(SOON);
+	CHECK(first.a.taken_long && !crowd[19].a.taken_long, "who began alone is long, who began the same moment beside twenty is not");
+	for (int i = 0; i < 1000 && !crowd[19].a.taken_long; i++)
+		loop_for(SOON);
+	CHECK(crowd[19].a.taken_long, "in the end it is, too");
+	end(&first);
+	for (int i = 0; i < 20; i++)
+		end(&crowd[i]);
+	asides_free(all);
+}
+
 /* Nothing is known of its process yet, or never: it counts, and is left alone. */
 static void
 test_no_process(void)
@@ -167,6 +219,8 @@ main(void)
 	loop_new(&loop, &e);
 	test_one_core();
 	test_two_cores();
+	test_turns();
+	test_many();
 	test_no_process();
 	loop_free(loop);
 	return TEST_DONE();
