@@ -57,13 +57,17 @@ held_job(void)
 	struct claim claim = { .id = "01jd8k3v7m2q9x4t6w8z0b5c1f", .folder = "in", .name = "Brief.tif", .owner = 1000,
 		.salt = "00112233445566778899aabbccddeeff" };
 	struct err e = { 0 };
+	struct job *held;
 	int job;
 
 	if (mkdirat(core.spool.dir[SPOOL_HELD], claim.id, 0700) < 0 ||
 	    (job = openat(core.spool.dir[SPOOL_HELD], claim.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 ||
 	    claim_put(job, &claim, &e) < 0 || record_put(job, "question", question, strlen(question), &e) < 0)
 		fuzz_wrong(__FILE__, __LINE__, "%s", e.text);
-	job_add(&core, &claim, SPOOL_HELD, job)->busy = true;
+	if ((held = job_new(&e)) == NULL)
+		abort();
+	job_add(&core, held, &claim, SPOOL_HELD, job);
+	held->busy = true;
 }
 
 int
