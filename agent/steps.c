@@ -1,5 +1,3 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,8 +144,7 @@ copy(struct steps *s, struct step *t, uint64_t *budget, struct err *e)
 
 /*
  * The fsync that follows finds little left to write.  An error is the same as
- * one of fsync: what was to be written may be gone.  A kernel without the call
- * leaves all to the fsync.
+ * one of fsync: what was to be written may be gone.
  */
 static int
 flush(struct step *t, struct err *e)
@@ -159,9 +156,8 @@ flush(struct step *t, struct err *e)
 		return r;
 	if (size <= STEPS_TURN || t->at >= size)
 		return 0;
-	if (sync_file_range(t->from, (off_t)t->at, STEPS_TURN,
-	        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) < 0)
-		return errno == ENOSYS || errno == EINVAL || errno == ESPIPE ? 0 : err_sys(e, ERR_IO, "writing to disk");
+	if ((r = io_flush(t->from, t->at, STEPS_TURN, e)) < 0)
+		return r;
 	t->at += STEPS_TURN;
 	return t->at < size;
 }

@@ -126,13 +126,18 @@ io_copy(int from, uint64_t off, uint64_t len, int to, struct hash *h, struct err
 	return 0;
 }
 
-/* A file system or kernel without the call leaves all to the fsync. */
 static int
 flush_range(int fd, uint64_t at, uint64_t len, unsigned how, struct err *e)
 {
 	if (sync_file_range(fd, (off_t)at, (off_t)len, how) == 0 || errno == ENOSYS || errno == EINVAL || errno == ESPIPE)
 		return 0;
 	return err_sys(e, ERR_IO, "writing to disk");
+}
+
+int
+io_flush(int fd, uint64_t at, uint64_t len, struct err *e)
+{
+	return flush_range(fd, at, len, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER, e);
 }
 
 int
@@ -143,8 +148,7 @@ io_flush_behind(int fd, uint64_t end, uint64_t step, struct err *e)
 
 	if ((r = flush_range(fd, last, end - last, SYNC_FILE_RANGE_WRITE, e)) < 0 || last == 0)
 		return r;
-	return flush_range(fd, before, last - before,
-	    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER, e);
+	return io_flush(fd, before, last - before, e);
 }
 
 int

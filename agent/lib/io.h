@@ -43,6 +43,8 @@ int io_copy(int from, uint64_t off, uint64_t len, int to, struct hash *, struct 
  * else, finds little left to do.  An error is the same as one of fsync.
  */
 int io_flush_behind(int fd, uint64_t end, uint64_t step, struct err *);
+/* Some bytes of a file, written and waited for; a file system or kernel that can not leaves all to the fsync. */
+int io_flush(int fd, uint64_t at, uint64_t len, struct err *);
 int io_size(int fd, uint64_t *ret, struct err *);
 
 /* Reads a whole file of at most b->max bytes. Absent: -ERR_IO with errno ENOENT kept. */

@@ -1,8 +1,8 @@
 #!/bin/bash
 # What files cost that are made to cost much: each alone, seconds from start to end of
 # the daemon and the largest of its processes; then letters alone, while the files come one
-# after another, beside as many other letters that come at once, and beside all of the files at once.  BOMBS="pixels.tif fold.pdf"
-# takes some only, LETTERS=0 leaves out the rest.  Of fewer than a hundred letters the 99th
+# after another, beside as many other letters that come at once, and beside all of the files at
+# once.  BOMBS="pixels.tif fold.pdf" takes some only, LETTERS=0 leaves out the rest.  Of fewer than a hundred letters the 99th
 # percentile is the slowest one.
 . "$(dirname "$0")/../lib.sh"
 need python3 softhsm2-util
