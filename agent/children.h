@@ -50,6 +50,7 @@ struct children_opts {
 	uint32_t answer_ms;        /* patience for one signature or checkpoint; 0: 60 s */
 	/* A peer came or went; may be NULL. name is the token's, "log", or "". */
 	void (*changed)(void *ctx, enum role role, const char *name, bool ready, const struct err *why);
+	void (*token_free)(void *ctx); /* a reservation ended, and children_token_free() may say so; may be NULL */
 	void *ctx;
 };
 
@@ -109,6 +110,8 @@ typedef void note_cb(void *ctx, const struct err *, const char *checkpoint);
 struct peer;
 struct peer *children_reserve(struct children *, const struct conf_seal *);
 void children_unreserve(struct peer *);
+/* Would children_reserve() find one? */
+bool children_token_free(const struct children *, const struct conf_seal *);
 const struct ready_seal *children_token_facts(const struct peer *);
 const char *children_token_name(const struct peer *);
 /* A person cleared it: a stopped one is started at once. */

@@ -4,6 +4,16 @@
 
 #include "agent/childrenint.h"
 
+static void
+set_free(struct peer *p)
+{
+	bool was = p->reserved;
+
+	p->reserved = false;
+	if (was && p->c->opts.token_free != NULL && !p->c->closing)
+		p->c->opts.token_free(p->c->opts.ctx);
+}
+
 /* --- the answer ------------------------------------------------------------------------- */
 
 static void
@@ -16,7 +26,7 @@ answer_question(struct peer *p, const struct err *e, const uint8_t *cms, size_t 
 	if (!q.open)
 		return;
 	memset(&p->question, 0, sizeof(p->question));
-	p->reserved = false;
+	set_free(p);
 	p->unasked = q.unasked;
 	loop_timer_del(p->c->loop, q.timer);
 	if (q.sign != NULL)
@@ -126,23 +136,37 @@ ask(struct peer *p, enum msg_type type, const struct buf *b, struct question q)
 
 /* --- tokens ----------------------------------------------------------------------------- */
 
-struct peer *
-children_reserve(struct children *c, const struct conf_seal *seal)
+static struct peer *
+find_free(const struct children *c, const struct conf_seal *seal)
 {
 	for (size_t i = 0; i < seal->ntokens; i++)
 		for (struct peer *p = c->peers; p != NULL; p = p->next)
 			if (p->token == seal->tokens[i] && p->state == PEER_READY && !p->renew && !p->reserved &&
-			    p->seal->logged_in) {
-				p->reserved = true;
+			    p->seal->logged_in)
 				return p;
-			}
 	return NULL;
+}
+
+struct peer *
+children_reserve(struct children *c, const struct conf_seal *seal)
+{
+	struct peer *p = find_free(c, seal);
+
+	if (p != NULL)
+		p->reserved = true;
+	return p;
+}
+
+bool
+children_token_free(const struct children *c, const struct conf_seal *seal)
+{
+	return find_free(c, seal) != NULL;
 }
 
 void
 children_unreserve(struct peer *p)
 {
-	p->reserved = false;
+	set_free(p);
 }
 
 const struct ready_seal *

@@ -63,7 +63,7 @@ struct core {
 	uint32_t claims_running;
 	struct trying *trying;     /* trying.h: the one document that is tried; NULL: none */
 	struct claiming *claims;   /* claiming.c: those of files in folders */
-	uint64_t commit_timer, publish_timer, receipts_timer;
+	uint64_t commit_timer, publish_timer, receipts_timer, token_timer;
 	bool noting;               /* a NOTE is under way */
 	int64_t clock_apart_us;    /* wall clock less CLOCK_BOOTTIME, at the last look (clockwatch.h) */
 	bool clock_doubt;          /* the clock was set: no seal before a time stamp confirms it */
@@ -132,6 +132,7 @@ struct job {
 	uint64_t good_then;        /* tasks of others that had gone well when it began to */
 	uint64_t tasks_good;
 	struct peer *token;  /* reserved */
+	bool wants_token;          /* all but that is there */
 
 	struct inspect_result inspect; /* kind DOC_NONE: not known yet */
 	uint32_t pages_said;       /* of a scanned PDF that was looked at in brief; 0: none */
@@ -253,6 +254,8 @@ uint32_t render_pages_done(const struct job *);
 void sealing_forget(struct job *);       /* frees what sealing held */
 void sealing_step_rendered(struct job *);
 void sealing_step_signed(struct job *);
+/* A token is free or ready: from the loop, the oldest jobs that wait for one go on. */
+void sealing_token_free(struct core *);
 /* rendered, clock in doubt: asks the TSA; the job is stepped again when it confirms. */
 int stamping_probe(struct job *, const struct conf_seal *, struct err *);
 void stamping_probe_over(struct job *);

@@ -80,10 +80,18 @@ on_peer_changed(void *ctx, enum role role, const char *name, bool ready, const s
 	}
 	if (role == ROLE_SEAL && strcmp(name, "log") == 0)
 		logbook_key_ready(c);
+	if (role == ROLE_SEAL)
+		sealing_token_free(c);
 	if (role == ROLE_SCAN)
 		for (struct job *j = c->jobs; j != NULL; j = j->next)
 			if (j->state == SPOOL_CLAIMED)
 				job_step(j);
+}
+
+static void
+on_token_free(void *ctx)
+{
+	sealing_token_free(ctx);
 }
 
 static int
@@ -91,7 +99,7 @@ start_children(struct core *c, struct err *e)
 {
 	struct children_opts o = { .conf = c->conf, .scan = true, .ocr = true, .verify = true, .fetch = true,
 		.tokens = true, .log_key = true, .connect = c->conf->peers.connect, .log_empty = elog_size(c->elog) == 0, .state_dir = c->spool.state,
-		.changed = on_peer_changed, .ctx = c };
+		.changed = on_peer_changed, .token_free = on_token_free, .ctx = c };
 
 	return children_open(&c->children, c->loop, &o, e);
 }

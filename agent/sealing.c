@@ -471,6 +471,31 @@ field_start(struct job *j, const struct conf_seal *seal, struct err *e)
 	return job_task(j, &t, on_field, e);
 }
 
+static void
+on_token_free(void *ctx)
+{
+	struct core *c = ctx;
+	struct err e;
+
+	c->token_timer = 0;
+	for (struct job *j = c->jobs; j != NULL; j = j->next) {
+		const struct conf_seal *seal = j->wants_token && j->state == SPOOL_RENDERED ? seal_of(j, &e) : NULL;
+
+		if (seal == NULL || !children_token_free(c->children, seal))
+			continue;
+		loop_timer_del(c->loop, j->timer);
+		j->timer = 0;
+		job_step(j);
+	}
+}
+
+void
+sealing_token_free(struct core *c)
+{
+	if (c->token_timer == 0 && !c->stopping)
+		c->token_timer = loop_timer(c->loop, 0, on_token_free, c);
+}
+
 void
 sealing_step_rendered(struct job *j)
 {
@@ -478,6 +503,7 @@ sealing_step_rendered(struct job *j)
 	const struct conf_seal *seal;
 	int r;
 
+	j->wants_token = false;
 	/* a signature is moved on with only when it is surely there, and asked for only when it surely is not */
 	if ((r = io_there(j->dir, "sig", &e)) == 1)
 		r = job_move(j, SPOOL_SIGNED, &e) < 0 ? -(int)e.code : 1;
@@ -516,7 +542,7 @@ sealing_step_rendered(struct job *j)
 	}
 	if ((j->token = children_reserve(j->core->children, seal)) == NULL) {
 		err_set(&j->why, ERR_TOKEN_GONE, "no token of seal %s is ready and free", seal->name);
-		j->stalled = true;
+		j->stalled = j->wants_token = true;
 		job_step_soon(j, TOKEN_POLL_MS);
 		return;
 	}

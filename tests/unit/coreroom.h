@@ -641,16 +641,17 @@ struct peer *
 children_reserve(struct children *c, const struct conf_seal *seal)
 {
 	(void)seal;
-	if (c->token.reserved || played.no_token)
+	if (!children_token_free(c, seal))
 		return NULL;
 	c->token.reserved = true;
 	return &c->token;
 }
 
-void
-children_unreserve(struct peer *p)
+bool
+children_token_free(const struct children *c, const struct conf_seal *seal)
 {
-	p->reserved = false;
+	(void)seal;
+	return !c->token.reserved && !played.no_token;
 }
 
 /* There is one token. */
@@ -658,6 +659,13 @@ static inline struct children *
 play_owner(const struct peer *p)
 {
 	return (struct children *)((char *)(uintptr_t)p - offsetof(struct children, token));
+}
+
+void
+children_unreserve(struct peer *p)
+{
+	p->reserved = false;
+	play_owner(p)->opts.token_free(play_owner(p)->opts.ctx);
 }
 
 const struct ready_seal *
@@ -687,7 +695,7 @@ play_signed(void *ctx)
 	uint8_t cms[16384] = "", imprint[HASH_LEN];
 	struct err e = { 0 };
 
-	p->reserved = false;
+	children_unreserve(p);
 	if (say != NULL && say->mute)
 		return;
 	if (say != NULL) {

@@ -327,7 +327,7 @@ static const struct conf_token *token_list[] = { &token };
 static struct conf_seal seal = { .name = "stamp", .tokens = token_list, .ntokens = 1 };
 static struct conf conf = { .path = "none.conf", .tokens = &token, .ntokens = 1 };
 
-static int ready_count, gone_count;
+static int ready_count, gone_count, free_count;
 static struct err gone_why;
 
 static void
@@ -553,13 +553,20 @@ test_zygote_dies(void)
 }
 
 static void
+on_token_free(void *ctx)
+{
+	(void)ctx;
+	free_count++;
+}
+
+static void
 begin_children(bool tokens)
 {
 	struct children_opts o = { .conf = &conf, .scan = !tokens, .tokens = tokens, .state_dir = dir_fd, .answer_ms = 300,
-		.changed = on_changed };
+		.changed = on_changed, .token_free = on_token_free };
 	struct err e = { 0 };
 
-	ready_count = gone_count = 0;
+	ready_count = gone_count = free_count = 0;
 	if (children_open(&children, loop, &o, &e) < 0)
 		exit(99);
 }
@@ -632,12 +639,14 @@ test_sign(void)
 		begin_children(true);
 		p = reserve();
 
-		CHECK(children_reserve(children, &seal) == NULL, "a token belongs to one job at a time");
+		CHECK(children_reserve(children, &seal) == NULL && !children_token_free(children, &seal),
+		    "a token belongs to one job at a time");
 		children_sign(p, "01m81mynnqvfzebzdnbm2m34yg", 1, digest, on_sign, NULL);
 		while (signs == asked)
 			run(sign_cases[i].name);
 		CHECK(signs == asked + 1 && sign_err.code == sign_cases[i].code, "%s: %s", sign_cases[i].name,
 		    err_word(sign_cases[i].code));
+		CHECK(free_count == 1, "it is said that its answer, or its end, sets it free: %u times", free_count);
 		CHECK((children_reserve(children, &seal) == NULL) == sign_cases[i].dies, "%s",
 		    sign_cases[i].dies ? "and its process is gone" : "its process stays");
 		children_close(children);
@@ -684,8 +693,9 @@ test_reservation(void)
 	while (signs == asked)
 		run("it signs");
 	CHECK(sign_err.code == ERR_OK && (p = children_reserve(children, &seal)) != NULL, "which may ask it");
+	free_count = 0;
 	children_unreserve(p);
-	CHECK(children_reserve(children, &seal) != NULL, "given back it is free");
+	CHECK(free_count == 1 && children_token_free(children, &seal), "given back it is free, and that is said");
 	children_close(children);
 	unsetenv("SEALROOM_FIRST");
 }

@@ -431,6 +431,35 @@ test_history(void)
 	    "a job is found by the beginning of its id, at work and when done, if only one begins so; void is said once");
 }
 
+#define IN_LINE 12
+
+static void
+in_line(int second)
+{
+	if (second == 5) {
+		so = room_count("state/spool/rendered/*") == IN_LINE && beside->signatures == 0;
+		played.no_token = false;
+	} else if (second == 6) {
+		so = so && beside->signatures == IN_LINE;
+	}
+}
+
+/* Who gives the token back calls the next one: nobody looks for himself whether it is free in all that time. */
+static void
+test_in_line(void)
+{
+	char name[16];
+
+	room_empty();
+	for (int i = 0; i < IN_LINE; i++) {
+		snprintf(name, sizeof(name), "%d.tif", i);
+		room_drop(name, name);
+	}
+	played.no_token = true;
+	day(in_line, 10000);
+	CHECK(so && room_entries(ENTRY_JOB) == IN_LINE, "a token that is free again has signed all that wait within a second");
+}
+
 /* The log is longer than what is read in a turn, and the clock was another when the job was made. */
 static void
 long_history(int second)
@@ -486,6 +515,7 @@ main(void)
 	test_receipt_too_late();
 	test_pause();
 	test_history();
+	test_in_line();
 	test_long_history();
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
