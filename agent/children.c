@@ -93,7 +93,7 @@ token_same(const struct conf_token *a, const struct conf_token *b)
 static bool
 peer_idle(const struct peer *p)
 {
-	return p->running == 0 && !p->reserved && !p->question.open &&
+	return p->running == 0 && !p->question.open &&
 	    (p->proc.sock < 0 || p->state == PEER_READY || p->token == NULL || p->wants_pin);
 }
 

@@ -50,7 +50,7 @@ struct children_opts {
 	uint32_t answer_ms;        /* patience for one signature or checkpoint; 0: 60 s */
 	/* A peer came or went; may be NULL. name is the token's, "log", or "". */
 	void (*changed)(void *ctx, enum role role, const char *name, bool ready, const struct err *why);
-	void (*token_free)(void *ctx); /* a reservation ended, and children_token_free() may say so; may be NULL */
+	void (*token_free)(void *ctx); /* one has answered, or will not; may be NULL */
 	void *ctx;
 };
 
@@ -106,12 +106,14 @@ typedef void sign_cb(void *ctx, const struct err *, const uint8_t *cms, size_t l
     const uint8_t imprint[HASH_LEN]);
 typedef void note_cb(void *ctx, const struct err *, const char *checkpoint);
 
-/* A ready, idle token of this seal, marked as taken; NULL: none now. */
+/*
+ * A ready token of this seal, one that is free first; or only the one of this
+ * name with this certificate.  NULL: none now.  Not to be kept but while it is asked.
+ */
 struct peer;
-struct peer *children_reserve(struct children *, const struct conf_seal *);
-void children_unreserve(struct peer *);
-/* Would children_reserve() find one? */
-bool children_token_free(const struct children *, const struct conf_seal *);
+struct peer *children_token(const struct children *, const struct conf_seal *, const char *name,
+    const uint8_t cert_hash[HASH_LEN]);
+bool children_token_busy(const struct peer *); /* it is being asked */
 const struct ready_seal *children_token_facts(const struct peer *);
 const char *children_token_name(const struct peer *);
 /* A person cleared it: a stopped one is started at once. */
@@ -125,7 +127,7 @@ typedef void login_cb(void *ctx, const struct err *why);
 int children_token_login(struct children *, const char *name, int pin, login_cb *, void *ctx, struct err *);
 /* What waits to be started again is started now; a token that a person must clear is not. */
 void children_hurry(struct children *);
-/* The callback comes once, with an error when the process died or hung. Ends the reservation. */
+/* One that is not busy. The callback comes once, with an error when the process died or hung; then it is free again. */
 void children_sign(struct peer *, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN],
     sign_cb *, void *ctx);
 /* During its callback, with an error: the question never left us, so surely nothing was signed. */

@@ -53,7 +53,6 @@ struct peer {
 	bool useful;                    /* it has answered something since it was ready */
 	struct err why;
 	uint32_t restarts, seq, running;
-	bool reserved;
 	bool unasked;                   /* of the question that was answered last */
 	bool wants_pin;                 /* greeted; its SETTINGS wait for a person's PIN */
 	int pin;                        /* pipe of a PIN on its way; -1 */

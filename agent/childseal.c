@@ -4,16 +4,6 @@
 
 #include "agent/childrenint.h"
 
-static void
-set_free(struct peer *p)
-{
-	bool was = p->reserved;
-
-	p->reserved = false;
-	if (was && p->c->opts.token_free != NULL && !p->c->closing)
-		p->c->opts.token_free(p->c->opts.ctx);
-}
-
 /* --- the answer ------------------------------------------------------------------------- */
 
 static void
@@ -22,12 +12,12 @@ answer_question(struct peer *p, const struct err *e, const uint8_t *cms, size_t 
 {
 	struct question q = p->question;
 
-	/* reserved without a question: a job still prepares, and gives it back or asks; nobody else may come between */
 	if (!q.open)
 		return;
 	memset(&p->question, 0, sizeof(p->question));
-	set_free(p);
 	p->unasked = q.unasked;
+	if (p->token != NULL && p->c->opts.token_free != NULL && !p->c->closing)
+		p->c->opts.token_free(p->c->opts.ctx);
 	loop_timer_del(p->c->loop, q.timer);
 	if (q.sign != NULL)
 		q.sign(q.ctx, e, cms, len, imprint);
@@ -136,37 +126,35 @@ ask(struct peer *p, enum msg_type type, const struct buf *b, struct question q)
 
 /* --- tokens ----------------------------------------------------------------------------- */
 
-static struct peer *
-find_free(const struct children *c, const struct conf_seal *seal)
+static bool
+is_token(const struct peer *p, const struct conf_token *t, const char *name, const uint8_t cert_hash[HASH_LEN])
 {
-	for (size_t i = 0; i < seal->ntokens; i++)
-		for (struct peer *p = c->peers; p != NULL; p = p->next)
-			if (p->token == seal->tokens[i] && p->state == PEER_READY && !p->renew && !p->reserved &&
-			    p->seal->logged_in)
-				return p;
-	return NULL;
+	if (p->token != t || p->state != PEER_READY || p->renew || !p->seal->logged_in)
+		return false;
+	return name == NULL || (strcmp(p->name, name) == 0 && memcmp(p->seal->cert_hash, cert_hash, HASH_LEN) == 0);
 }
 
 struct peer *
-children_reserve(struct children *c, const struct conf_seal *seal)
+children_token(const struct children *c, const struct conf_seal *seal, const char *name, const uint8_t cert_hash[HASH_LEN])
 {
-	struct peer *p = find_free(c, seal);
+	struct peer *busy = NULL;
 
-	if (p != NULL)
-		p->reserved = true;
-	return p;
+	for (size_t i = 0; i < seal->ntokens; i++)
+		for (struct peer *p = c->peers; p != NULL; p = p->next) {
+			if (!is_token(p, seal->tokens[i], name, cert_hash))
+				continue;
+			if (!p->question.open)
+				return p;
+			if (busy == NULL)
+				busy = p;
+		}
+	return busy;
 }
 
 bool
-children_token_free(const struct children *c, const struct conf_seal *seal)
+children_token_busy(const struct peer *p)
 {
-	return find_free(c, seal) != NULL;
-}
-
-void
-children_unreserve(struct peer *p)
-{
-	set_free(p);
+	return p->question.open;
 }
 
 const struct ready_seal *

@@ -65,8 +65,6 @@ job_free(struct job *j)
 	loop_timer_del(c->loop, j->timer);
 	if (j->task != 0)
 		children_cancel(c->children, j->task);
-	if (j->token != NULL)
-		children_unreserve(j->token);
 	stamping_probe_over(j);
 	sealing_forget(j); /* and what goes on in steps */
 	outcome_forget(j);
@@ -194,7 +192,7 @@ is_ours_to_refuse(const struct job *j)
 /*
  * A crash or a time-out of a child: once more, alone and with doubled limits; then
  * it is the document's fault.  When it has been read already, so is all that a
- * child finds wrong with it: else it would hold a token again and again for ever.
+ * child finds wrong with it: else its stamp would be drawn again and again for ever.
  */
 static bool
 second_chance(struct job *j, const struct err *e)
@@ -302,7 +300,7 @@ job_task(struct job *j, const struct job_task *t, task_cb *cb, struct err *e)
 	struct task_req req = { .kind = t->kind, .params = t->params, .in = t->in, .out = -1,
 		.as_mib = (t->as_mib + input_mib(t->in)) * twice, .cpu_s = t->cpu_s * twice,
 		.deadline_ms = t->deadline_ms * twice, .fsize = (t->fsize != 0 ? t->fsize : JOB_OUT_MAX) * twice,
-		.page = t->page, .behind = j->state == SPOOL_CLAIMED && j->inspect.pages > JOB_PAGES_FIRST };
+		.page = t->page, .behind = (j->state == SPOOL_CLAIMED || t->kind == TASK_FIELD) && j->inspect.pages > JOB_PAGES_FIRST };
 
 	if (t->out != NULL) {
 		io_close(t->out);

@@ -3,7 +3,7 @@
  * the order in which a job goes through them.
  *
  *	claimed  -> render.c   inspect, pages, compose, read back
- *	rendered -> sealing.c  reserve a token, field, hash, sign
+ *	rendered -> sealing.c  field, hash, sign
  *	signed   -> stamping.c time stamp, attach, fill the hole, judge
  *	sealed   -> outcomelog.c  publish
  *	archived -> outcomelog.c  log
@@ -60,6 +60,7 @@ struct core {
 	uint64_t tasks_good;       /* of all documents */
 	struct page_run *page_runs; /* render.c: pages under way */
 	uint64_t page_turns;       /* grows with every page begun: who was served last comes last */
+	uint32_t drawn;            /* jobs with a stamp drawn, or being drawn, whose token was not asked yet */
 	uint32_t claims_running;
 	struct trying *trying;     /* trying.h: the one document that is tried; NULL: none */
 	struct claiming *claims;   /* claiming.c: those of files in folders */
@@ -131,8 +132,8 @@ struct job {
 	uint32_t hints;            /* how often a child has blamed our side */
 	uint64_t good_then;        /* tasks of others that had gone well when it began to */
 	uint64_t tasks_good;
-	struct peer *token;  /* reserved */
-	bool wants_token;          /* all but that is there */
+	struct peer *token;        /* which is asked */
+	bool wants_token;          /* waits for one, to draw for it or to ask it */
 
 	struct inspect_result inspect; /* kind DOC_NONE: not known yet */
 	uint32_t pages_said;       /* of a scanned PDF that was looked at in brief; 0: none */
@@ -214,7 +215,7 @@ struct job_task {
 	int (*page)(void *ctx, uint32_t page);
 };
 #define JOB_OUT_MAX (256ull << 20)
-/* The pages behind these, and composing all of them, stand aside for letters (aside.h); what has a token does not. */
+/* The pages behind these, composing all of them and drawing their stamp stand aside for letters (aside.h). */
 #define JOB_PAGES_FIRST 20
 int job_task(struct job *, const struct job_task *, task_cb *, struct err *);
 /* Size of what a child maps: its address space grows with it. */
@@ -254,7 +255,7 @@ uint32_t render_pages_done(const struct job *);
 void sealing_forget(struct job *);       /* frees what sealing held */
 void sealing_step_rendered(struct job *);
 void sealing_step_signed(struct job *);
-/* A token is free or ready: from the loop, the oldest jobs that wait for one go on. */
+/* A token is free or ready: from the loop, jobs that wait for one go on, the oldest first. */
 void sealing_token_free(struct core *);
 /* rendered, clock in doubt: asks the TSA; the job is stepped again when it confirms. */
 int stamping_probe(struct job *, const struct conf_seal *, struct err *);

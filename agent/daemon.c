@@ -148,7 +148,6 @@ core_close(struct core *c)
 	render_close(c);
 	while (c->jobs != NULL) {
 		c->jobs->task = 0;
-		c->jobs->token = NULL;
 		job_free(c->jobs);
 	}
 	watch_close(c->watch);

@@ -19,6 +19,8 @@
 #define DOCUMENT_MIB 512
 #define HOLE_SPARE 1024
 #define TOKEN_POLL_MS 250
+#define DRAWN_MAX 8 /* stamps that wait for a token: the time on them is not much older than their signature */
+#define DRAWN_OLD_MS 60000
 
 /* --- work in steps --------------------------------------------------------------------- */
 
@@ -33,6 +35,10 @@ sealing_forget(struct job *j)
 	j->sealwork = NULL;
 	if (w == NULL)
 		return;
+	if (w->ahead) {
+		j->core->drawn--;
+		sealing_token_free(j->core);
+	}
 	io_close(&w->doc);
 	io_close(&w->made);
 	free(w->hex);
@@ -242,16 +248,22 @@ field_lines(struct job *j, const struct conf_seal *seal, const char *org, struct
 	return 0;
 }
 
-static int
-field_params_make(struct job *j, const struct conf_seal *seal, struct field_params *p, struct err *e)
+static uint32_t
+hole_of(const struct job *j, const struct conf_seal *seal, const struct ready_seal *facts)
 {
-	const struct ready_seal *facts = children_token_facts(j->token);
 	uint32_t hole = facts->cms_max + HOLE_SPARE;
 
-	memset(p, 0, sizeof(*p));
 	if (seal->level >= LEVEL_B_T)
 		hole += token_seen(j->core, seal->tsa->name);
-	j->hole = p->hole = (hole + 1023) / 1024 * 1024;
+	return (hole + 1023) / 1024 * 1024;
+}
+
+static int
+field_params_make(struct job *j, const struct conf_seal *seal, const struct ready_seal *facts, struct field_params *p,
+    struct err *e)
+{
+	memset(p, 0, sizeof(*p));
+	j->hole = p->hole = hole_of(j, seal, facts);
 	j->seal_time_us = p->time_us = clock_wall_us();
 	memcpy(p->id, j->claim.id, ID_MAX);
 	p->place = j->plan->place;
@@ -266,16 +278,6 @@ field_params_make(struct job *j, const struct conf_seal *seal, struct field_para
 	snprintf(p->checkpoint, sizeof(p->checkpoint), "%s", elog_head(j->core->elog));
 	return field_lines(j, seal, facts->org, p, e);
 }
-
-static void
-give_up_token(struct job *j)
-{
-	if (j->token != NULL)
-		children_unreserve(j->token);
-	j->token = NULL;
-}
-
-static void on_signed(void *ctx, const struct err *, const uint8_t *, size_t, const uint8_t[HASH_LEN]);
 
 static int prepare_put(void *, struct err *);
 static int prepare_record(void *, struct err *);
@@ -304,11 +306,6 @@ prepare_put(void *ctx, struct err *e)
 	struct job *j = ctx;
 	int r;
 
-	/* the last moment to take it back */
-	if (!receipt_there(j)) {
-		j->sealwork->taken_back = true;
-		return 0;
-	}
 	steps_call(j->steps, prepare_record);
 	/* an earlier attempt's files were never signed with success: they go */
 	if ((r = io_unlink(j->dir, "prepared.pdf", e)) < 0 || (r = io_unlink(j->dir, "prep", e)) < 0)
@@ -320,47 +317,42 @@ static int
 prepare_record(void *ctx, struct err *e)
 {
 	struct job *j = ctx;
-	int r = prep_put(j, "prep", &j->sealwork->prep, e);
 
-	return r < 0 ? r : attempt_put(j, j->attempt + 1, e);
+	return prep_put(j, "prep", &j->sealwork->prep, e);
 }
 
-/* All is on disk: the token is asked. */
+static void
+draw_failed(struct job *j, const struct err *why)
+{
+	sealing_forget(j);
+	io_close(&j->out);
+	job_trouble(j, why);
+}
+
 static void
 on_prepared(void *ctx, const struct err *why)
 {
 	struct job *j = ctx;
-	bool taken_back = j->sealwork->taken_back;
-	uint8_t digest[HASH_LEN];
 
 	j->steps = NULL;
-	memcpy(digest, j->sealwork->prep.digest, HASH_LEN);
-	sealing_forget(j);
-	io_close(&j->out);
-	if (why != NULL || taken_back) {
-		give_up_token(j);
-		j->busy = false;
-		if (why != NULL)
-			job_trouble(j, why);
-		else
-			job_step_soon(j, TOKEN_POLL_MS);
+	j->busy = false;
+	if (why != NULL) {
+		draw_failed(j, why);
 		return;
 	}
-	children_sign(j->token, j->claim.id, j->attempt, digest, on_signed, j);
+	io_close(&j->out);
+	j->sealwork->prepared_ms = clock_ms();
+	job_step(j);
 }
 
-/* prepared.pdf = doc.pdf + update, checked, hashed, put; then the token is asked. */
+/* prepared.pdf = doc.pdf + update, checked, hashed, put. */
 static int
 prepare(struct job *j, const struct field_result *f, struct err *e)
 {
-	const struct ready_seal *facts = children_token_facts(j->token);
-	struct sealwork *w = sealwork_new(j, e);
+	struct sealwork *w = j->sealwork;
 	uint64_t update;
-	struct prep *p;
 	int r;
 
-	if (w == NULL)
-		return -(int)e->code;
 	if ((w->doc = openat(j->dir, "doc.pdf", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		return err_sys(e, ERR_IO, "doc.pdf");
 	if ((r = io_size(w->doc, &w->doc_size, e)) < 0 || (r = io_size(j->out, &update, e)) < 0)
@@ -370,14 +362,7 @@ prepare(struct job *j, const struct field_result *f, struct err *e)
 	w->size = w->doc_size + update;
 	if ((r = check_range_shape(f->range, w->doc_size, w->size, j->hole, e)) < 0 || (w->made = r = io_tmpfile(j->dir, e)) < 0)
 		return r;
-	p = &w->prep;
-	memcpy(p->range, f->range, sizeof(p->range));
-	p->hole = j->hole;
-	p->time_us = j->seal_time_us;
-	snprintf(p->token, sizeof(p->token), "%s", children_token_name(j->token));
-	snprintf(p->org, sizeof(p->org), "%s", facts->org);
-	memcpy(p->cert_hash, facts->cert_hash, HASH_LEN);
-	p->log_size = elog_published(j->core->elog);
+	memcpy(w->prep.range, f->range, sizeof(w->prep.range));
 	steps_copy(j->steps, w->doc, 0, w->doc_size, w->made, false);
 	steps_copy(j->steps, j->out, 0, update, w->made, false);
 	steps_call(j->steps, prepare_hash);
@@ -394,20 +379,16 @@ on_field(void *ctx, const struct task_outcome *o)
 	struct field_result f;
 	int r;
 
-	if (!job_task_ok(j, o)) {
-		give_up_token(j);
+	if (o->err != NULL)
+		sealing_forget(j);
+	if (!job_task_ok(j, o))
 		return;
-	}
 	if (field_result_get(o->result, &f, &e) < 0)
 		r = job_lied(&e, "the stamp");
 	else
 		r = prepare(j, &f, &e);
-	if (r < 0) {
-		sealing_forget(j);
-		io_close(&j->out);
-		give_up_token(j);
-		job_trouble(j, &e);
-	}
+	if (r < 0)
+		draw_failed(j, &e);
 }
 
 static void
@@ -418,7 +399,7 @@ on_signed(void *ctx, const struct err *why, const uint8_t *cms, size_t len, cons
 	bool unasked = why != NULL && children_unasked(j->token);
 
 	j->busy = false;
-	j->token = NULL; /* the answer ended the reservation */
+	j->token = NULL;
 	if (why != NULL) {
 		if (unasked && attempt_undo(j, &e) < 0)
 			log_err(LOG_NOTICE, "record attempt", &e); /* then it counts as an orphan */
@@ -449,8 +430,26 @@ seal_of(struct job *j, struct err *e)
 	return s;
 }
 
+/* What the stamp is drawn for: one token, with the certificate it has now. */
 static int
-field_start(struct job *j, const struct conf_seal *seal, struct err *e)
+drawing_new(struct job *j, const struct peer *token, struct err *e)
+{
+	const struct ready_seal *facts = children_token_facts(token);
+	struct sealwork *w = sealwork_new(j, e);
+
+	if (w == NULL)
+		return -(int)e->code;
+	w->prep.hole = j->hole;
+	w->prep.time_us = j->seal_time_us;
+	snprintf(w->prep.token, sizeof(w->prep.token), "%s", children_token_name(token));
+	snprintf(w->prep.org, sizeof(w->prep.org), "%s", facts->org);
+	memcpy(w->prep.cert_hash, facts->cert_hash, HASH_LEN);
+	w->prep.log_size = elog_published(j->core->elog);
+	return 0;
+}
+
+static int
+field_start(struct job *j, const struct conf_seal *seal, const struct peer *token, struct err *e)
 {
 	struct job_task t = { .kind = TASK_FIELD, .out = &j->out, .as_mib = DOCUMENT_MIB, .cpu_s = 60,
 		.deadline_ms = 90000 };
@@ -463,7 +462,8 @@ field_start(struct job *j, const struct conf_seal *seal, struct err *e)
 	buf_init(&b, WIRE_PAYLOAD);
 	if (doc < 0)
 		return err_sys(e, ERR_IO, "doc.pdf");
-	if ((r = admit_ticket(j, &ticket, e)) < 0 || (r = field_params_make(j, seal, &p, e)) < 0)
+	if ((r = admit_ticket(j, &ticket, e)) < 0 ||
+	    (r = field_params_make(j, seal, children_token_facts(token), &p, e)) < 0 || (r = drawing_new(j, token, e)) < 0)
 		return r;
 	field_params_put(&b, &p);
 	t.params = &b;
@@ -471,17 +471,117 @@ field_start(struct job *j, const struct conf_seal *seal, struct err *e)
 	return job_task(j, &t, on_field, e);
 }
 
+/* A long one stands aside, and the others do not wait for it. */
+static bool
+is_counted(const struct job *j)
+{
+	return j->inspect.pages <= JOB_PAGES_FIRST;
+}
+
+static bool
+is_room(const struct job *j)
+{
+	return !is_counted(j) || j->core->drawn < DRAWN_MAX;
+}
+
+static void
+await_token(struct job *j, const struct conf_seal *seal)
+{
+	err_set(&j->why, ERR_TOKEN_GONE, "no token of seal %s is ready and free", seal->name);
+	j->stalled = j->wants_token = true;
+	job_step_soon(j, TOKEN_POLL_MS);
+}
+
+static void
+draw(struct job *j, const struct conf_seal *seal)
+{
+	const struct peer *token = children_token(j->core->children, seal, NULL, NULL);
+	struct err e = { 0 };
+
+	if (token == NULL || !is_room(j)) {
+		await_token(j, seal);
+		return;
+	}
+	memset(&j->why, 0, sizeof(j->why));
+	if (field_start(j, seal, token, &e) < 0) {
+		draw_failed(j, &e);
+		return;
+	}
+	j->sealwork->ahead = is_counted(j);
+	j->core->drawn += j->sealwork->ahead;
+}
+
+/* --- the token --------------------------------------------------------------------------- */
+
+static struct peer *
+token_drawn_for(const struct job *j, const struct conf_seal *seal)
+{
+	const struct prep *p = &j->sealwork->prep;
+
+	return children_token(j->core->children, seal, p->token, p->cert_hash);
+}
+
+/* On disk, for a token that is still there, a hole that is still right and a time that is still true enough. */
+static bool
+is_drawn(const struct job *j, const struct conf_seal *seal)
+{
+	const struct sealwork *w = j->sealwork;
+	const struct peer *token;
+
+	if (w == NULL || w->prepared_ms == 0 || clock_ms() - w->prepared_ms > DRAWN_OLD_MS)
+		return false;
+	token = token_drawn_for(j, seal);
+	return token != NULL && hole_of(j, seal, children_token_facts(token)) == w->prep.hole;
+}
+
+/* prepared.pdf and prep are on disk; the attempt is before the token is asked. */
+static void
+ask(struct job *j, const struct conf_seal *seal)
+{
+	struct peer *token = token_drawn_for(j, seal);
+	uint8_t digest[HASH_LEN];
+	struct err e = { 0 };
+
+	if (children_token_busy(token)) {
+		await_token(j, seal);
+		return;
+	}
+	memcpy(digest, j->sealwork->prep.digest, HASH_LEN);
+	if (attempt_put(j, j->attempt + 1, &e) < 0) {
+		draw_failed(j, &e);
+		return;
+	}
+	memset(&j->why, 0, sizeof(j->why));
+	sealing_forget(j);
+	j->token = token;
+	j->busy = true;
+	children_sign(token, j->claim.id, j->attempt, digest, on_signed, j);
+}
+
+/* Would a step get further than the last one? */
+static bool
+is_served(struct job *j)
+{
+	const struct conf_seal *seal;
+	const struct peer *token;
+	struct err e;
+
+	if (!j->wants_token || j->state != SPOOL_RENDERED || (seal = seal_of(j, &e)) == NULL)
+		return false;
+	if (j->sealwork == NULL)
+		return is_room(j) && children_token(j->core->children, seal, NULL, NULL) != NULL;
+	token = token_drawn_for(j, seal);
+	return token == NULL || !children_token_busy(token);
+}
+
 static void
 on_token_free(void *ctx)
 {
 	struct core *c = ctx;
-	struct err e;
 
 	c->token_timer = 0;
 	for (struct job *j = c->jobs; j != NULL; j = j->next) {
-		const struct conf_seal *seal = j->wants_token && j->state == SPOOL_RENDERED ? seal_of(j, &e) : NULL;
-
-		if (seal == NULL || !children_token_free(c->children, seal))
+		if (!is_served(j))
 			continue;
 		loop_timer_del(c->loop, j->timer);
 		j->timer = 0;
@@ -540,15 +640,10 @@ sealing_step_rendered(struct job *j)
 			job_trouble(j, &e);
 		return;
 	}
-	if ((j->token = children_reserve(j->core->children, seal)) == NULL) {
-		err_set(&j->why, ERR_TOKEN_GONE, "no token of seal %s is ready and free", seal->name);
-		j->stalled = j->wants_token = true;
-		job_step_soon(j, TOKEN_POLL_MS);
+	if (is_drawn(j, seal)) {
+		ask(j, seal);
 		return;
 	}
-	memset(&j->why, 0, sizeof(j->why));
-	if (field_start(j, seal, &e) < 0) {
-		give_up_token(j);
-		job_trouble(j, &e);
-	}
+	sealing_forget(j);
+	draw(j, seal);
 }

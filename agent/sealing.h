@@ -64,7 +64,8 @@ struct sealwork {
 	struct siglist *list;        /* malloc'ed: what is judged */
 	uint32_t ours, stamp;        /* indices there; stamp: of its time stamp in a revision of its own, or list->n */
 	struct earlier *earlier;     /* malloc'ed: being judged (earlier.h) */
-	bool taken_back;             /* the sender has removed the receipt: the token is not asked */
+	bool ahead;                  /* counted in core.drawn */
+	uint64_t prepared_ms;        /* a stamp is drawn, prepared.pdf and prep are on disk since; 0: not */
 	void (*then)(struct job *);  /* what comes when the hole is filled */
 };
 /* A new one and j->steps with it, in the place of what was there; NULL with *e set. */

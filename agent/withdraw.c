@@ -81,17 +81,16 @@ may_withdraw(struct job *j, struct err *e)
 	return err_set(e, ERR_USAGE, "job %s: the token was asked for its seal already; use void", j->claim.id);
 }
 
-/* The stamp is being drawn: from there the way leads to the token without another look. */
+/* The stamp is drawn, or being drawn, and nobody needs it. */
 static void
 stop_field(struct job *j)
 {
-	if (j->state != SPOOL_RENDERED || j->token == NULL)
+	if (j->state != SPOOL_RENDERED || j->sealwork == NULL)
 		return;
 	if (j->task != 0)
 		children_cancel(j->core->children, j->task);
-	children_unreserve(j->token);
-	j->token = NULL;
 	j->task = 0;
+	sealing_forget(j);
 	j->busy = false;
 	io_close(&j->out);
 }

@@ -145,7 +145,7 @@ struct play_task {
 };
 
 struct peer {
-	bool reserved, unasked;
+	bool busy, unasked;
 	sign_cb *sign;
 	void *sign_ctx;
 	char job[ID_MAX];
@@ -637,23 +637,6 @@ children_load(const struct children *c, enum role role, uint32_t *running, uint3
 		*running += play_role(t->req.kind) == role;
 }
 
-struct peer *
-children_reserve(struct children *c, const struct conf_seal *seal)
-{
-	(void)seal;
-	if (!children_token_free(c, seal))
-		return NULL;
-	c->token.reserved = true;
-	return &c->token;
-}
-
-bool
-children_token_free(const struct children *c, const struct conf_seal *seal)
-{
-	(void)seal;
-	return !c->token.reserved && !played.no_token;
-}
-
 /* There is one token. */
 static inline struct children *
 play_owner(const struct peer *p)
@@ -661,10 +644,25 @@ play_owner(const struct peer *p)
 	return (struct children *)((char *)(uintptr_t)p - offsetof(struct children, token));
 }
 
-void
-children_unreserve(struct peer *p)
+struct peer *
+children_token(const struct children *c, const struct conf_seal *seal, const char *name, const uint8_t cert_hash[HASH_LEN])
 {
-	p->reserved = false;
+	(void)seal;
+	if (played.no_token || (name != NULL && memcmp(c->token_facts.cert_hash, cert_hash, HASH_LEN) != 0))
+		return NULL;
+	return (struct peer *)(uintptr_t)&c->token;
+}
+
+bool
+children_token_busy(const struct peer *p)
+{
+	return p->busy;
+}
+
+static inline void
+play_token_free(struct peer *p)
+{
+	p->busy = false;
 	play_owner(p)->opts.token_free(play_owner(p)->opts.ctx);
 }
 
@@ -695,7 +693,7 @@ play_signed(void *ctx)
 	uint8_t cms[16384] = "", imprint[HASH_LEN];
 	struct err e = { 0 };
 
-	children_unreserve(p);
+	play_token_free(p);
 	if (say != NULL && say->mute)
 		return;
 	if (say != NULL) {
@@ -716,6 +714,7 @@ play_signed(void *ctx)
 void
 children_sign(struct peer *p, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN], sign_cb *cb, void *ctx)
 {
+	p->busy = true;
 	p->sign = cb;
 	p->sign_ctx = ctx;
 	memcpy(p->job, job, ID_MAX);

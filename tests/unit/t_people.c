@@ -2,6 +2,7 @@
  * t_people.c - what people do with jobs at work, through the socket and in the spool:
  * when it is too late, too early or in vain they are told so, and the letter goes on.
  */
+#include "agent/reload.h"
 #include "tests/unit/roomsocket.h"
 #include "tests/unit/test.h"
 
@@ -73,11 +74,11 @@ static void
 while_drawn(int second)
 {
 	if (second == 3) {
-		so = played.asked[TASK_FIELD] == 1 && core.children->token.reserved;
+		so = played.asked[TASK_FIELD] == 1 && core.drawn == 1;
 		ask("withdraw", MISTAKE);
 	}
 	if (second == 4) {
-		so = so && heard("\"state\":\"withdrawing\"") && !core.children->token.reserved;
+		so = so && heard("\"state\":\"withdrawing\"") && core.drawn == 0;
 		played.say[0].kind = 0;
 		room_drop("Zwei.tif", "another");
 	}
@@ -434,6 +435,18 @@ test_history(void)
 #define IN_LINE 12
 
 static void
+drop_line(void)
+{
+	char name[16];
+
+	room_empty();
+	for (int i = 0; i < IN_LINE; i++) {
+		snprintf(name, sizeof(name), "%d.tif", i);
+		room_drop(name, name);
+	}
+}
+
+static void
 in_line(int second)
 {
 	if (second == 5) {
@@ -448,16 +461,54 @@ in_line(int second)
 static void
 test_in_line(void)
 {
-	char name[16];
-
-	room_empty();
-	for (int i = 0; i < IN_LINE; i++) {
-		snprintf(name, sizeof(name), "%d.tif", i);
-		room_drop(name, name);
-	}
+	drop_line();
 	played.no_token = true;
 	day(in_line, 10000);
 	CHECK(so && room_entries(ENTRY_JOB) == IN_LINE, "a token that is free again has signed all that wait within a second");
+}
+
+static void
+in_line_drawn(int second)
+{
+	switch (second) {
+	case 1:
+		core.children->token.busy = true;
+		break;
+	case 5:
+		so = played.asked[TASK_FIELD] == 8 && core.drawn == 8 && room_count("state/spool/rendered/*/prep") == 8;
+		break;
+	case 50: /* other settings, another certificate, an age: each draws anew what is drawn already */
+		so = so && played.asked[TASK_FIELD] == 8 && core_reload(&core, &room_why) == 0;
+		break;
+	case 100:
+		so = so && played.asked[TASK_FIELD] == 16;
+		core.children->token_facts.cert_hash[0]++;
+		break;
+	case 105:
+		so = so && played.asked[TASK_FIELD] == 24;
+		break;
+	case 170:
+		so = so && played.asked[TASK_FIELD] == 32 && core.drawn == 8 && room_count("state/spool/rendered/*/attempt") == 0;
+		ask("withdraw", MISTAKE);
+		break;
+	case 171:
+		so = so && heard("\"state\":\"withdrawing\"") && beside->signatures == 0;
+		play_token_free(&core.children->token);
+		break;
+	case 172:
+		so = so && beside->signatures == IN_LINE - 1 && core.drawn == 0;
+		break;
+	}
+}
+
+/* A token that signs for long: some stamps are drawn meanwhile, for the token, the settings and the time of then. */
+static void
+test_in_line_drawn(void)
+{
+	drop_line();
+	day(in_line_drawn, 180000);
+	CHECK(so && room_entries(ENTRY_JOB) == IN_LINE - 1 && room_entries(ENTRY_WITHDRAW) == 1 && room_entries(ENTRY_ORPHAN) == 0 &&
+	    room_proven(), "8 stamps wait for a token, are drawn anew when they are not right any more, and can be taken back");
 }
 
 /* The log is longer than what is read in a turn, and the clock was another when the job was made. */
@@ -516,6 +567,7 @@ main(void)
 	test_pause();
 	test_history();
 	test_in_line();
+	test_in_line_drawn();
 	test_long_history();
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
