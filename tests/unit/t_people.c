@@ -477,25 +477,25 @@ in_line_drawn(int second)
 	case 5:
 		so = played.asked[TASK_FIELD] == 8 && core.drawn == 8 && room_count("state/spool/rendered/*/prep") == 8;
 		break;
-	case 50: /* other settings, another certificate, an age: each draws anew what is drawn already */
+	case 30: /* other settings, another certificate, an age: each draws anew what is drawn already */
 		so = so && played.asked[TASK_FIELD] == 8 && core_reload(&core, &room_why) == 0;
 		break;
-	case 100:
+	case 35:
 		so = so && played.asked[TASK_FIELD] == 16;
 		core.children->token_facts.cert_hash[0]++;
 		break;
-	case 105:
+	case 40:
 		so = so && played.asked[TASK_FIELD] == 24;
 		break;
-	case 170:
+	case 110:
 		so = so && played.asked[TASK_FIELD] == 32 && core.drawn == 8 && room_count("state/spool/rendered/*/attempt") == 0;
 		ask("withdraw", MISTAKE);
 		break;
-	case 171:
+	case 111:
 		so = so && heard("\"state\":\"withdrawing\"") && beside->signatures == 0;
 		play_token_free(&core.children->token);
 		break;
-	case 172:
+	case 112:
 		so = so && beside->signatures == IN_LINE - 1 && core.drawn == 0;
 		break;
 	}
@@ -506,7 +506,7 @@ static void
 test_in_line_drawn(void)
 {
 	drop_line();
-	day(in_line_drawn, 180000);
+	day(in_line_drawn, 120000);
 	CHECK(so && room_entries(ENTRY_JOB) == IN_LINE - 1 && room_entries(ENTRY_WITHDRAW) == 1 && room_entries(ENTRY_ORPHAN) == 0 &&
 	    room_proven(), "8 stamps wait for a token, are drawn anew when they are not right any more, and can be taken back");
 }
