@@ -709,7 +709,7 @@ on_turn(void *ctx)
 
 	d->timer = 0;
 	if ((r = d->turn(d, &e)) == 0) {
-		d->timer = loop_timer(d->loop, 0, on_turn, d);
+		d->timer = d->at >= DELIVER_STEP ? loop_behind(d->loop, on_turn, d) : loop_timer(d->loop, 0, on_turn, d);
 		return;
 	}
 	saved = errno;

@@ -219,7 +219,7 @@ on_turn(void *ctx)
 	if ((r = io_copy(in->from, in->at, step, in->copy, in->hash, &e)) == 0) {
 		in->at += step;
 		if (in->at < in->stamp.size && (r = io_flush_behind(in->copy, in->at, INTAKE_STEP, &e)) == 0) {
-			in->timer = loop_timer(in->loop, 0, on_turn, in);
+			in->timer = loop_behind(in->loop, on_turn, in);
 			return;
 		}
 		if (r == 0)

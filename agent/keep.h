@@ -12,7 +12,7 @@
  * it goes with it, if it is still ours.  Anything else stays: who works with a
  * result in done/ owns it from then on.  held/ and error/ are never looked at.
  *
- * One file at a time, hashed 4 MiB a turn.  It is renamed to a name that nobody
+ * One file at a time, hashed in turns (steps.h).  It is renamed to a name that nobody
  * else uses, looked at once more - is this what was hashed? - and removed, or
  * given its name back.  A file that is open for writing waits.
  */

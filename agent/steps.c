@@ -25,6 +25,7 @@ struct steps {
 	steps_cb *done;
 	uint64_t timer;
 	struct step *first, **last;
+	bool much; /* the last turn was a long one */
 	struct hash *hash;
 };
 
@@ -139,6 +140,7 @@ copy(struct steps *s, struct step *t, uint64_t *budget, struct err *e)
 		t->left -= n;
 		*budget -= n;
 	}
+	s->much = *budget < STEPS_TURN / 2;
 	return t->left > 0;
 }
 
@@ -147,7 +149,7 @@ copy(struct steps *s, struct step *t, uint64_t *budget, struct err *e)
  * one of fsync: what was to be written may be gone.
  */
 static int
-flush(struct step *t, struct err *e)
+flush(struct steps *s, struct step *t, struct err *e)
 {
 	uint64_t size;
 	int r;
@@ -159,6 +161,7 @@ flush(struct step *t, struct err *e)
 	if ((r = io_flush(t->from, t->at, STEPS_TURN, e)) < 0)
 		return r;
 	t->at += STEPS_TURN;
+	s->much = true;
 	return t->at < size;
 }
 
@@ -190,7 +193,7 @@ one(struct steps *s, struct step *t, uint64_t *budget, struct err *e)
 	case STEP_FLUSH:
 		if (t->at > 0)
 			*budget = 0;
-		return flush(t, e);
+		return flush(s, t, e);
 	case STEP_CALL:
 		*budget = 0;
 		return t->fn(s->ctx, e);
@@ -205,6 +208,7 @@ steps_turn(struct steps *s, struct err *e)
 	struct step *t;
 	int r;
 
+	s->much = false;
 	while ((t = s->first) != NULL) {
 		/* after much work a call has its turn to itself */
 		if (t->kind == STEP_CALL && budget < STEPS_TURN / 2)
@@ -231,7 +235,7 @@ on_turn(void *ctx)
 
 	s->timer = 0;
 	if (r > 0) {
-		s->timer = loop_timer(s->loop, 0, on_turn, s);
+		s->timer = s->much ? loop_behind(s->loop, on_turn, s) : loop_timer(s->loop, 0, on_turn, s);
 		return;
 	}
 	steps_cancel(s);

@@ -1,6 +1,6 @@
 /*
  * steps.h - long work of the core in turns of its loop: whole files are copied
- * and hashed 4 MiB at a time, and syncs come one at a time.
+ * and hashed 1 MiB at a time, and syncs come one at a time.
  *
  *	s = steps_new(loop, ctx)
  *	steps_copy(s, from, off, len, to, hashed)   to: -1 for hashing alone
@@ -11,9 +11,9 @@
  *	steps_go(s, done)                           done(ctx, why) once, later; s is gone then
  *	steps_cancel(s)                             instead; NULL is fine
  *
- * In the order they were added, until one fails.  A turn ends with 4 MiB, a
- * call or a flush, so that little work takes one turn and much work never
- * holds the loop.  Descriptors stay the caller's and outlive the steps.
+ * In the order they were added, until one fails.  A turn ends with 1 MiB, a
+ * call or a flush, so that little work takes one turn; much work goes on behind
+ * all else (loop_behind()) and never holds the loop.  Descriptors stay the caller's and outlive the steps.
  */
 #ifndef SEALROOM_STEPS_H
 #define SEALROOM_STEPS_H
@@ -25,7 +25,7 @@
 #include "agent/lib/hash.h"
 #include "agent/lib/loop.h"
 
-#define STEPS_TURN (4u << 20) /* bytes a turn */
+#define STEPS_TURN (1u << 20) /* bytes a turn */
 
 struct steps; /* opaque: steps.c */
 

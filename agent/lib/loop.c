@@ -28,6 +28,7 @@ struct loop {
 	uint64_t handles;
 	struct watch *watches; /* by descriptor, a handful */
 	struct timer *timers;  /* soonest first */
+	struct timer *behind;  /* oldest first */
 	uint64_t longest_us;
 };
 
@@ -55,6 +56,8 @@ loop_free(struct loop *l)
 		loop_fd_del(l, l->watches->fd);
 	while (l->timers != NULL)
 		loop_timer_del(l, l->timers->handle);
+	while (l->behind != NULL)
+		loop_timer_del(l, l->behind->handle);
 	close(l->epoll);
 	free(l);
 }
@@ -86,14 +89,14 @@ loop_fd_del(struct loop *l, int fd)
 		}
 }
 
-uint64_t
-loop_timer(struct loop *l, uint64_t ms, loop_timer_cb *cb, void *ctx)
+static uint64_t
+timer_add(struct loop *l, struct timer **p, uint64_t due, loop_timer_cb *cb, void *ctx)
 {
-	struct timer *t = calloc(1, sizeof(*t)), **p = &l->timers;
+	struct timer *t = calloc(1, sizeof(*t));
 
 	if (t == NULL)
 		abort(); /* a lost timer is a job stuck for ever; a restart is not */
-	*t = (struct timer){ ++l->handles, clock_ms() + ms, cb, ctx, NULL };
+	*t = (struct timer){ ++l->handles, due, cb, ctx, NULL };
 	while (*p != NULL && (*p)->due <= t->due)
 		p = &(*p)->next;
 	t->next = *p;
@@ -101,15 +104,35 @@ loop_timer(struct loop *l, uint64_t ms, loop_timer_cb *cb, void *ctx)
 	return t->handle;
 }
 
-void
-loop_timer_del(struct loop *l, uint64_t handle)
+uint64_t
+loop_timer(struct loop *l, uint64_t ms, loop_timer_cb *cb, void *ctx)
 {
-	for (struct timer **p = &l->timers, *t; (t = *p) != NULL; p = &t->next)
+	return timer_add(l, &l->timers, clock_ms() + ms, cb, ctx);
+}
+
+uint64_t
+loop_behind(struct loop *l, loop_timer_cb *cb, void *ctx)
+{
+	return timer_add(l, &l->behind, 0, cb, ctx);
+}
+
+static bool
+timer_del(struct timer **p, uint64_t handle)
+{
+	for (struct timer *t; (t = *p) != NULL; p = &t->next)
 		if (t->handle == handle) {
 			*p = t->next;
 			free(t);
-			return;
+			return true;
 		}
+	return false;
+}
+
+void
+loop_timer_del(struct loop *l, uint64_t handle)
+{
+	if (!timer_del(&l->timers, handle))
+		timer_del(&l->behind, handle);
 }
 
 static uint64_t
@@ -136,40 +159,53 @@ loop_longest_us(const struct loop *l)
 	return l->longest_us;
 }
 
+static void
+run_first(struct loop *l, struct timer **first)
+{
+	struct timer *t = *first;
+	loop_timer_cb *cb = t->cb;
+	void *ctx = t->ctx;
+	uint64_t began = now_us();
+
+	*first = t->next;
+	free(t);
+	cb(ctx);
+	turn_ended(l, began);
+}
+
 /* Those that are due now: one that sets itself again at once must let descriptors have their turn. */
 static void
 run_timers(struct loop *l)
 {
 	uint64_t now = clock_ms();
-	struct timer *t;
 
-	while (!l->stop && (t = l->timers) != NULL && t->due <= now) {
-		loop_timer_cb *cb = t->cb;
-		void *ctx = t->ctx;
-		uint64_t began = now_us();
+	while (!l->stop && l->timers != NULL && l->timers->due <= now)
+		run_first(l, &l->timers);
+}
 
-		l->timers = t->next;
-		free(t);
-		cb(ctx);
-		turn_ended(l, began);
-	}
+/* How long there is nothing to do but for a descriptor, in ms; -1: for ever. */
+static int
+wait_ms(const struct loop *l)
+{
+	uint64_t now, left;
+
+	if (l->behind != NULL)
+		return 0;
+	if (l->timers == NULL)
+		return -1;
+	now = clock_ms();
+	left = l->timers->due > now ? l->timers->due - now : 0;
+	return left > 60000 ? 60000 : (int)left;
 }
 
 int
 loop_run(struct loop *l, struct err *e)
 {
 	struct epoll_event ev[16];
-	int n, wait;
+	int n;
 
 	for (l->stop = false; !l->stop;) {
-		wait = -1;
-		if (l->timers != NULL) {
-			uint64_t now = clock_ms();
-			uint64_t left = l->timers->due > now ? l->timers->due - now : 0;
-
-			wait = left > 60000 ? 60000 : (int)left;
-		}
-		if ((n = epoll_wait(l->epoll, ev, 16, wait)) < 0 && errno != EINTR)
+		if ((n = epoll_wait(l->epoll, ev, 16, wait_ms(l))) < 0 && errno != EINTR)
 			return err_sys(e, ERR_IO, "epoll");
 		for (int i = 0; i < n && !l->stop; i++)
 			/* an earlier callback may have taken this one away */
@@ -182,6 +218,8 @@ loop_run(struct loop *l, struct err *e)
 					break;
 				}
 		run_timers(l);
+		if (!l->stop && l->behind != NULL)
+			run_first(l, &l->behind);
 	}
 	return 0;
 }

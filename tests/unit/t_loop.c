@@ -51,6 +51,30 @@ test_timers(void)
 	CHECK(strcmp(order, "123") == 0, "of the same time, in the order they were set");
 }
 
+static void
+much_a(void *ctx)
+{
+	mark(ctx);
+	loop_timer(l, 0, mark, (void *)(uintptr_t)"2");
+	loop_behind(l, mark, (void *)(uintptr_t)"C");
+	loop_behind(l, stop, NULL);
+}
+
+static void
+test_behind(void)
+{
+	uint64_t gone;
+	struct err e = { 0 };
+
+	order[0] = '\0';
+	loop_behind(l, much_a, (void *)(uintptr_t)"A");
+	gone = loop_behind(l, mark, (void *)(uintptr_t)"x");
+	loop_behind(l, mark, (void *)(uintptr_t)"B");
+	loop_timer(l, 0, mark, (void *)(uintptr_t)"1");
+	loop_timer_del(l, gone);
+	CHECK(loop_run(l, &e) == 0 && strcmp(order, "1A2BC") == 0, "much work comes piece by piece, each behind all that is due: %s", order);
+}
+
 static uint64_t victim;
 
 static void
@@ -152,11 +176,13 @@ main(void)
 	if (loop_new(&l, &e) < 0 || pipe(fds[0]) < 0 || pipe(fds[1]) < 0)
 		return 99;
 	test_timers();
+	test_behind();
 	test_timer_deletes_timer();
 	test_fairness();
 	test_fd_deletes_fd();
 	loop_fd(l, fds[0][0], EPOLLIN, on_either, NULL);
 	loop_timer(l, 1000, stop, NULL);
+	loop_behind(l, stop, NULL);
 	loop_free(l); /* with what is still in it */
 	loop_free(NULL);
 	return TEST_DONE();
