@@ -106,13 +106,9 @@ typedef void sign_cb(void *ctx, const struct err *, const uint8_t *cms, size_t l
     const uint8_t imprint[HASH_LEN]);
 typedef void note_cb(void *ctx, const struct err *, const char *checkpoint);
 
-/*
- * A ready token of this seal, one that is free first; or only the one of this
- * name with this certificate.  NULL: none now.  Not to be kept but while it is asked.
- */
+/* Of the settings in force; NULL: not ready now.  Not to be kept but while it is asked. */
 struct peer;
-struct peer *children_token(const struct children *, const struct conf_seal *, const char *name,
-    const uint8_t cert_hash[HASH_LEN]);
+struct peer *children_token(const struct children *, const struct conf_token *);
 bool children_token_busy(const struct peer *); /* it is being asked */
 const struct ready_seal *children_token_facts(const struct peer *);
 const char *children_token_name(const struct peer *);

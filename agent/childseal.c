@@ -126,29 +126,13 @@ ask(struct peer *p, enum msg_type type, const struct buf *b, struct question q)
 
 /* --- tokens ----------------------------------------------------------------------------- */
 
-static bool
-is_token(const struct peer *p, const struct conf_token *t, const char *name, const uint8_t cert_hash[HASH_LEN])
-{
-	if (p->token != t || p->state != PEER_READY || p->renew || !p->seal->logged_in)
-		return false;
-	return name == NULL || (strcmp(p->name, name) == 0 && memcmp(p->seal->cert_hash, cert_hash, HASH_LEN) == 0);
-}
-
 struct peer *
-children_token(const struct children *c, const struct conf_seal *seal, const char *name, const uint8_t cert_hash[HASH_LEN])
+children_token(const struct children *c, const struct conf_token *token)
 {
-	struct peer *busy = NULL;
-
-	for (size_t i = 0; i < seal->ntokens; i++)
-		for (struct peer *p = c->peers; p != NULL; p = p->next) {
-			if (!is_token(p, seal->tokens[i], name, cert_hash))
-				continue;
-			if (!p->question.open)
-				return p;
-			if (busy == NULL)
-				busy = p;
-		}
-	return busy;
+	for (struct peer *p = c->peers; p != NULL; p = p->next)
+		if (p->token == token && p->state == PEER_READY && !p->renew && p->seal->logged_in)
+			return p;
+	return NULL;
 }
 
 bool

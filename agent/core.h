@@ -60,7 +60,7 @@ struct core {
 	uint64_t tasks_good;       /* of all documents */
 	struct page_run *page_runs; /* render.c: pages under way */
 	uint64_t page_turns;       /* grows with every page begun: who was served last comes last */
-	uint32_t drawn;            /* jobs with a stamp drawn, or being drawn, whose token was not asked yet */
+	struct token_line *lines;  /* tokens.h */
 	uint32_t claims_running;
 	struct trying *trying;     /* trying.h: the one document that is tried; NULL: none */
 	struct claiming *claims;   /* claiming.c: those of files in folders */

@@ -24,6 +24,7 @@
 #include "agent/reload.h"
 #include "agent/standing.h"
 #include "agent/status.h"
+#include "agent/tokens.h"
 #include "agent/trying.h"
 #include "agent/watch.h"
 
@@ -150,6 +151,7 @@ core_close(struct core *c)
 		c->jobs->task = 0;
 		job_free(c->jobs);
 	}
+	tokens_free(&c->lines);
 	watch_close(c->watch);
 	elog_free(c->elog);
 	archive_free(c->archive);

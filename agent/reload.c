@@ -241,7 +241,8 @@ apply(struct core *c)
 		logbook_config(c);
 	for (struct job *j = c->jobs; j != NULL; j = j->next)
 		if (!j->busy && !(j->state == SPOOL_HELD && j->settled)) {
-			sealing_forget(j);   /* a stamp that was drawn by the old ones */
+			if (j->state == SPOOL_RENDERED)
+				sealing_forget(j); /* a stamp that was drawn by the old ones */
 			job_step_soon(j, 0); /* what it waits for may be there now */
 		}
 	log_line(LOG_NOTICE, "new settings are in force: %zu folders", c->conf->nfolders);

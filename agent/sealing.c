@@ -15,6 +15,7 @@
 #include "agent/outcome.h"
 #include "agent/sealing.h"
 #include "agent/steps.h"
+#include "agent/tokens.h"
 
 #define DOCUMENT_MIB 512
 #define HOLE_SPARE 1024
@@ -35,8 +36,8 @@ sealing_forget(struct job *j)
 	j->sealwork = NULL;
 	if (w == NULL)
 		return;
-	if (w->ahead) {
-		j->core->drawn--;
+	if (w->line != NULL) {
+		w->line->drawn--;
 		sealing_token_free(j->core);
 	}
 	io_close(&w->doc);
@@ -471,17 +472,26 @@ field_start(struct job *j, const struct conf_seal *seal, const struct peer *toke
 	return job_task(j, &t, on_field, e);
 }
 
-/* A long one stands aside, and the others do not wait for it. */
+/* --- the way to a token ------------------------------------------------------------------ */
+
+/* A long one is drawn standing aside, and the others do not wait for it. */
 static bool
 is_counted(const struct job *j)
 {
 	return j->inspect.pages <= JOB_PAGES_FIRST;
 }
 
-static bool
-is_room(const struct job *j)
+/* Whose stamp would be drawn next; NULL: none, or enough are drawn for each. */
+static struct peer *
+token_choose(const struct job *j, const struct conf_seal *seal)
 {
-	return !is_counted(j) || j->core->drawn < DRAWN_MAX;
+	return tokens_choose(j->core->children, seal, j->core->lines, is_counted(j) ? DRAWN_MAX : UINT32_MAX);
+}
+
+static struct peer *
+token_drawn_for(const struct job *j, const struct conf_seal *seal)
+{
+	return tokens_find(j->core->children, seal, j->sealwork->prep.token, j->sealwork->prep.cert_hash);
 }
 
 static void
@@ -495,30 +505,23 @@ await_token(struct job *j, const struct conf_seal *seal)
 static void
 draw(struct job *j, const struct conf_seal *seal)
 {
-	const struct peer *token = children_token(j->core->children, seal, NULL, NULL);
+	const struct peer *token = token_choose(j, seal);
+	struct token_line *line;
 	struct err e = { 0 };
 
-	if (token == NULL || !is_room(j)) {
+	if (token == NULL) {
 		await_token(j, seal);
 		return;
 	}
 	memset(&j->why, 0, sizeof(j->why));
-	if (field_start(j, seal, token, &e) < 0) {
+	if ((line = tokens_line(&j->core->lines, children_token_name(token), &e)) == NULL || field_start(j, seal, token, &e) < 0) {
 		draw_failed(j, &e);
 		return;
 	}
-	j->sealwork->ahead = is_counted(j);
-	j->core->drawn += j->sealwork->ahead;
-}
-
-/* --- the token --------------------------------------------------------------------------- */
-
-static struct peer *
-token_drawn_for(const struct job *j, const struct conf_seal *seal)
-{
-	const struct prep *p = &j->sealwork->prep;
-
-	return children_token(j->core->children, seal, p->token, p->cert_hash);
+	if (is_counted(j)) {
+		j->sealwork->line = line;
+		line->drawn++;
+	}
 }
 
 /* On disk, for a token that is still there, a hole that is still right and a time that is still true enough. */
@@ -569,7 +572,7 @@ is_served(struct job *j)
 	if (!j->wants_token || j->state != SPOOL_RENDERED || (seal = seal_of(j, &e)) == NULL)
 		return false;
 	if (j->sealwork == NULL)
-		return is_room(j) && children_token(j->core->children, seal, NULL, NULL) != NULL;
+		return token_choose(j, seal) != NULL;
 	token = token_drawn_for(j, seal);
 	return token == NULL || !children_token_busy(token);
 }

@@ -645,12 +645,10 @@ play_owner(const struct peer *p)
 }
 
 struct peer *
-children_token(const struct children *c, const struct conf_seal *seal, const char *name, const uint8_t cert_hash[HASH_LEN])
+children_token(const struct children *c, const struct conf_token *token)
 {
-	(void)seal;
-	if (played.no_token || (name != NULL && memcmp(c->token_facts.cert_hash, cert_hash, HASH_LEN) != 0))
-		return NULL;
-	return (struct peer *)(uintptr_t)&c->token;
+	(void)token;
+	return played.no_token ? NULL : (struct peer *)(uintptr_t)&c->token;
 }
 
 bool

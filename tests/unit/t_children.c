@@ -623,7 +623,7 @@ await_token(void)
 {
 	struct peer *p;
 
-	while ((p = children_token(children, &seal, NULL, NULL)) == NULL)
+	while ((p = children_token(children, seal.tokens[0])) == NULL)
 		run("a token is ready");
 	return p;
 }
@@ -632,7 +632,7 @@ await_token(void)
 static bool
 is_free(void)
 {
-	const struct peer *p = children_token(children, &seal, NULL, NULL);
+	const struct peer *p = children_token(children, seal.tokens[0]);
 
 	return p != NULL && !children_token_busy(p);
 }

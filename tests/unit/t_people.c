@@ -3,6 +3,7 @@
  * when it is too late, too early or in vain they are told so, and the letter goes on.
  */
 #include "agent/reload.h"
+#include "agent/tokens.h"
 #include "tests/unit/roomsocket.h"
 #include "tests/unit/test.h"
 
@@ -74,11 +75,11 @@ static void
 while_drawn(int second)
 {
 	if (second == 3) {
-		so = played.asked[TASK_FIELD] == 1 && core.drawn == 1;
+		so = played.asked[TASK_FIELD] == 1 && core.lines->drawn == 1;
 		ask("withdraw", MISTAKE);
 	}
 	if (second == 4) {
-		so = so && heard("\"state\":\"withdrawing\"") && core.drawn == 0;
+		so = so && heard("\"state\":\"withdrawing\"") && core.lines->drawn == 0;
 		played.say[0].kind = 0;
 		room_drop("Zwei.tif", "another");
 	}
@@ -475,7 +476,7 @@ in_line_drawn(int second)
 		core.children->token.busy = true;
 		break;
 	case 5:
-		so = played.asked[TASK_FIELD] == 8 && core.drawn == 8 && room_count("state/spool/rendered/*/prep") == 8;
+		so = played.asked[TASK_FIELD] == 8 && core.lines->drawn == 8 && room_count("state/spool/rendered/*/prep") == 8;
 		break;
 	case 30: /* other settings, another certificate, an age: each draws anew what is drawn already */
 		so = so && played.asked[TASK_FIELD] == 8 && core_reload(&core, &room_why) == 0;
@@ -488,7 +489,7 @@ in_line_drawn(int second)
 		so = so && played.asked[TASK_FIELD] == 24;
 		break;
 	case 110:
-		so = so && played.asked[TASK_FIELD] == 32 && core.drawn == 8 && room_count("state/spool/rendered/*/attempt") == 0;
+		so = so && played.asked[TASK_FIELD] == 32 && core.lines->drawn == 8 && room_count("state/spool/rendered/*/attempt") == 0;
 		ask("withdraw", MISTAKE);
 		break;
 	case 111:
@@ -496,7 +497,7 @@ in_line_drawn(int second)
 		play_token_free(&core.children->token);
 		break;
 	case 112:
-		so = so && beside->signatures == IN_LINE - 1 && core.drawn == 0;
+		so = so && beside->signatures == IN_LINE - 1 && core.lines->drawn == 0;
 		break;
 	}
 }
