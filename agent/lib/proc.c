@@ -30,6 +30,14 @@ __asan_default_options(void)
 }
 #endif
 
+/* Messages stay those of "C": else strerror() opens a catalogue, and a confined process is killed for that. */
+void
+proc_locale(void)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	tzset();
+}
+
 void
 proc_start(const char *name, int keep_fd)
 {
@@ -43,8 +51,7 @@ proc_start(const char *name, int keep_fd)
 	}
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
-	setlocale(LC_ALL, "C.UTF-8");
-	tzset(); /* reads its file now: a confined child can not */
+	proc_locale();
 }
 
 /* None but ambient ones outlive the exec of an ordinary user. */

@@ -20,10 +20,12 @@ extern const char build_version[]; /* "0.1.0" */
 
 /*
  * First thing in every program: closes what is not expected (all above
- * keep_fd), no core dumps, not dumpable, umask 077, LC_ALL C.UTF-8 where
- * the program is a child, SIGPIPE ignored, log opened.
+ * keep_fd), no core dumps, not dumpable, umask 077, SIGPIPE ignored, log
+ * opened, proc_locale().
  */
 void proc_start(const char *name, int keep_fd);
+/* Text is UTF-8, and what libc reads files for (time zone, messages) is not read later: a confined process could not. */
+void proc_locale(void);
 
 /* Gives up every capability, for this process and all it may exec; sets no_new_privs. */
 int proc_drop_caps(struct err *);

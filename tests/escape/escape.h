@@ -35,9 +35,11 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/lib/confine.h"
+#include "agent/lib/proc.h"
 #include "agent/lib/task.h"
 #include "agent/lib/wire.h"
 #include "tests/unit/test.h"
@@ -1187,7 +1189,7 @@ a_work(void)
 	if (syscall(SYS_read, esc.data, b, sizeof b) < 0 || write(1, "", 0) < 0 || !(m = malloc(300000)))
 		return -1;
 	free(m);
-	return 0;
+	return strcmp(strerror(ENOSPC), "No space left on device") == 0 && localtime(&(time_t){ 0 }) != NULL ? 0 : -1;
 }
 
 /* A table that refuses everything would pass all of the above. */
@@ -1196,7 +1198,7 @@ escape_works(const char *role, escape_apply *apply)
 {
 	const struct attempt work = { "work", a_work, 0 };
 
-	CHECK(escape_try(&work, apply) == SUCCEEDED, "%s can read what it was given, and get memory", role);
+	CHECK(escape_try(&work, apply) == SUCCEEDED, "%s can read what it was given, get memory, and say what is wrong", role);
 }
 
 static int
@@ -1221,6 +1223,7 @@ escape_begin(void)
 	const char *tmp = getenv("TMPDIR");
 	int fd;
 
+	proc_locale();
 	if ((size_t)snprintf(esc.dir, sizeof esc.dir, "%s/e.XXXXXX", tmp ? tmp : "/tmp") >= sizeof esc.dir)
 		exit(70);
 	snprintf(esc.secret, sizeof esc.secret, "a sibling's secret");
