@@ -16,6 +16,7 @@
 
 #define BACKOFF_LAST_MS 60000
 #define HINTS_MAX 2
+#define PROBE_BYTES (4 << 20)
 #define ONCE_IDLE_MS (30 * 60000ull) /* longer than any single step of a document may take */
 
 /* --- jobs ------------------------------------------------------------------------------ */
@@ -319,14 +320,22 @@ job_lied(struct err *e, const char *what)
 	return err_set(e, ERR_DOC_CRASH, "%s came back damaged", what);
 }
 
-/* Our own probe of the disk that children write to. */
+/* Our own probe of the disk that children write to; a quota shows when something is written. */
 static bool
-disk_is_full(struct core *c)
+disk_is_full(const struct job *j)
 {
+	const struct core *c = j->core;
 	uint64_t room;
 	struct err e;
+	AUTO_FD fd = -1;
+	int r;
 
-	return spool_space(c->spool.state, &room, &e) < 0 || room < c->conf->space_floor;
+	if (spool_space(c->spool.state, &room, &e) < 0 || room < c->conf->space_floor)
+		return true;
+	if ((fd = io_tmpfile(j->dir, &e)) < 0)
+		return e.code == ERR_SPACE;
+	r = posix_fallocate(fd, 0, PROBE_BYTES);
+	return r == ENOSPC || r == EDQUOT;
 }
 
 /* Tasks of other documents that went well. */
@@ -343,7 +352,7 @@ is_excuse(struct job *j, enum err_code code)
 	if (code == ERR_MEM)
 		return true;
 	if (code == ERR_SPACE)
-		return !disk_is_full(j->core);
+		return !disk_is_full(j);
 	if (j->hints++ == 0)
 		j->good_then = others_good(j);
 	return err_class(code) == ERR_CLASS_STOP ? others_good(j) != j->good_then : j->hints > HINTS_MAX;
@@ -351,7 +360,8 @@ is_excuse(struct job *j, enum err_code code)
 
 /*
  * A child's class is a hint.  Its "no memory" is its limit, and so is a crash
- * at it; "disk full" is believed when the disk is; anything else that would
+ * at it; "disk full" is believed when the disk is, and then a crash says no more;
+ * anything else that would
  * have us try again is believed twice, for a document could make it say so
  * for ever; and what would stop us all (settings, confinement) is believed as
  * long as it stops others, too.  Once the token was asked the trouble is ours.
@@ -363,9 +373,13 @@ job_judge_task(struct job *j, const struct task_outcome *o, struct err *ret)
 	char said[ERR_TEXT_MAX];
 
 	*ret = *o->err;
-	if (o->lost || !is_ours_to_refuse(j) || (class != ERR_CLASS_RETRY && class != ERR_CLASS_STOP))
+	if (o->lost || !is_ours_to_refuse(j))
 		return;
 	memcpy(said, ret->text, sizeof(said));
+	if (o->crashed && disk_is_full(j))
+		err_set(ret, ERR_SPACE, "a process that works on it %s, and there is no space", said);
+	if (o->crashed || (class != ERR_CLASS_RETRY && class != ERR_CLASS_STOP))
+		return;
 	if (is_excuse(j, ret->code))
 		err_set(ret, ERR_DOC_CRASH, "%s: %s", err_word(o->err->code), said);
 	else if (class == ERR_CLASS_STOP && j->hints == 1) /* soon again: who knows what others say by then */

@@ -724,6 +724,22 @@ test_away(void)
 	check_done("a token again");
 }
 
+/* It may have crashed because of that: a good document is not refused for it. */
+static void
+test_full(void)
+{
+	room_empty();
+	room_stand_at(TASK_PAGE);
+	room_settings("");
+	room_sh("sed -i 's/space_floor = \"1MiB\"/space_floor = \"1000GiB\"/' sealroom.conf");
+	played.say[0] = (struct play)ALWAYS(TASK_PAGE, ERR_DOC_CRASH);
+	CHECK(room_once() == EX_TEMPFAIL && room_count("state/spool/claimed/*") == 1 && room_entries(ENTRY_REJECT) == 0,
+	    "readers that crash while the disk is full: it waits");
+	room_settings("");
+	played.say[0].kind = 0;
+	check_done("space again");
+}
+
 /* A question that did not leave us is none: nothing is said about an orphan. */
 static void
 test_unasked(void)
@@ -1002,6 +1018,7 @@ main(void)
 	test_unread();
 	test_signed();
 	test_away();
+	test_full();
 	test_unasked();
 	test_clock();
 	test_log_key();
