@@ -360,11 +360,11 @@ is_excuse(struct job *j, enum err_code code)
 
 /*
  * A child's class is a hint.  Its "no memory" is its limit, and so is a crash
- * at it; "disk full" is believed when the disk is, and then a crash says no more;
- * anything else that would
- * have us try again is believed twice, for a document could make it say so
- * for ever; and what would stop us all (settings, confinement) is believed as
- * long as it stops others, too.  Once the token was asked the trouble is ours.
+ * at it; "disk full" is believed when the disk is, and then a crash says no
+ * more; anything else that would have us try again is believed twice, for a
+ * document could make it say so for ever; and what would stop us all (settings,
+ * confinement) is believed as long as it stops others, too.  Once the token was
+ * asked the trouble is ours.
  */
 void
 job_judge_task(struct job *j, const struct task_outcome *o, struct err *ret)

@@ -80,6 +80,7 @@ struct core {
 	uint64_t moved_ms;         /* when a job last moved on */
 	bool alarmed_stuck;        /* alive.h */
 	struct conf *next_conf;    /* reload.h: accepted, and waits for claims under way */
+	uint32_t reloads;          /* so often other settings came into force */
 	struct old_conf *old_confs;
 	uint64_t reload_timer;
 	int signal_fd;

@@ -160,6 +160,7 @@ swap(struct core *c, struct err *e)
 	}
 	keep_old(c);
 	c->conf = next;
+	c->reloads++;
 	c->next_conf = NULL;
 	free(c->conf_text);
 	c->conf_text = text;
@@ -240,11 +241,8 @@ apply(struct core *c)
 	if (c->log_ready)
 		logbook_config(c);
 	for (struct job *j = c->jobs; j != NULL; j = j->next)
-		if (!j->busy && !(j->state == SPOOL_HELD && j->settled)) {
-			if (j->state == SPOOL_RENDERED)
-				sealing_forget(j); /* a stamp that was drawn by the old ones */
+		if (!j->busy && !(j->state == SPOOL_HELD && j->settled))
 			job_step_soon(j, 0); /* what it waits for may be there now */
-		}
 	log_line(LOG_NOTICE, "new settings are in force: %zu folders", c->conf->nfolders);
 	tell_manager("new settings are in force");
 }

@@ -440,6 +440,7 @@ drawing_new(struct job *j, const struct peer *token, struct err *e)
 
 	if (w == NULL)
 		return -(int)e->code;
+	w->reloads = j->core->reloads;
 	w->prep.hole = j->hole;
 	w->prep.time_us = j->seal_time_us;
 	snprintf(w->prep.token, sizeof(w->prep.token), "%s", children_token_name(token));
@@ -524,14 +525,14 @@ draw(struct job *j, const struct conf_seal *seal)
 	}
 }
 
-/* On disk, for a token that is still there, a hole that is still right and a time that is still true enough. */
+/* On disk, by the settings in force, for a token that is there, with a hole that is right and a time that is true enough. */
 static bool
 is_drawn(const struct job *j, const struct conf_seal *seal)
 {
 	const struct sealwork *w = j->sealwork;
 	const struct peer *token;
 
-	if (w == NULL || w->prepared_ms == 0 || clock_ms() - w->prepared_ms > DRAWN_OLD_MS)
+	if (w == NULL || w->prepared_ms == 0 || w->reloads != j->core->reloads || clock_ms() - w->prepared_ms > DRAWN_OLD_MS)
 		return false;
 	token = token_drawn_for(j, seal);
 	return token != NULL && hole_of(j, seal, children_token_facts(token)) == w->prep.hole;

@@ -65,6 +65,7 @@ struct sealwork {
 	uint32_t ours, stamp;        /* indices there; stamp: of its time stamp in a revision of its own, or list->n */
 	struct earlier *earlier;     /* malloc'ed: being judged (earlier.h) */
 	struct token_line *line;     /* in which it is counted (tokens.h); NULL: in none */
+	uint32_t reloads;            /* as core.reloads was when the stamp was begun */
 	uint64_t prepared_ms;        /* a stamp is drawn, prepared.pdf and prep are on disk since; 0: not */
 	void (*then)(struct job *);  /* what comes when the hole is filled */
 };

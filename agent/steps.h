@@ -13,7 +13,8 @@
  *
  * In the order they were added, until one fails.  A turn ends with 1 MiB, a
  * call or a flush, so that little work takes one turn; much work goes on behind
- * all else (loop_behind()) and never holds the loop.  Descriptors stay the caller's and outlive the steps.
+ * all else (loop_behind()) and never holds the loop.  Descriptors stay the
+ * caller's and outlive the steps.
  */
 #ifndef SEALROOM_STEPS_H
 #define SEALROOM_STEPS_H

@@ -4,22 +4,27 @@
 
 #include "agent/tokens.h"
 
-static uint32_t
-drawn_for(const struct token_line *all, const char *name)
+static struct token_line *
+find(struct token_line *all, const char *name)
 {
-	for (const struct token_line *l = all; l != NULL; l = l->next)
-		if (strcmp(l->name, name) == 0)
-			return l->drawn;
-	return 0;
+	while (all != NULL && strcmp(all->name, name) != 0)
+		all = all->next;
+	return all;
+}
+
+static uint32_t
+drawn_for(struct token_line *all, const char *name)
+{
+	const struct token_line *l = find(all, name);
+
+	return l != NULL ? l->drawn : 0;
 }
 
 struct token_line *
 tokens_line(struct token_line **all, const char *name, struct err *e)
 {
-	struct token_line *l = *all;
+	struct token_line *l = find(*all, name);
 
-	while (l != NULL && strcmp(l->name, name) != 0)
-		l = l->next;
 	if (l != NULL)
 		return l;
 	if ((l = calloc(1, sizeof(*l))) == NULL) {
@@ -43,7 +48,7 @@ tokens_free(struct token_line **all)
 }
 
 struct peer *
-tokens_choose(const struct children *c, const struct conf_seal *seal, const struct token_line *all, uint32_t most)
+tokens_choose(const struct children *c, const struct conf_seal *seal, struct token_line *all, uint32_t most)
 {
 	uint64_t least = UINT64_MAX;
 	struct peer *chosen = NULL;

@@ -22,7 +22,7 @@ struct token_line *tokens_line(struct token_line **all, const char *name, struct
 void tokens_free(struct token_line **all);
 
 /* The ready one with the shortest line, of several the first in the settings; NULL: none has less than 'most'. */
-struct peer *tokens_choose(const struct children *, const struct conf_seal *, const struct token_line *all, uint32_t most);
+struct peer *tokens_choose(const struct children *, const struct conf_seal *, struct token_line *all, uint32_t most);
 /* The one of this name, ready and with this certificate; NULL: not now. */
 struct peer *tokens_find(const struct children *, const struct conf_seal *, const char *name,
     const uint8_t cert_hash[HASH_LEN]);

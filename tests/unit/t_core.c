@@ -724,6 +724,29 @@ test_away(void)
 	check_done("a token again");
 }
 
+/* A quota, which no free space shows. */
+static bool no_quota_left;
+
+int
+posix_fallocate(int fd, off_t off, off_t len)
+{
+	return no_quota_left ? EDQUOT : fallocate(fd, 0, off, len) == 0 ? 0 : errno;
+}
+
+static void
+test_quota(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	no_quota_left = true;
+	played.say[0] = (struct play)ALWAYS(TASK_PAGE, ERR_SPACE);
+	CHECK(room_once() == EX_TEMPFAIL && room_count("state/spool/claimed/*") == 1 && room_entries(ENTRY_REJECT) == 0,
+	    "readers that have no quota left: it waits");
+	no_quota_left = false;
+	played.say[0].kind = 0;
+	check_done("room in the quota again");
+}
+
 /* It may have crashed because of that: a good document is not refused for it. */
 static void
 test_full(void)
@@ -1019,6 +1042,7 @@ main(void)
 	test_signed();
 	test_away();
 	test_full();
+	test_quota();
 	test_unasked();
 	test_clock();
 	test_log_key();

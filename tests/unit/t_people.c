@@ -85,6 +85,27 @@ while_drawn(int second)
 	}
 }
 
+/* Between the drawing and the token: what was begun with it ends with the withdrawal. */
+static void
+on_prepares(void *ctx)
+{
+	struct withdrawal w = { .text = "sent by mistake" };
+	struct job *j = core.jobs;
+	struct err e;
+
+	(void)ctx;
+	so = j->busy && j->task == 0 && j->steps != NULL && job_withdraw(j, &w, &e) == 0 && !j->busy && j->steps == NULL &&
+	    core.lines->drawn == 0;
+}
+
+static void
+prepares(uint32_t kind, void *result)
+{
+	(void)result;
+	if (kind == TASK_FIELD)
+		loop_timer(core.loop, 0, on_prepares, NULL);
+}
+
 static void
 while_held(int second)
 {
@@ -126,6 +147,12 @@ test_in_time(void)
 	CHECK(so && room_entries(ENTRY_WITHDRAW) == 1 && room_count("in/error/Brief.tif") == 1 && beside->signatures == 1,
 	    "while its seal is drawn: it comes back, and the token was not asked for it");
 	CHECK(room_count("in/done/Zwei.pdf") == 1 && room_count("state/spool/*/*") == 0, "and the token is free for the next");
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.twist = prepares;
+	day(NULL, 20000);
+	CHECK(so && came_back("sent by mistake") && beside->signatures == 0, "while it is made ready for the token: it comes back");
+	played.twist = NULL;
 	room_empty();
 	room_drop("Brief.tif", "a letter");
 	played.hold = ERR_ANCHOR_MANY;
