@@ -70,18 +70,8 @@ hot_open_file(int dir, const char *name, struct stat *ret, struct err *e)
 static int
 open_sub(int dir, const char *word, struct err *e)
 {
-	mode_t old;
-	int r, saved, fd;
+	int r = io_mkdir(dir, word, 0770), fd;
 
-	/*
-	 * Not mkdir and chmod: a chmod by somebody outside the folder's group
-	 * takes away the setgid bit that the new directory inherits.
-	 */
-	old = umask(0007);
-	r = mkdirat(dir, word, 0770);
-	saved = errno;
-	umask(old);
-	errno = saved;
 	if (r < 0 && errno != EEXIST)
 		return err_sys(e, ERR_IO, "making the folder %s", word);
 	if (r == 0 && fsync(dir) < 0)

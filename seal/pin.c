@@ -10,7 +10,6 @@
 #include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 #include "agent/lib/taskmsg.h"
-#include "agent/lib/path.h"
 #include "seal/pin.h"
 
 #define PIN_PAGE 4096
@@ -53,7 +52,7 @@ open_credential(const char *name, const char *source, struct err *e)
 		return err_set(e, ERR_PIN_SOURCE,
 		    "%s: CREDENTIALS_DIRECTORY is not set; give the unit LoadCredential=%s:FILE", source, name);
 	if ((at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 ||
-	    (fd = path_open(at, name, O_RDONLY | O_NONBLOCK)) < 0)
+	    (fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) < 0)
 		return err_sys(e, ERR_PIN_SOURCE, "%s: no such credential", source);
 	return fd;
 }

@@ -233,11 +233,21 @@ io_sync_dir(int dir, const char *name, struct err *e)
 }
 
 int
+io_mkdir(int dir, const char *name, mode_t mode)
+{
+	mode_t mask = umask(0);
+	int r = mkdirat(dir, name, mode), saved = errno;
+
+	umask(mask);
+	errno = saved;
+	return r;
+}
+
+int
 io_mkdir_p(int dir, const char *path, mode_t mode, struct err *e)
 {
 	char part[4096];
 	const char *slash;
-	struct stat st;
 	bool made;
 	int r, at, next;
 	AUTO_FD held = -1;
@@ -257,15 +267,10 @@ io_mkdir_p(int dir, const char *path, mode_t mode, struct err *e)
 			return err_set(e, ERR_IO, "path is too long");
 		memcpy(part, path, (size_t)(slash - path));
 		part[slash - path] = '\0';
-		if (!(made = mkdirat(at, part, mode) == 0) && errno != EEXIST)
+		if (!(made = io_mkdir(at, part, mode) == 0) && errno != EEXIST)
 			return err_sys(e, ERR_IO, "making directory %s", part);
 		if ((next = openat(at, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 			return err_sys(e, ERR_IO, "directory %s", part);
-		/* the mode asked for, whatever the umask; a setgid parent has its say */
-		if (made && (fstat(next, &st) < 0 || fchmod(next, mode | (st.st_mode & S_ISGID)) < 0)) {
-			close(next);
-			return err_sys(e, ERR_IO, "mode of directory %s", part);
-		}
 		if (made && (r = io_sync_dir(at, ".", e)) < 0) {
 			close(next);
 			return r;

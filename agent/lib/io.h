@@ -57,7 +57,13 @@ bool io_exists(int dir, const char *name);
 int io_there(int dir, const char *name, struct err *);           /* 1, 0, -code */
 
 int io_open_dir(int dir, const char *name, struct err *);        /* fd or -code; O_RDONLY, no symlink */
-/* Each new level has this mode, umask or not, and is synced in its parent. */
+/*
+ * mkdirat(2) with exactly this mode, whatever the umask: 0 or -1 with errno.  The new
+ * directory keeps the setgid bit of its parent, which a chmod by somebody outside its
+ * group, or in a unit with RestrictSUIDSGID=, would take away.
+ */
+int io_mkdir(int dir, const char *name, mode_t);
+/* Each new level by io_mkdir(), and synced in its parent. */
 int io_mkdir_p(int dir, const char *path, mode_t, struct err *);
 int io_sync(int fd, struct err *);                               /* fsync; failure is final */
 int io_sync_dir(int dir, const char *name, struct err *);

@@ -1,13 +1,69 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/lib/io.h"
 #include "agent/lib/path.h"
+
+static bool
+on_mount(int fd, uint64_t id)
+{
+	struct statx x;
+
+	return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) == 0 && (x.stx_mask & STATX_MNT_ID) && x.stx_mnt_id == id;
+}
+
+/* One step down: a symbolic link is ELOOP, also where a directory is asked for. */
+static int
+step_down(int dir, const char *part, int flags)
+{
+	int fd = openat(dir, part, flags | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOTDIR)
+		errno = fstatat(dir, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
+	return fd;
+}
+
+/* What openat2() does in one call: RestrictSUIDSGID= of a unit takes it away, as a filter can not see its flags. */
+static int
+open_in_steps(int dir, const char *name, int flags)
+{
+	AUTO_FD at = -1;
+	struct statx x;
+
+	if (statx(dir, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) < 0)
+		return -1;
+	for (;;) {
+		char part[NAME_MAX + 1];
+		size_t n = strcspn(name, "/");
+		bool last = name[n] == '\0';
+		AUTO_FD fd = -1;
+
+		if (n > NAME_MAX || snprintf(part, sizeof(part), "%.*s", (int)n, name) == 0 || strcmp(part, "..") == 0) {
+			errno = n > NAME_MAX ? ENAMETOOLONG : n == 0 && last ? ENOENT : EXDEV;
+			return -1;
+		}
+		if ((fd = step_down(at < 0 ? dir : at, part, last ? flags : O_PATH | O_DIRECTORY)) < 0)
+			return -1;
+		if (!on_mount(fd, x.stx_mnt_id)) {
+			errno = EXDEV;
+			return -1;
+		}
+		if (last)
+			return take_fd(&fd);
+		io_close(&at);
+		at = take_fd(&fd);
+		name += n + 1;
+	}
+}
 
 int
 path_open(int dir, const char *name, int flags)
@@ -17,7 +73,9 @@ path_open(int dir, const char *name, int flags)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
 
-	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+	int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+
+	return fd < 0 && errno == ENOSYS ? open_in_steps(dir, name, flags) : fd;
 }
 
 void

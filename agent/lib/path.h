@@ -12,7 +12,8 @@
 
 /*
  * openat2(2) below dir: no symlink, no magic link, no other mount, nothing
- * above dir.  Returns fd or -1 with errno.
+ * above dir; the same in steps, without "..", where there is no such call.
+ * Returns fd or -1 with errno.
  */
 int path_open(int dir, const char *name, int flags);
 

@@ -3,7 +3,7 @@
  *
  * NAMES is a file with the allowed system calls, one a line; names that this
  * kernel's libseccomp does not know are left out, as the service manager does.
- * All others fail with EPERM (SystemCallErrorNumber=EPERM).
+ * All others fail with EPERM (SystemCallErrorNumber=EPERM), "NAME ENOSYS" with that.
  */
 #include <errno.h>
 #include <seccomp.h>
@@ -22,10 +22,11 @@ main(int argc, char **argv)
 	if (argc < 3 || f == NULL || (in = fopen(argv[1], "re")) == NULL)
 		return 64;
 	while (fgets(name, sizeof(name), in) != NULL) {
+		uint32_t deed = strstr(name, " ENOSYS") != NULL ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW;
 		int nr;
 
-		name[strcspn(name, "\n")] = '\0';
-		if ((nr = seccomp_syscall_resolve_name(name)) != __NR_SCMP_ERROR && seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0) == 0)
+		name[strcspn(name, " \n")] = '\0';
+		if ((nr = seccomp_syscall_resolve_name(name)) != __NR_SCMP_ERROR && seccomp_rule_add(f, deed, nr, 0) == 0)
 			allowed++;
 	}
 	fclose(in);

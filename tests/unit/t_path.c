@@ -1,8 +1,13 @@
 /* t_path.c - names are bytes: shown so that they can not lie, opened so that they can not lead away. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/lib/path.h"
@@ -114,7 +119,8 @@ test_open(void)
 	CHECK(tried(dir, "none") == ENOENT, "one that is not there is not");
 	CHECK(tried(dir, "link") == ELOOP, "a symbolic link is refused");
 	CHECK(tried(dir, "away/passwd") == ELOOP && tried(dir, "sublink/g") == ELOOP, "on the way as well");
-	CHECK(tried(dir, "../secret") == EXDEV, "nothing above");
+	CHECK(tried(dir, "../secret") == EXDEV && tried(dir, "sub/../../secret") == EXDEV, "nothing above");
+	CHECK(tried(dir, "f/g") == ENOTDIR && tried(dir, "") == ENOENT, "nothing below a file, nothing without a name");
 	CHECK(tried(dir, "/etc/passwd") == EXDEV, "nothing absolute");
 	if ((proc = open("/proc", O_RDONLY | O_DIRECTORY)) >= 0) {
 		CHECK(tried(proc, "self/fd/0") == ELOOP, "no magic link");
@@ -132,6 +138,23 @@ test_open(void)
 	tmpdir_remove(top, path);
 }
 
+/* As RestrictSUIDSGID= of a unit does it; for the rest of this process. */
+static void
+test_no_openat2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = 4, .filter = code };
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0 &&
+	    syscall(SYS_openat2, AT_FDCWD, ".", NULL, 0) < 0 && errno == ENOSYS, "without openat2()");
+	test_open();
+}
+
 int
 main(void)
 {
@@ -139,5 +162,6 @@ main(void)
 	test_scrub();
 	test_code_points();
 	test_open();
+	test_no_openat2();
 	return TEST_DONE();
 }
