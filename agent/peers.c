@@ -33,7 +33,7 @@ struct peers {
 	void *ctx;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	int fd;
-	uid_t seal, fetch;
+	uid_t seal, log, fetch;
 	uint32_t ncallers;
 	struct caller *callers;
 	struct log_limit refused;
@@ -89,11 +89,11 @@ on_silent(void *ctx)
 	caller_end(k);
 }
 
-/* What this user may be. */
+/* What this user may be; the log's key is the one without a token's name. */
 static bool
-may_be(const struct peers *p, uid_t uid, uint32_t role)
+may_be(const struct peers *p, uid_t uid, uint32_t role, const char *name)
 {
-	return (role == ROLE_SEAL && uid == p->seal) || (role == ROLE_FETCH && uid == p->fetch);
+	return role == ROLE_SEAL ? uid == (*name == '\0' ? p->log : p->seal) : role == ROLE_FETCH && uid == p->fetch;
 }
 
 static int
@@ -112,7 +112,7 @@ read_hello(struct caller *k, struct wire_msg *m, char build[64], char name[MSG_N
 	buf_get_str(&m->payload, name, MSG_NAME_MAX);
 	if (m->type != MSG_HELLO || !buf_finished(&m->payload))
 		return err_set(e, ERR_PEER, "began with another message than HELLO");
-	if (!may_be(p, k->cred.uid, role))
+	if (!may_be(p, k->cred.uid, role, name))
 		return err_set(e, ERR_PEER, "says that it is what its user may not be");
 	*ret = (struct peer_hello){ .role = (enum role)role, .build = build, .name = name, .pid = k->cred.pid };
 	return 0;
@@ -158,7 +158,7 @@ on_accept(void *ctx, uint32_t events)
 	(void)events;
 	if (fd < 0)
 		return;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || (cred.uid != p->seal && cred.uid != p->fetch)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || (cred.uid != p->seal && cred.uid != p->log && cred.uid != p->fetch)) {
 		log_limited(&p->refused, SAY_MS, LOG_WARNING, "peers: user %u (process %d) is none of ours", cred.uid, cred.pid);
 		return;
 	}
@@ -231,6 +231,7 @@ peers_open(struct peers **ret, struct loop *loop, const struct conf *conf, peers
 	*p = (struct peers){ .loop = loop, .cb = cb, .ctx = ctx, .fd = -1 };
 	strcpy(p->path, conf->peers.socket);
 	if ((r = peers_user(conf->peers.seal_user, &p->seal, e)) < 0 ||
+	    (r = peers_user(conf->peers.log_user, &p->log, e)) < 0 ||
 	    (r = peers_user(conf->peers.fetch_user, &p->fetch, e)) < 0 || (r = listen_at(p, e)) < 0) {
 		io_close(&p->fd);
 		free(p);

@@ -5,8 +5,8 @@
  *	peers_close(p)
  *
  * Who may be what: the kernel says which user a caller is (SO_PEERCRED), the
- * settings which user holds keys and which has the network, HELLO what it
- * claims to be.  All three must agree.  A caller of any other user is hung up
+ * settings which user holds the tokens' keys, which the log's, and which has the
+ * network, HELLO what it claims to be.  All three must agree.  A caller of any other user is hung up
  * on before a byte of it is read; one that does not say HELLO within five
  * seconds, too, and at most PEERS_CALLERS are listened to at once.
  */

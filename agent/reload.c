@@ -90,7 +90,8 @@ fixed_key(const struct conf *a, const struct conf *b)
 	    : differ(a->evidence.key, b->evidence.key)        ? "evidence.key"
 	    : differ(a->host, b->host)                        ? "host"
 	    : a->peers.connect != b->peers.connect || differ(a->peers.socket, b->peers.socket) ||
-	        differ(a->peers.seal_user, b->peers.seal_user) || differ(a->peers.fetch_user, b->peers.fetch_user)
+	        differ(a->peers.seal_user, b->peers.seal_user) || differ(a->peers.log_user, b->peers.log_user) ||
+	        differ(a->peers.fetch_user, b->peers.fetch_user)
 	                                                      ? "peers"
 	                                                      : NULL;
 }

@@ -263,7 +263,7 @@ struct conf {
 	struct {
 		bool connect;      /* sealroom-seal and sealroom-fetch are units, and come to the socket; else spawned */
 		const char *socket;
-		const char *seal_user, *fetch_user; /* names or numbers: who may be what */
+		const char *seal_user, *log_user, *fetch_user; /* names or numbers: who may be what */
 	} peers;
 	uint32_t max_jobs;         /* unfinished jobs at once */
 	uint64_t space_floor;      /* bytes kept free */

@@ -531,6 +531,7 @@ static const struct conf_key peers_keys[] = {
 	{ "start",      KEY_SWITCH, AT(peers.connect),    0, 0,   "spawn", "who starts sealroom-seal and sealroom-fetch: \"spawn\": sealroomd, as its own user; \"connect\": their units", starts },
 	{ "socket",     KEY_PATH,   AT(peers.socket),     1, 100, "/run/sealroom/peers.sock", "where they come to, for \"connect\"", NULL },
 	{ "seal_user",  KEY_TEXT,   AT(peers.seal_user),  1, 63,  "sealroom-seal",  "user of sealroom-seal@TOKEN.service, a name or a number", NULL },
+	{ "log_user",   KEY_TEXT,   AT(peers.log_user),   1, 63,  "sealroom-log",   "user of sealroom-seal@log.service, which holds the log's key", NULL },
 	{ "fetch_user", KEY_TEXT,   AT(peers.fetch_user), 1, 63,  "sealroom-fetch", "user of sealroom-fetch.service", NULL },
 	{ 0 },
 };

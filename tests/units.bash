@@ -5,7 +5,7 @@
 #	unit_stop NAME                 how it ended is in $ENDED
 #
 # The same commands and system call filters; where the paths of an installation lie in
-# $R is all that differs.  AS_core, AS_seal, AS_fetch: what a unit's command is put
+# $R is all that differs.  AS_core, AS_seal, AS_log, AS_fetch: what a unit's command is put
 # behind (another user); empty: nothing.
 UNITS=$TOP/systemd
 command_of() { # UNIT INSTANCE
@@ -21,7 +21,7 @@ behind() { # UNIT: prefix that puts a command behind its filter
 declare -A PID
 unit_start() { # UNIT [INSTANCE]
 	local name=${1%.service}${2-} cmd as
-	case $1 in sealroomd*) as=${AS_core-} ;; sealroom-seal*) as=${AS_seal-} ;; *) as=${AS_fetch-} ;; esac
+	case $1${2-} in sealroomd*) as=${AS_core-} ;; *@.servicelog) as=${AS_log-} ;; sealroom-seal*) as=${AS_seal-} ;; *) as=${AS_fetch-} ;; esac
 	cmd="$as $(behind "$1") $(command_of "$1" "${2-}")"
 	[ "$1" = sealroomd.service ] && cmd="$cmd --conf $R/sealroom.conf"
 	# shellcheck disable=SC2086

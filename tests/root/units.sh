@@ -9,12 +9,12 @@ PATH=$PATH:/usr/sbin:/sbin
 need python3 softhsm2-util setpriv pdfsig
 need_program sealroomd
 chmod 755 "$W"
-CORE=20011 SEAL=20012 FETCH=20013
+CORE=20011 SEAL=20012 FETCH=20013 LOGKEY=20015
 as() { echo "setpriv --reuid $1 --regid $1 --clear-groups --no-new-privs"; }
-AS_core=$(as $CORE) AS_seal=$(as $SEAL) AS_fetch=$(as $FETCH)
+AS_core=$(as $CORE) AS_seal=$(as $SEAL) AS_log=$(as $LOGKEY) AS_fetch=$(as $FETCH)
 $AS_core test -x "$BIN/sealroomd" || skip_all "no way to the programs for another user"
 room_new
-EXTRA="peers : { start = \"connect\"; socket = \"$R/run/peers.sock\"; seal_user = \"$SEAL\"; fetch_user = \"$FETCH\"; };"
+EXTRA="peers : { start = \"connect\"; socket = \"$R/run/peers.sock\"; seal_user = \"$SEAL\"; log_user = \"$LOGKEY\"; fetch_user = \"$FETCH\"; };"
 SCAN_LANGUAGES='"eng"'
 export WATCHDOG=15
 RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
@@ -27,7 +27,7 @@ tsa_start
 mkdir -p "$R/run" "$R/keys"
 chmod 755 "$R" "$R/pki" && chmod 644 "$R/sealroom.conf"
 chmod -R a+rX "$R/pki" && chmod -R go= "$R/pki/softhsm"
-chown -R $SEAL:$SEAL "$R/pki/softhsm" "$R/keys" "$R/anchor" && chown $SEAL "$PIN_FILE" && chmod 400 "$PIN_FILE"
+chown -R $LOGKEY:$LOGKEY "$R/keys" "$R/anchor" && chown -R $SEAL:$SEAL "$R/pki/softhsm" && chown $SEAL "$PIN_FILE" && chmod 400 "$PIN_FILE"
 chown -R $CORE:$CORE "$R/run" "$R/in" "$R/archive" "$R/state"
 chmod 700 "$R/keys" "$R/anchor" "$R/state" && chmod 750 "$R/archive" "$R/in"
 . "$(dirname "$0")/../units.bash"
@@ -41,10 +41,10 @@ unit_start sealroom-seal@.service log
 unit_start sealroom-fetch.service
 drop "$W/letter.tif" first.tif
 wait_for 90 test -s "$R/in/$DONE/first.pdf"
-ok $? "a letter is sealed by four units of three users" || units_said
+ok $? "a letter is sealed by four units of four users" || units_said
 judge_pdfsig "$R/in/$DONE/first.pdf"
 ok $? "pdfsig is content"
-own=("$SEAL" "$SEAL" "$FETCH" "$CORE")
+own=("$SEAL" "$LOGKEY" "$FETCH" "$CORE")
 for i in "${!units[@]}"; do
 	is "$(awk '/^[UG]id/ { print $2, $3, $4 }' "/proc/$(main_pid "${units[$i]}")/status" | sort -u)" "${own[$i]} ${own[$i]} ${own[$i]}" \
 	    "${units[$i]} runs as its own user"
@@ -61,14 +61,17 @@ reach() { # WHO SENTENCE yes|no FILE...
 	done
 	is "$got" "" "$sentence"
 }
-keys=("$PIN_FILE" "$R/keys/evidence.key" "$R/pki/softhsm/tokens" "$R/anchor")
+keys=("$PIN_FILE" "$R/pki/softhsm/tokens")
+logkey=("$R/keys/evidence.key" "$R/anchor")
 wait_for 30 test -s "$R/archive/evidence/log/checkpoint" # comes behind the letter
 papers=("$R/in" "$R/in/$DONE/first.pdf" "$document" "$R/state/spool" "$R/archive/evidence/log/checkpoint")
 reach "$AS_core" "the core has documents and log" yes "${papers[@]}"
-reach "$AS_core" "and neither PIN nor keys, nor the anti-rollback record" no "${keys[@]}"
+reach "$AS_core" "and neither PIN nor keys, nor the anti-rollback record" no "${keys[@]}" "${logkey[@]}"
 reach "$AS_seal" "the keys' user has PIN and keys" yes "${keys[@]}"
-reach "$AS_seal" "and no document, spool, archive or log" no "${papers[@]}"
-reach "$AS_fetch" "the network's user has none of either" no "${keys[@]}" "${papers[@]}"
+reach "$AS_seal" "and no document, spool, archive or log, nor the log's key" no "${papers[@]}" "${logkey[@]}"
+reach "$AS_log" "the log key's user has that" yes "${logkey[@]}"
+reach "$AS_log" "and no other key, and no document" no "${keys[@]}" "${papers[@]}"
+reach "$AS_fetch" "the network's user has none of all" no "${keys[@]}" "${logkey[@]}" "${papers[@]}"
 # what is open in the processes themselves, for paths can be handed over as descriptors
 opens() { find "/proc/$(main_pid "$1")/fd" -printf '%l\n' 2>/dev/null; }
 for n in "${units[@]}"; do
@@ -106,6 +109,10 @@ done
 $AS_seal timeout 30 "$BIN/sealroom-fetch" --connect "$R/run/peers.sock" >"$W/twin" 2>&1
 wait_for 30 wrote sealroomd "user $SEAL: says that it is what its user may not be"
 ok $? "the keys' user may not be the network" || units_said
+$AS_seal timeout 30 "$BIN/sealroom-seal" --conf "$R/sealroom.conf" --connect "$R/run/peers.sock" --token log >"$W/twin" 2>&1
+rc=$?
+[ $rc != 0 ] && [ $rc != 124 ]
+ok $? "nor the log's key"
 before=$(main_pid sealroom-seal@soft)
 $AS_fetch timeout 30 "$BIN/sealroom-seal" --conf "$R/sealroom.conf" --connect "$R/run/peers.sock" --token soft >"$W/twin" 2>&1
 rc=$?

@@ -109,7 +109,7 @@ ex=$good/example
 mkdir -p "$ex/srv/scan/rechnungen" "$ex/srv/scan/urkunden" "$ex/srv/archive" "$ex/metrics" "$ex/trust" && mkdir -m 700 "$ex/state" "$ex/anchor"
 cp "$R/pki/root.pem" "$ex/trust/tsa.pem" && cp "$R/pki/root.pem" "$ex/trust/seal-roots.pem"
 soft="chain = \"$R/pki/issuing.pem\"; label = \"$TOKEN\"; key_label"
-sed -e "s#\"/srv/#\"$ex/srv/#g; s#/var/lib/sealroom/metrics#$ex/metrics#; s#/var/lib/sealroom-seal/evidence.key#$ex/state/evidence.key#; s#/var/lib/sealroom-anchor#$ex/anchor#" \
+sed -e "s#\"/srv/#\"$ex/srv/#g; s#/run/sealroom/sealroom.prom#$ex/metrics/sealroom.prom#; s#/var/lib/sealroom-log/evidence.key#$ex/state/evidence.key#; s#/var/lib/sealroom-anchor#$ex/anchor#" \
     -e "s#/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so#$MODULE#; s#/opt/hsm/lib/pkcs11.so#$MODULE#" \
     -e "s#serial = \"0a003306\"#$soft = \"seal-p256\"#; s#serial = \"0a003307\"#$soft = \"seal-rsa3072\"#; s#label = \"SEAL-2026\"#$soft = \"seal-rsa2048\"; unsafe_legacy = true#" \
     -e "s#\"https://tsa.example.de/tsr\", \"https://tsa.example.eu/tsr\"#\"$TSA_URL\"#; s#pin = \"credential:pin\"#pin = \"login\"#" \
@@ -121,11 +121,12 @@ chmod 600 "$ex/sealroom.conf"
 units() { # NAME
 	mkdir "$good/$1/units" && cp -r "$TOP"/systemd/*.service "$TOP"/systemd/*.d "$good/$1/units"
 	sed -i -e "s#^ExecStart=/usr/sbin/sealroomd#& --conf $good/$1/sealroom.conf#; s#--conf /etc/sealroom/sealroom.conf#--conf $good/$1/sealroom.conf#" \
-	    -e "s/^User=sealroom-\(seal\|fetch\)$/User=$ME/" "$good/$1/units"/*.service
-	sed -i "1i peers : { start = \"connect\"; seal_user = \"$ME\"; fetch_user = \"$ME\"; socket = \"/run/sealroom/peers.sock\"; };" "$good/$1/sealroom.conf"
+	    -e "s/^User=sealroom-\(seal\|log\|fetch\)$/User=$ME/" "$good/$1/units"/*.service "$good/$1/units"/*.d/*.conf
+	sed -i "1i peers : { start = \"connect\"; seal_user = \"$ME\"; log_user = \"$ME\"; fetch_user = \"$ME\"; socket = \"/run/sealroom/peers.sock\"; };" "$good/$1/sealroom.conf"
 	chmod 644 "$good/$1/sealroom.conf"
-	mkdir -p "$good/$1/units/sealroomd.service.d" "$good/$1/units/sealroom-seal@log.service.d" "$good/$1/units/sealroom-seal@soft.service.d"
+	mkdir -p "$good/$1/units/sealroomd.service.d" "$good/$1/units/sealroom-fixity.service.d" "$good/$1/units/sealroom-seal@log.service.d" "$good/$1/units/sealroom-seal@soft.service.d"
 	printf '[Service]\nBindPaths=%s\n' "$good/$1" >"$good/$1/units/sealroomd.service.d/places.conf"
+	cp "$good/$1/units/sealroomd.service.d/places.conf" "$good/$1/units/sealroom-fixity.service.d"
 	printf '[Service]\nBindPaths=%s\n' "$good/$1" >"$good/$1/units/sealroom-seal@log.service.d/places.conf"
 }
 here; sed -i 's#pin = "file:[^"]*"#pin = "credential:pin"#' "$R/sealroom.conf"; setup units-of-production

@@ -7,7 +7,7 @@ need python3 softhsm2-util
 need_program sealroomd
 room_new
 ME=$(id -u)
-EXTRA="peers : { start = \"connect\"; socket = \"$R/run/peers.sock\"; seal_user = \"$ME\"; fetch_user = \"$ME\"; };"
+EXTRA="peers : { start = \"connect\"; socket = \"$R/run/peers.sock\"; seal_user = \"$ME\"; log_user = \"$ME\"; fetch_user = \"$ME\"; };"
 LEVEL=B-T SCAN_LANGUAGES='"deu"'
 export WATCHDOG=15 # told every 5 s
 RULES='all : { when = "always"; place = { at = "bottom-right"; size = [ "20mm", "6mm" ]; margin = [ "1mm", "1mm" ]; }; seal = "stamp"; };'
@@ -153,7 +153,7 @@ is $? 1 "the last checkpoint was signed before the log's key went"
 is "$(grep -c . "$R"/state/tokens/soft)" 0 "no mark is left"
 
 # The settings name somebody else: the door stays shut.
-sed -i "s#seal_user = \"$ME\"#seal_user = \"$((ME + 1))\"#; s#fetch_user = \"$ME\"#fetch_user = \"$((ME + 2))\"#" "$R/sealroom.conf"
+sed -i "s#seal_user = \"$ME\"#seal_user = \"$((ME + 1))\"#; s#log_user = \"$ME\"#log_user = \"$((ME + 1))\"#; s#fetch_user = \"$ME\"#fetch_user = \"$((ME + 2))\"#" "$R/sealroom.conf"
 unit_start sealroomd.service
 wait_for 30 test -S "$R/run/peers.sock"
 timeout 30 "$BIN/sealroom-fetch" --connect "$R/run/peers.sock" >"$W/twin" 2>&1

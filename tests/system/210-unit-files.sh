@@ -71,6 +71,7 @@ socket=$(sed -n 's/.*--connect \([^ ]*\).*/\1/p' "$U"/*.service | sort -u)
 is "$socket" "$(default socket)" "keys and network come to where the core listens by default"
 is "$(dirname "$socket")" "/run/$(value sealroomd.service RuntimeDirectory)" "which is the core's runtime directory"
 is "$(value sealroom-seal@.service User)" "$(default seal_user)" "the keys' user is the settings' default"
+is "$(value sealroom-seal@log.service.d/log.conf User)" "$(default log_user)" "the log's key has another"
 is "$(value sealroom-fetch.service User)" "$(default fetch_user)" "so is the network's"
 is "/var/lib/$(value sealroomd.service StateDirectory)" "$(default state)" "the core's state directory, too"
 for u in sealroomd.service sealroom-seal@.service sealroom-fetch.service sealroom-fixity.service sealroom-renew.service; do

@@ -879,7 +879,7 @@ main(int argc, char **argv)
 	snprintf(user, sizeof(user), "%u", geteuid());
 	snprintf(door, sizeof(door), "%s/peers", dir);
 	conf.peers.socket = door;
-	conf.peers.seal_user = conf.peers.fetch_user = user;
+	conf.peers.seal_user = conf.peers.log_user = conf.peers.fetch_user = user;
 	if (loop_new(&loop, &ignored) < 0)
 		return 99;
 	test_breaches();

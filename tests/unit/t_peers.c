@@ -229,14 +229,14 @@ test_strangers(void)
 {
 	int fd;
 
-	conf.peers.seal_user = conf.peers.fetch_user = geteuid() == 12 ? "13" : "12";
+	conf.peers.seal_user = conf.peers.log_user = conf.peers.fetch_user = geteuid() == 12 ? "13" : "12";
 	begin();
 	fd = dial();
 	run(50);
 	CHECK(came.n == 0 && hung_up(fd) && said("is none of ours"), "another user is hung up on before it says a word");
 	close(fd);
 	end();
-	conf.peers.seal_user = conf.peers.fetch_user = user;
+	conf.peers.seal_user = conf.peers.log_user = conf.peers.fetch_user = user;
 }
 
 static void
@@ -362,7 +362,7 @@ main(void)
 	if (loop_new(&loop, &e) < 0 || (log_fd = open(log_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) < 0 || dup2(log_fd, 2) < 0)
 		return 99;
 	conf.peers.socket = path;
-	conf.peers.seal_user = conf.peers.fetch_user = user;
+	conf.peers.seal_user = conf.peers.log_user = conf.peers.fetch_user = user;
 	test_let_in();
 	test_refused();
 	test_strangers();
