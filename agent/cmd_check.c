@@ -9,12 +9,10 @@
  * judged as in the daemon.
  *
  * Root becomes the owner of the state directory first: what counts is what the
- * daemon may do.
+ * daemon may do.  Tokens of units it looks at as their user.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,18 +162,18 @@ peers_say(struct check *c)
 {
 	struct peer_status s;
 
+	for (size_t i = 0; i < c->conf->ntokens; i++)
+		check_token(c, &c->conf->tokens[i], &c->tokens[i]);
 	for (uint32_t i = 0; i < children_count(c->children); i++) {
 		children_status(c->children, i, &s);
-		if (s.role == ROLE_SEAL)
-			check_token(c, &s);
-		else if (s.role == ROLE_SCAN && !s.ready)
+		if (s.role == ROLE_SCAN && !s.ready)
 			scan_say(c, &s.why);
 		else if (s.role == ROLE_SCAN && s.scan != NULL)
 			check_say(c, GOOD, "scan", "reading documents: %s", s.scan->engine);
 		else if (!s.ready && s.role == ROLE_VERIFY)
 			check_say(c, MISTAKE, "trust", "trust: %s: %s; let the files of trust and of tsa.NAME.trust hold certificates (PEM)",
 			    err_word(s.why.code), s.why.text);
-		else if (!s.ready)
+		else if (!s.ready && s.role == ROLE_FETCH)
 			check_say(c, MISTAKE, "tsa", "time stamping: %s: %s", err_word(s.why.code), s.why.text);
 	}
 }
@@ -287,35 +285,54 @@ verify_ready(const struct check *c)
 	return true;
 }
 
+int
+check_open(struct check *c, const struct children_opts *o)
+{
+	struct children_opts opts = *o;
+	uint64_t timer;
+	int r;
+
+	opts.changed = on_change;
+	opts.ctx = c;
+	if ((r = loop_new(&c->loop, &c->err)) < 0 || (r = children_open(&c->children, c->loop, &opts, &c->err)) < 0)
+		return r;
+	c->started = true;
+	timer = loop_timer(c->loop, WAIT_MS, on_late, c);
+	if (!settled(c))
+		loop_run(c->loop, &c->err);
+	loop_timer_del(c->loop, timer);
+	c->started = false;
+	return 0;
+}
+
+void
+check_close(struct check *c)
+{
+	children_close(c->children);
+	loop_free(c->loop);
+}
+
 static int
 processes_check(struct check *c)
 {
 	struct conf conf = *c->conf;
 	const struct children_opts opts = { .conf = &conf, .scan = true, .ocr_look = true, .verify = true,
-		.fetch = c->conf->ntsas > 0, .tokens = true, .no_login = true, .state_dir = -1, .changed = on_change, .ctx = c };
-	uint64_t timer;
+		.fetch = c->conf->ntsas > 0, .tokens = c->tokens == NULL, .no_login = true, .state_dir = -1 };
 	int r;
 
 	if (c->no_signed_trust) /* said already, and no reason to say less of the rest */
 		conf.scan.signed_trust = "";
-	if ((r = loop_new(&c->loop, &c->err)) < 0)
+	if ((opts.tokens && (r = check_tokens_new(c)) < 0) || (r = check_open(c, &opts)) < 0) {
+		check_close(c);
 		return r;
-	if ((r = children_open(&c->children, c->loop, &opts, &c->err)) == 0) {
-		c->started = true;
-		timer = loop_timer(c->loop, WAIT_MS, on_late, c);
-		if (!settled(c))
-			loop_run(c->loop, &c->err);
-		loop_timer_del(c->loop, timer);
-		c->started = false;
-		peers_say(c);
-		check_stamps(c);
-		if (c->conf->ntsas > 0 && verify_ready(c))
-			tsas_check(c);
-		r = 0;
 	}
-	children_close(c->children);
-	loop_free(c->loop);
-	return r;
+	check_tokens_take(c);
+	peers_say(c);
+	check_stamps(c);
+	if (c->conf->ntsas > 0 && verify_ready(c))
+		tsas_check(c);
+	check_close(c);
+	return 0;
 }
 
 /* --- units ------------------------------------------------------------------------------------------- */
@@ -342,6 +359,8 @@ units_check(struct check *c)
 
 	if (c->conf->peers.connect && peers_user(c->conf->peers.seal_user, &uid, &c->err) < 0)
 		check_say(c, MISTAKE, "peers.seal_user", "%s; run: systemd-sysusers", c->err.text);
+	if (c->conf->peers.connect && peers_user(c->conf->peers.log_user, &uid, &c->err) < 0)
+		check_say(c, MISTAKE, "peers.log_user", "%s; run: systemd-sysusers", c->err.text);
 	if (c->conf->peers.connect && peers_user(c->conf->peers.fetch_user, &uid, &c->err) < 0)
 		check_say(c, MISTAKE, "peers.fetch_user", "%s; run: systemd-sysusers", c->err.text);
 	if ((r = unitcheck(c->conf, &(struct unitcheck_say){ c, unit_say }, &c->err)) < 0)
@@ -356,7 +375,6 @@ units_check(struct check *c)
 static bool
 become_daemon(struct check *c)
 {
-	const struct passwd *p;
 	struct stat st;
 
 	if (geteuid() != 0)
@@ -366,9 +384,7 @@ become_daemon(struct check *c)
 		    "-m 0700 -o USER '%s'", c->conf->state, c->conf->state);
 		return false;
 	}
-	p = getpwuid(st.st_uid);
-	if ((p != NULL ? initgroups(p->pw_name, p->pw_gid) : setgroups(0, NULL)) < 0 ||
-	    setgid(p != NULL ? p->pw_gid : st.st_gid) < 0 || setuid(st.st_uid) < 0) {
+	if (check_become(st.st_uid, st.st_gid) < 0) {
 		check_say(c, MISTAKE, "state", "can not become the owner of '%s': %s", c->conf->state, strerror(errno));
 		return false;
 	}
@@ -433,6 +449,7 @@ check_done(struct check *c)
 		free(c->items[i].text);
 	}
 	free(c->items);
+	free(c->tokens);
 	json_decref(c->dropins);
 }
 
@@ -471,6 +488,8 @@ cmd_check(struct cmd_args *a)
 	if (conf_load(&conf, a->conf_path, &e) == 0) {
 		c.conf = conf;
 		settings_say(&c);
+		if (conf->peers.connect && geteuid() == 0 && check_tokens_apart(&c) < 0)
+			check_say(&c, MISTAKE, "peers.seal_user", "%s: %s", err_word(c.err.code), c.err.text);
 		if (become_daemon(&c)) {
 			check_places(&c);
 			units_check(&c);

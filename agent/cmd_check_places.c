@@ -19,6 +19,7 @@
 #include "agent/lib/path.h"
 #include "agent/peers.h"
 #include "agent/rights.h"
+#include "agent/unitcheck.h"
 #include "rules/value.h"
 
 #define FOLDER(f, key) KEY("folders", (f)->name, (key))
@@ -91,6 +92,8 @@ ours_check(struct check *c, const char *key, const char *path)
 		return;
 	}
 	snprintf(up, sizeof(up), "%s", path);
+	if (errno == ENOENT && unitcheck_makes(c->conf, path))
+		return;
 	do
 		*strrchr(up, '/') = '\0';
 	while (*up != '\0' && stat(up, &st) < 0);
@@ -115,8 +118,12 @@ space_check(struct check *c, const char *key, const char *path)
 static void
 folder_group_check(struct check *c, const struct conf_folder *f, const struct stat *st)
 {
-	char group[64];
+	char group[64], user[64];
 
+	if ((st->st_mode & S_ISGID) && !group_member(st->st_gid) && st->st_gid != getegid())
+		check_say(c, WARNING, FOLDER(f, "path"),
+		    "folder %s: user %s is no member of its group %s, and files that only the group may read would be left alone; run: "
+		    "usermod -aG %s %s, then restart sealroomd", f->name, check_user(user), group_name(st->st_gid, group), group, user);
 	if ((f->give_mode & 0070) == 0 || (st->st_mode & S_ISGID) || st->st_gid == getegid())
 		return;
 	check_say(c, WARNING, FOLDER(f, "path"), "folder %s: results would not get its group; run: chgrp %s '%s' && chmod g+s '%s'",
@@ -285,7 +292,8 @@ metrics_check(struct check *c)
 	if (c->conf->metrics[0] == '\0')
 		return;
 	directory_of(c->conf->metrics, dir);
-	directory_check(c, "metrics", "metrics", dir, &st);
+	if (io_exists(AT_FDCWD, dir) || !unitcheck_makes(c->conf, dir))
+		directory_check(c, "metrics", "metrics", dir, &st);
 }
 
 static void

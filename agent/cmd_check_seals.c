@@ -67,15 +67,14 @@ token_bad(struct check *c, const struct conf_token *t, const struct err *why)
 }
 
 void
-check_token(struct check *c, const struct peer_status *s)
+check_token(struct check *c, const struct conf_token *t, const struct check_token *s)
 {
-	const struct conf_token *t = conf_token(c->conf, s->name);
 	const char *cert = KEY("tokens", t->name, "cert");
-	const struct ready_seal *f = s->seal;
+	const struct ready_seal *f = &s->seal;
 	char until[CLOCK_ISO_MAX], subject[MSG_TEXT_MAX], serial[MSG_TEXT_MAX];
 	int64_t now = clock_wall_us();
 
-	if (!s->ready || f == NULL) {
+	if (!s->ready) {
 		token_bad(c, t, &s->why);
 		return;
 	}
@@ -122,19 +121,15 @@ sample_value(void *ctx, const char *variable, const char *format)
 
 /* Of the first of its tokens that was seen; "" when none was. */
 static const char *
-org_of(const struct check *c, const struct conf_seal *seal, bool *seen, struct peer_status *s)
+org_of(const struct check *c, const struct conf_seal *seal, bool *seen)
 {
-	*seen = false;
-	for (uint32_t i = 0; i < children_count(c->children); i++) {
-		children_status(c->children, i, s);
-		if (s->role != ROLE_SEAL || !s->ready || s->seal == NULL)
-			continue;
-		for (size_t j = 0; j < seal->ntokens; j++)
-			if (strcmp(seal->tokens[j]->name, s->name) == 0) {
+	for (size_t i = 0; i < c->conf->ntokens; i++)
+		for (size_t j = 0; c->tokens[i].ready && j < seal->ntokens; j++)
+			if (seal->tokens[j] == &c->conf->tokens[i]) {
 				*seen = true;
-				return s->seal->org;
+				return c->tokens[i].seal.org;
 			}
-	}
+	*seen = false;
 	return "";
 }
 
@@ -234,11 +229,10 @@ void
 check_stamps(struct check *c)
 {
 	const struct conf *conf = c->conf;
-	struct peer_status status;
 	bool seen;
 
 	for (size_t i = 0; i < conf->nseals; i++)
-		if (shows_org(&conf->seals[i].look) && *org_of(c, &conf->seals[i], &seen, &status) == '\0' && seen)
+		if (shows_org(&conf->seals[i].look) && *org_of(c, &conf->seals[i], &seen) == '\0' && seen)
 			check_say(c, WARNING, KEY("seals", conf->seals[i].name, "look.lines"),
 			    "seal %s: its certificate names no organization: {org} stays empty; write the name as text", conf->seals[i].name);
 	for (size_t i = 0; i < conf->nrules && scan_ready(c); i++) {
@@ -249,7 +243,7 @@ check_stamps(struct check *c)
 			continue;
 		s.folder = f->name;
 		s.language = f->language;
-		s.org = org_of(c, s.rule->seal, &seen, &status);
+		s.org = org_of(c, s.rule->seal, &seen);
 		stamp_check(c, &s);
 	}
 }

@@ -78,17 +78,16 @@ below(const char *path, const char *dir)
 
 /* --- paths --------------------------------------------------------------------------------- */
 
-/* Is this path the host's inside the unit, and may it be written there? */
-static void
-writes(struct one *o, const char *what, const char *path)
+/* Is this path the host's inside the unit?  True: it is, and nothing was said. */
+static bool
+sees(struct one *o, const char *what, const char *path)
 {
 	const struct unitfile *u = &o->u;
 	const char *home = unitfile_value(u, "ProtectHome");
 	char line[PATH_MAX + 64];
 
-	if (unitfile_covers(u, "BindPaths", "", path) || unitfile_covers(u, "StateDirectory", "/var/lib/", path) ||
-	    unitfile_covers(u, "RuntimeDirectory", "/run/", path))
-		return;
+	if (unitfile_covers(u, "BindPaths", "", path))
+		return true;
 	snprintf(line, sizeof(line), "BindPaths=%s", path);
 	if ((below(path, "/home") || below(path, "/root") || below(path, "/run/user")) && *home != '\0' &&
 	    strcmp(home, "no") != 0) {
@@ -97,10 +96,25 @@ writes(struct one *o, const char *what, const char *path)
 		collision(o, line, "%s: '%s' is not shown to the unit (BindPaths=)", what, path);
 	} else if ((below(path, "/tmp") || below(path, "/var/tmp")) && is_yes(unitfile_value(u, "PrivateTmp"))) {
 		collision(o, line, "%s: '%s' is another one inside the unit (PrivateTmp=)", what, path);
-	} else if (strcmp(unitfile_value(u, "ProtectSystem"), "strict") == 0 && !unitfile_covers(u, "ReadWritePaths", "", path)) {
-		snprintf(line, sizeof(line), "ReadWritePaths=%s", path);
-		collision(o, line, "%s: '%s' is read-only inside the unit (ReadWritePaths=)", what, path);
+	} else {
+		return true;
 	}
+	return false;
+}
+
+/* ... and may it be written there? */
+static void
+writes(struct one *o, const char *what, const char *path)
+{
+	const struct unitfile *u = &o->u;
+	char line[PATH_MAX + 64];
+
+	if (unitfile_covers(u, "StateDirectory", "/var/lib/", path) || unitfile_covers(u, "RuntimeDirectory", "/run/", path) ||
+	    !sees(o, what, path) || strcmp(unitfile_value(u, "ProtectSystem"), "strict") != 0 ||
+	    unitfile_covers(u, "ReadWritePaths", "", path) || unitfile_covers(u, "BindPaths", "", path))
+		return;
+	snprintf(line, sizeof(line), "ReadWritePaths=%s", path);
+	collision(o, line, "%s: '%s' is read-only inside the unit (ReadWritePaths=)", what, path);
 }
 
 static void
@@ -209,8 +223,8 @@ log_check(struct one *o)
 	*strrchr(dir, '/') = '\0';
 	if (below(dir, conf->state) || below(conf->evidence.anchor, conf->state))
 		collision(o, "", "evidence.key and evidence.anchor lie in the core's state, which is closed to user %s; write "
-		    "evidence : { key = \"/var/lib/sealroom-seal/evidence.key\"; anchor = \"/var/lib/sealroom-anchor\"; }",
-		    conf->peers.seal_user);
+		    "evidence : { key = \"/var/lib/sealroom-log/evidence.key\"; anchor = \"/var/lib/sealroom-anchor\"; }",
+		    conf->peers.log_user);
 	writes(o, "evidence.key", dir);
 	writes(o, "evidence.anchor", conf->evidence.anchor);
 }
@@ -226,7 +240,7 @@ peers_check(const struct conf *conf, const struct unitcheck_say *say, struct err
 	one_done(&o);
 	if (r >= 0 && (r = one_open(&o, conf, say, "sealroom-seal", "log", e)) >= 0) {
 		if (r == 1) {
-			peer_check(&o, conf->peers.seal_user, "peers.seal_user");
+			peer_check(&o, conf->peers.log_user, "peers.log_user");
 			log_check(&o);
 		}
 		one_done(&o);
@@ -242,16 +256,49 @@ peers_check(const struct conf *conf, const struct unitcheck_say *say, struct err
 	return r;
 }
 
+static bool
+reads(const struct unitfile *u, const struct conf *conf)
+{
+	char path[PATH_MAX];
+
+	unitfile_option(u, "--conf", path, sizeof(path));
+	return strcmp(*path != '\0' ? path : CONF_DEFAULT, conf->path) == 0;
+}
+
+bool
+unitcheck_makes(const struct conf *conf, const char *path)
+{
+	struct unitfile u;
+	struct err e;
+	bool r;
+
+	r = unitfile_read(&u, "sealroomd", "", &e) == 1 && reads(&u, conf) &&
+	    (unitfile_covers(&u, "RuntimeDirectory", "/run/", path) || unitfile_covers(&u, "StateDirectory", "/var/lib/", path));
+	unitfile_free(&u);
+	return r;
+}
+
+/* The weekly audit reads the archive, and nothing else that settings name. */
+static int
+fixity_check(const struct conf *conf, const struct unitcheck_say *say, struct err *e)
+{
+	struct one o;
+	int r = one_open(&o, conf, say, "sealroom-fixity", "", e);
+
+	if (r == 1)
+		sees(&o, "archive.path", conf->archive.path);
+	one_done(&o);
+	return r < 0 ? r : 1;
+}
+
 int
 unitcheck(const struct conf *conf, const struct unitcheck_say *say, struct err *e)
 {
-	char path[PATH_MAX];
 	struct one o;
 	int r = one_open(&o, conf, say, "sealroomd", "", e);
 
 	if (r == 1) {
-		unitfile_option(&o.u, "--conf", path, sizeof(path));
-		if (strcmp(*path != '\0' ? path : CONF_DEFAULT, conf->path) == 0)
+		if (reads(&o.u, conf))
 			core_check(&o);
 		else
 			r = 0; /* units of other settings */
@@ -259,5 +306,7 @@ unitcheck(const struct conf *conf, const struct unitcheck_say *say, struct err *
 	one_done(&o);
 	if (r == 1 && conf->peers.connect && (r = peers_check(conf, say, e)) >= 0)
 		r = 1;
+	if (r == 1)
+		r = fixity_check(conf, say, e);
 	return r;
 }

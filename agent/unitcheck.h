@@ -9,6 +9,8 @@
 #ifndef SEALROOM_UNITCHECK_H
 #define SEALROOM_UNITCHECK_H
 
+#include <stdbool.h>
+
 #include "agent/lib/err.h"
 #include "rules/conf.h"
 
@@ -17,6 +19,9 @@ struct unitcheck_say {
 	/* dropin NULL: a collision, in one line; else the whole text of a file to write. */
 	void (*fn)(void *ctx, const char *unit, const char *text, const char *dropin);
 };
+
+/* The core's unit reads these settings, and makes the directory of this path when it starts. */
+bool unitcheck_makes(const struct conf *, const char *path);
 
 /* 1: compared, 0: no units here for these settings. */
 int unitcheck(const struct conf *, const struct unitcheck_say *, struct err *);

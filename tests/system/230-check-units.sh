@@ -17,7 +17,7 @@ settings() { # FOLDER ARCHIVE ANCHOR USER SOCKET
 	sed -i -e "s#\"$R/in\"#\"$1\"#; s#\"$R/archive\"#\"$2\"#; s#\"$R/anchor\"#\"$3\"#; s#\"$R/state/evidence.key\"#\"$3/evidence.key\"#" \
 	    -e "s#^state = .*#state = \"/var/lib/sealroom\";#; s#^control = .*#control = \"/run/sealroom/control.sock\";#" \
 	    -e "s#pin = \"file:[^\"]*\"#pin = \"credential:pin\"#" \
-	    -e "1i peers : { start = \"connect\"; seal_user = \"$4\"; fetch_user = \"$4\"; socket = \"$5\"; };" "$R/sealroom.conf"
+	    -e "1i peers : { start = \"connect\"; seal_user = \"$4\"; log_user = \"$4\"; fetch_user = \"$4\"; socket = \"$5\"; };" "$R/sealroom.conf"
 	chmod 644 "$R/sealroom.conf"
 	cmd --json check >"$W/out" 2>"$W/err"
 }
@@ -30,7 +30,7 @@ for d in json.load(open(sys.argv[1]))["dropins"]:
     os.makedirs(p, exist_ok=True)
     open(os.path.join(p, "sealroom.conf"), "w").write(d["text"])
     print(d["path"])' "$W/out" "$units"; }
-sed -i "s/^User=sealroom-\(seal\|fetch\)$/User=$ME/" "$units"/sealroom-seal@.service "$units"/sealroom-fetch.service
+sed -i "s/^User=sealroom-\(seal\|log\|fetch\)$/User=$ME/" "$units"/sealroom-seal@.service "$units"/*.d/*.conf "$units"/sealroom-fetch.service
 
 settings /srv/scan/post /srv/archive /var/lib/sealroom-anchor "$ME" /run/sealroom/peers.sock
 is "$(texts)" "units: compared with these settings" "what fits is not complained of" || note "$(cat "$W/err")"
@@ -39,6 +39,8 @@ settings /home/scans/post /data/archive /data/anchor "$((ME + 1))" /run/other/pe
 out=$(texts)
 like "$out" "sealroomd.service: folder post: '/home/scans/post' lies where ProtectHome=yes" "a hot folder below /home"
 like "$out" "sealroomd.service: archive.path: '/data/archive' is read-only" "an archive that the unit can not write"
+! grep -q fixity <<<"$out"
+ok $? "the audit only reads it"
 like "$out" "sealroomd.service: peers.socket: '/run/other' is read-only" "a socket that the core can not make"
 like "$out" "sealroom-seal@log.service: evidence.anchor: '/data/anchor' is read-only" "a record that the log's key can not write"
 like "$out" "sealroom-fetch.service: peers.socket is '/run/other/peers.sock'" "a socket that the units do not know"
@@ -53,8 +55,15 @@ sed -i 's#/run/other#/run/sealroom#' "$R/sealroom.conf"
 cmd --json check >"$W/out" 2>"$W/err"
 is "$(texts)" "units: compared with these settings" "with the drop-ins written there is nothing left to say"
 
+settings /srv/scan/post /home/archive /var/lib/sealroom-anchor "$ME" /run/sealroom/peers.sock
+out=$(texts)
+like "$out" "sealroomd.service: archive.path: '/home/archive' is not shown to the unit" "an archive below /home"
+like "$out" "sealroom-fixity.service: archive.path: '/home/archive' lies where ProtectHome=yes" "which the audit would not see"
+dropins >/dev/null
+like "$(cat "$units/sealroom-fixity.service.d/sealroom.conf")" '^BindPaths=/home/archive$' "its drop-in shows it"
+
 # The keys' part: a module from elsewhere, a credential that is not loaded.
-rm -r "$units"/sealroomd.service.d "$units"/sealroom-seal@*.d
+rm -r "$units"/sealroom*.service.d
 cp -r "$TOP"/systemd/*.d "$units"
 mkdir "$W/opt" && cp "$MODULE" "$W/opt/libsofthsm2.so"
 settings /srv/scan/post /srv/archive /var/lib/sealroom-anchor "$ME" /run/sealroom/peers.sock
