@@ -121,6 +121,8 @@ fill(struct pin *pin, int fd, const char *source, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (pin->page[i] < 0x20 || pin->page[i] == 0x7F)
 			return err_set(e, ERR_PIN_SOURCE, "%s: must hold the PIN on one line and nothing else", source);
+	if (n == 0)
+		return err_set(e, ERR_PIN_SOURCE, "%s: is empty; let the file that it comes from hold the PIN (a unit's: LoadCredential=)", source);
 	if (n < PIN_MIN || n > PIN_MAX)
 		return err_set(e, ERR_PIN_SOURCE, "%s: a PIN has %d to %d characters", source, PIN_MIN, PIN_MAX);
 	pin->len = n;
