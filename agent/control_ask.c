@@ -29,7 +29,8 @@ ask_connect(const char *path, struct err *e)
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
 		return err_sys(e, ERR_IO, "control socket");
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-		return err_sys(e, ERR_PEER, "control socket %s", path);
+		return errno == EACCES ? err_set(e, ERR_PEER, "control socket %s is open to root and the members of its group only", path) :
+		                         err_sys(e, ERR_PEER, "control socket %s", path);
 	return take_fd(&fd);
 }
 
