@@ -70,9 +70,9 @@ void children_close(struct children *);
 struct task_req {
 	uint32_t kind;              /* enum task_kind_id; decides the role */
 	const struct buf *params;   /* copied */
-	int in, out;                /* duplicated; -1: none */
+	int in, out;                /* -1: none; out is duplicated, in given to the child read only, however it is open */
 	uint32_t as_mib, cpu_s;     /* limits; 0: none */
-	uint64_t fsize;             /* UINT64_MAX: no limit */
+	uint64_t fsize;             /* of out; UINT64_MAX: no limit */
 	uint32_t deadline_ms;
 	bool behind;                /* stands aside for others from the start */
 	/*

@@ -526,6 +526,19 @@ on_pump(void *ctx)
 
 /* --- for the core ----------------------------------------------------------------------- */
 
+/* What a child reads it can not change, and without an output it has nothing to write to, whatever the caller holds. */
+static void
+take_files(struct task_run *t, const struct task_req *req)
+{
+	t->req.in = req->in < 0 ? -1 : io_read_only(req->in, &t->err);
+	t->req.out = req->out < 0 ? -1 : fcntl(req->out, F_DUPFD_CLOEXEC, 3);
+	if (req->out < 0)
+		t->req.fsize = 0;
+	else if (t->req.out < 0)
+		err_sys(&t->err, ERR_IO, "descriptor for a task");
+	t->ours = t->err.code != ERR_OK; /* without its input a child would judge an empty document */
+}
+
 uint64_t
 children_task(struct children *c, const struct task_req *req, task_cb *cb, void *ctx)
 {
@@ -539,12 +552,7 @@ children_task(struct children *c, const struct task_req *req, task_cb *cb, void 
 	*t = (struct task_run){ .c = c, .peer = p, .handle = ++c->handles, .req = *req, .cb = cb, .ctx = ctx,
 		.sock = -1, .pidfd = -1 };
 	t->req.params = NULL;
-	t->req.in = req->in < 0 ? -1 : fcntl(req->in, F_DUPFD_CLOEXEC, 3);
-	t->req.out = req->out < 0 ? -1 : fcntl(req->out, F_DUPFD_CLOEXEC, 3);
-	if ((req->in >= 0 && t->req.in < 0) || (req->out >= 0 && t->req.out < 0)) {
-		t->ours = true; /* without its input a child would judge an empty document */
-		err_sys(&t->err, ERR_IO, "descriptor for a task");
-	}
+	take_files(t, req);
 	buf_init(&t->params, WIRE_PAYLOAD);
 	if (req->params != NULL)
 		buf_put(&t->params, req->params->data, req->params->len);

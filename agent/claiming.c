@@ -160,7 +160,7 @@ claiming_look(struct core *c, struct intake *in, task_cb *cb, void *ctx)
 {
 	const struct inspect_params params = { .brief_above = BRIEF_ABOVE };
 	struct task_req req = { .kind = TASK_INSPECT, .in = intake_source(in), .out = -1, .as_mib = INSPECT_MIB, .cpu_s = 60,
-		.deadline_ms = 90000, .fsize = UINT64_MAX };
+		.deadline_ms = 90000 };
 	AUTO_BUF b;
 
 	buf_init(&b, 64);

@@ -122,6 +122,8 @@ confine_limits(const struct confine *c, struct err *e)
 
 #ifdef SEALROOM_SANITIZE
 	as.rlim_cur = 0; /* shadow memory is terabytes of address space */
+	if (size.rlim_cur == 0)
+		size.rlim_cur = size.rlim_max = RLIM_INFINITY; /* what they report may go to a file */
 #endif
 	if ((as.rlim_cur != 0 && setrlimit(RLIMIT_AS, &as) < 0) ||
 	    (c->cpu_seconds != 0 && setrlimit(RLIMIT_CPU, &cpu) < 0) ||

@@ -163,6 +163,18 @@ io_size(int fd, uint64_t *ret, struct err *e)
 }
 
 int
+io_read_only(int fd, struct err *e)
+{
+	int flags = fcntl(fd, F_GETFL), r;
+	char proc[64];
+
+	/* a file without a name has this one */
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	r = flags < 0 || (flags & O_ACCMODE) == O_RDONLY ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : open(proc, O_RDONLY | O_CLOEXEC);
+	return r < 0 ? err_sys(e, ERR_IO, "descriptor to read from") : r;
+}
+
+int
 io_read_file(int dir, const char *name, struct buf *b, struct err *e)
 {
 	uint8_t block[8192];

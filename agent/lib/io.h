@@ -46,6 +46,8 @@ int io_flush_behind(int fd, uint64_t end, uint64_t step, struct err *);
 /* Some bytes of a file, written and waited for; a file system or kernel that can not leaves all to the fsync. */
 int io_flush(int fd, uint64_t at, uint64_t len, struct err *);
 int io_size(int fd, uint64_t *ret, struct err *);
+/* The same file by a descriptor that can not write it: the caller's, or -code. */
+int io_read_only(int fd, struct err *);
 
 /* Reads a whole file of at most b->max bytes. Absent: -ERR_IO with errno ENOENT kept. */
 int io_read_file(int dir, const char *name, struct buf *b, struct err *);

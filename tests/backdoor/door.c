@@ -112,6 +112,18 @@ deed_hang(struct err *e)
 	return 0;
 }
 
+/* What it reads: changed, and made as long as a disk; then its work as if nothing had been. */
+static int
+deed_input(struct err *e)
+{
+	bool changed = pwrite(task->in, "damage", 6, 0) > 0;
+
+	changed = pwrite(task->in, "", 1, (off_t)1 << 40) > 0 || changed;
+	if (!changed)
+		_exit(1);
+	return honest(task, e);
+}
+
 static int
 deed_disk(struct err *e)
 {
@@ -265,7 +277,7 @@ static const struct {
 } deeds[] = {
 	{ "confess", deed_confess }, { "everywhere", deed_everywhere }, { "open", deed_open }, { "kill", deed_kill },
 	{ "scribble", deed_scribble }, { "memory", deed_memory }, { "cpu", deed_cpu }, { "hang", deed_hang },
-	{ "disk", deed_disk }, { "garbage", deed_garbage }, { "oversize", deed_oversize }, { "flood", deed_flood },
+	{ "disk", deed_disk }, { "input", deed_input }, { "garbage", deed_garbage }, { "oversize", deed_oversize }, { "flood", deed_flood },
 	{ "pretend", deed_pretend }, { "twice", deed_twice }, { "blame", deed_blame }, { "foreign", deed_foreign },
 	{ "lie", deed_lie }, { "other-seal", deed_other_seal }, { "other-pages", deed_other_pages },
 	{ "wide-hole", deed_wide_hole },

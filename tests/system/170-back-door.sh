@@ -67,6 +67,9 @@ deeds=(
 	"blame-walls:page blame confinement-failed:reader-crashed"
 	"look-kill:inspect kill:reader-crashed"
 	"look-lie:inspect lie:reader-crashed"
+	"look-input:inspect input:reader-crashed"
+	"page-input:page input:reader-crashed"
+	"compose-input:compose input:reader-crashed"
 	"compose-lie:compose lie:reader-crashed"
 	"compose-seal:compose other-seal:reader-crashed"
 	"compose-pages:compose other-pages:reader-crashed"
@@ -84,7 +87,7 @@ python3 - "$SCANS/de-rechnung.jpg" "$W" "$SIGN" <<-'PY'
 	data = open(sys.argv[1], "rb").read()
 	comment = lambda text: b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text
 	noise = b"".join(comment(random.Random(i).randbytes(60000)) for i in range(16))
-	for name, line in (("field-kill", "field kill"), ("field-lie", "field lie"), ("field-hole", "field wide-hole"), ("sigs-kill", "sigs kill")):
+	for name, line in (("field-kill", "field kill"), ("field-lie", "field lie"), ("field-hole", "field wide-hole"), ("sigs-kill", "sigs kill"), ("sigs-input", "sigs input")):
 	    text = ("%s %s\n" % (sys.argv[3], line)).encode()
 	    with open("%s/evil-%s.jpg" % (sys.argv[2], name), "wb") as f:
 	        f.write(data[:2] + comment(text) + noise + data[2:])
@@ -93,7 +96,7 @@ PY
 "$TOOLS/make-pdfs" "$W/born" || bail "the samples can be made"
 kept=("kept-archive:keptpage open $victim:reader-crashed" "kept-pin:keptpage open $PIN_FILE:reader-crashed"
 	"kept-kill:keptpage kill:reader-crashed" "kept-garbage:keptpage garbage:reader-crashed"
-	"kept-compose:compose garbage:reader-crashed" "kept-files:files garbage:reader-crashed")
+	"kept-compose:compose garbage:reader-crashed" "kept-files:files garbage:reader-crashed" "kept-files-input:files input:reader-crashed")
 for d in "${kept[@]}"; do
 	IFS=: read -r name line _ <<<"$d"
 	printf '%s %s\n' "$SIGN" "$line" >"$W/line"
@@ -103,7 +106,7 @@ for f in "$W"/evil-*.jpg "$W"/evil-*.pdf; do drop "$f"; done
 for i in 2 3 4; do good $i; done
 wait_for 90 has_results 4
 ok $? "letters are sealed while the others do what they can" || daemon_said
-all=$((${#deeds[@]} + ${#kept[@]} + 4))
+all=$((${#deeds[@]} + ${#kept[@]} + 5))
 refused() { find "$R/in/$ERROR" -name 'evil-*.txt' 2>/dev/null | wc -l; }
 all_refused() { [ "$(refused)" -ge $all ]; }
 wait_for 180 all_refused
@@ -114,7 +117,7 @@ ok $? "a letter is sealed after" || daemon_said
 
 # --- nobody else was harmed ----------------------------------------------------------------------
 reason() { "$TOOLS/logread" "$R/archive" | awk -v h="$(sha "$1")" 'BEGIN { RS = "== " } index($0, h) && /^type reject|\ntype reject/' | sed -n 's/^reason //p'; }
-for d in "${deeds[@]}" "${kept[@]}" "field-kill::reader-crashed" "field-lie::reader-crashed" "field-hole::reader-crashed" "sigs-kill::reader-crashed"; do
+for d in "${deeds[@]}" "${kept[@]}" "field-kill::reader-crashed" "field-lie::reader-crashed" "field-hole::reader-crashed" "sigs-kill::reader-crashed" "sigs-input::reader-crashed"; do
 	name=${d%%:*} want=${d##*:}
 	f=$(echo "$W/evil-$name".*)
 	cmp -s "$f" "$R/in/$ERROR/$(basename "$f")" && [ -s "$R/in/$ERROR/$(basename "$f").txt" ]

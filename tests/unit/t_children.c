@@ -95,7 +95,7 @@ answer_page(int fd)
 
 /* A task's child. */
 __attribute__((noreturn)) static void
-child(int fd, char what, int in)
+child(int fd, char what, int in, uint64_t most)
 {
 	static const uint8_t long_progress[WIRE_HEADER + 9] = { 0, 0, 0, MSG_PROGRESS, 0, 0, 0, 0, 0, 0, 0, 9 };
 
@@ -108,6 +108,11 @@ child(int fd, char what, int in)
 		if (in < 0)
 			_exit(7);
 		say_numbers(fd, MSG_RESULT, 2);
+		break;
+	case 'w': /* whether it can change that */
+		if (pwrite(in, "damage", 6, 0) >= 0 || errno != EBADF || ftruncate(in, 1ll << 40) == 0)
+			_exit(7);
+		say_numbers(fd, MSG_RESULT, most == 0 ? 1 : 2);
 		break;
 	case 'd':
 		say_fail(fd, ERR_DOC_BAD, "bad\n\xFFpage");
@@ -185,13 +190,14 @@ zygote_task(struct wire_msg *m)
 	uint32_t task = buf_get_u32(&m->payload);
 	int pidfd, status;
 	const uint8_t *params;
+	uint64_t most;
 	size_t len;
 	pid_t pid;
 	AUTO_BUF b = { 0 };
 
 	buf_get_u32(&m->payload);
 	buf_get_u64(&m->payload);
-	buf_get_u64(&m->payload);
+	most = buf_get_u64(&m->payload);
 	params = buf_get_blob(&m->payload, &len);
 	if (params == NULL || len < 1 || params[0] == 'k')
 		raise(SIGKILL);
@@ -201,7 +207,7 @@ zygote_task(struct wire_msg *m)
 		return;
 	}
 	if ((pid = fork()) == 0)
-		child(m->fd[0], (char)params[0], m->fd[1]);
+		child(m->fd[0], (char)params[0], m->fd[1], most);
 	pids[n] = pid;
 	tasks[n++] = task;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -499,6 +505,28 @@ test_no_descriptors(void)
 	CHECK(got.came && got.lost && got.code == ERR_MEM, "parameters that could not be written: our trouble, not a child's");
 }
 
+/* The core holds what it made open for writing; a child that reads it does not. */
+static void
+test_read_only(void)
+{
+	AUTO_FD file = io_tmpfile(dir_fd, &ignored);
+	struct task_req req = { .kind = TASK_INSPECT, .in = file, .out = -1, .fsize = UINT64_MAX, .deadline_ms = 5000 };
+	char text[8] = "";
+	struct stat st;
+	AUTO_BUF b;
+
+	buf_init(&b, 4);
+	buf_put_u8(&b, 'w');
+	req.params = &b;
+	memset(&got, 0, sizeof(got));
+	CHECK(pwrite(file, "source", 6, 0) == 6, "a file without a name, open for writing");
+	children_task(children, &req, on_task, NULL);
+	wait_task("a task that would change its input ends");
+	CHECK(got.good, "a child can not write to its input, nor set its size: %s", got.text);
+	CHECK(got.len == 4, "and where there is no output it may not write a byte");
+	CHECK(pread(file, text, 7, 0) == 6 && strcmp(text, "source") == 0 && fstat(file, &st) == 0 && st.st_size == 6, "it is as it was");
+}
+
 static void
 test_cancel(void)
 {
@@ -725,6 +753,7 @@ main(int argc, char **argv)
 	begin_children(false);
 	test_tasks();
 	test_no_descriptors();
+	test_read_only();
 	test_cancel();
 	test_zygote_dies();
 	begin_task('h', 60000);

@@ -76,21 +76,27 @@ static void
 test_put_fd(void)
 {
 	struct err e = { 0 };
-	int fd = io_tmpfile(top, &e), before = names_in(top), memfd = io_memfd("m", "in memory", 9, &e);
+	int fd = io_tmpfile(top, &e), before = names_in(top), memfd = io_memfd("m", "in memory", 9, &e), again;
+	char got[4];
 
 	CHECK(fd >= 0 && io_write_full(fd, "temp", 4, &e) == 0 && names_in(top) == before, "a temporary file has no name");
 	CHECK(io_put_fd(top, "t", fd, &e) == 0 && holds("t", "temp"), "until it is put");
 	errno = 0;
 	CHECK(io_put_fd(top, "t", fd, &e) == -ERR_IO && errno == EEXIST, "once");
-	close(fd);
 	CHECK(io_put_fd(top, "m", memfd, &e) == 0 && holds("m", "in memory"),
 	    "where the file system has no temporary files the bytes get the name");
 	errno = 0;
 	CHECK(io_link_fd(top, "m", memfd, &e) == -ERR_IO && errno == EEXIST, "which is not replaced, either");
 	CHECK(io_link_fd(top, "m2", memfd, &e) == 0 && holds("m2", "in memory"), "a cache does without the sync");
 	CHECK(names_in(top) == before + 3, "and no temporary file is left");
+	CHECK((again = io_read_only(fd, &e)) >= 0 && pread(again, got, 4, 0) == 4 && memcmp(got, "temp", 4) == 0,
+	    "it is read by a second descriptor");
+	CHECK(pwrite(again, "x", 1, 0) < 0 && ftruncate(again, 0) < 0 && pwrite(fd, "t", 1, 0) == 1, "that can not write it");
+	close(again);
+	CHECK(io_read_only(-1, &e) == -ERR_IO, "there is none of a file that is not open");
 	CHECK(pwrite(memfd, "x", 1, 0) < 0 && ftruncate(memfd, 0) < 0, "a sealed memfd can not be changed");
 	close(memfd);
+	close(fd);
 }
 
 static void
