@@ -20,7 +20,6 @@
 
 #define EXIT_PATIENCE_MS 10000
 #define READ_MOST 32         /* messages of one child a turn */
-#define SLOTS_LONG 12        /* children beside the slots, once they have taken long */
 
 struct task_run {
 	struct children *c;
@@ -381,12 +380,6 @@ patience_of(uint32_t kind)
 	return 0;
 }
 
-static uint32_t
-slots_of(enum role role)
-{
-	return role == ROLE_FETCH ? 8 : 16;
-}
-
 /* Killed, yet its zygote does not say so: the zygote itself hangs. */
 static void
 on_no_exit(void *ctx)
@@ -475,11 +468,11 @@ slot_free(const struct peer *p)
 {
 	uint32_t fresh = 0;
 
-	if (p->state != PEER_READY || p->renew || p->running >= slots_of(p->role) + SLOTS_LONG)
+	if (p->state != PEER_READY || p->renew || p->running >= TASKS_MOST(p->role))
 		return false;
 	for (const struct task_run *t = p->c->tasks; t != NULL; t = t->next)
 		fresh += t->peer == p && t->id != 0 && !t->aside.taken_long;
-	return fresh < slots_of(p->role);
+	return fresh < TASKS_FRESH(p->role);
 }
 
 /* The oldest that can start; of what already is half way to its seal, before what only begins. */

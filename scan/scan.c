@@ -40,8 +40,6 @@
 #include "scan/sigs.h"
 #include "scan/starved.h"
 
-#define CHILDREN_MAX 64
-
 /* Memory, the descriptors that were given, one socket, the end. */
 #define CALLS_COMMON \
 	__NR_read, __NR_write, __NR_close, __NR_poll, __NR_sendmsg, __NR_recvmsg, __NR_brk, __NR_munmap, __NR_mremap, \
@@ -161,7 +159,6 @@ static const struct task_role scan_role = {
 	.setup = setup,
 	.zygote = &scan_zygote,
 	.child = &scan_child,
-	.max_children = CHILDREN_MAX,
 	.begins = starved_begin,
 	.starved = starved,
 };

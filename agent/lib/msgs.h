@@ -113,4 +113,12 @@ enum task_kind_id {
 	TASK_PROBE,
 };
 
+/*
+ * Children of one zygote at a time: the core begins no more, and the zygote takes no more.  Who
+ * has taken long (agent/aside.h) goes on beside the fresh; who waits for the network stays fresh.
+ */
+#define TASKS_FRESH(role) ((role) == ROLE_FETCH ? 8u : 16u)
+#define TASKS_LONG(role) ((role) == ROLE_FETCH ? 0u : 12u)
+#define TASKS_MOST(role) (TASKS_FRESH(role) + TASKS_LONG(role))
+
 #endif

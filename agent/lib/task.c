@@ -16,7 +16,7 @@
 #include "agent/lib/unit.h"
 #include "agent/lib/wire.h"
 
-#define CHILDREN_MAX 64
+#define CHILDREN_MAX TASKS_MOST(ROLE_SCAN) /* nobody has more */
 
 struct child {
 	uint32_t task;
@@ -28,7 +28,7 @@ struct zygote {
 	const struct task_role *role;
 	void *state;
 	struct child children[CHILDREN_MAX];
-	int n;
+	uint32_t n;
 };
 
 int
@@ -208,7 +208,7 @@ on_task(struct zygote *z, struct wire_msg *m, struct err *e)
 	params = buf_get_blob(p, &len);
 	if (!buf_finished(p))
 		return err_set(e, ERR_PEER, "task message is damaged");
-	if (z->n >= z->role->max_children || z->n >= CHILDREN_MAX)
+	if (z->n >= TASKS_MOST(z->role->role))
 		return err_set(e, ERR_PEER, "more tasks than agreed");
 	buf_view(&t.params, params, len);
 	t.sock = m->fd[0];
@@ -231,7 +231,7 @@ on_task(struct zygote *z, struct wire_msg *m, struct err *e)
 }
 
 static int
-reap(struct zygote *z, int i, struct err *e)
+reap(struct zygote *z, uint32_t i, struct err *e)
 {
 	struct child c = z->children[i];
 	struct rusage u;
@@ -287,7 +287,7 @@ on_kill(const struct zygote *z, struct wire_msg *m, struct err *e)
 
 	if (!buf_finished(&m->payload))
 		return err_set(e, ERR_PEER, "kill message is damaged");
-	for (int i = 0; i < z->n; i++)
+	for (uint32_t i = 0; i < z->n; i++)
 		if (z->children[i].task == task)
 			syscall(SYS_pidfd_send_signal, z->children[i].pidfd, SIGKILL, NULL, 0);
 	return 0; /* unknown: it has ended meanwhile */
@@ -297,15 +297,16 @@ static int
 serve_once(struct zygote *z, struct err *e)
 {
 	struct pollfd p[CHILDREN_MAX + 1];
-	int n = z->n, r;
+	const uint32_t n = z->n;
+	int r;
 
 	p[0] = (struct pollfd){ .fd = WIRE_FD, .events = POLLIN };
-	for (int i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		p[i + 1] = (struct pollfd){ .fd = z->children[i].pidfd, .events = POLLIN };
 	if (unit_poll(p, (nfds_t)n + 1) < 0)
 		return errno == EINTR ? 1 : err_sys(e, ERR_IO, "poll");
-	for (int i = n - 1; i >= 0; i--)
-		if (p[i + 1].revents != 0 && (r = reap(z, i, e)) < 0)
+	for (uint32_t i = n; i > 0; i--) /* who is reaped gives its place to the last */
+		if (p[i].revents != 0 && (r = reap(z, i - 1, e)) < 0)
 			return r;
 	if (p[0].revents != 0) {
 		AUTO_MSG m = { 0 };

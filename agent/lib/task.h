@@ -62,7 +62,6 @@ struct task_role {
 	/* Filled by setup's program before or during setup; read after it. */
 	const struct confine *zygote;
 	const struct confine *child; /* as_bytes, cpu_seconds, fsize_bytes come with the TASK */
-	int max_children;
 	/*
 	 * May be NULL.  begins: a child begins, with so many bytes of address space (0: no
 	 * limit).  starved: an allocation failed since, also within a library.  Then neither

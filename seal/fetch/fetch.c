@@ -162,8 +162,7 @@ static const struct task_kind kinds[] = {
 };
 
 static const struct task_role fetch_role = { .program = "sealroom-fetch", .role = ROLE_FETCH, .kinds = kinds,
-	.nkinds = sizeof(kinds) / sizeof(kinds[0]), .setup = setup, .zygote = &fetch_zygote, .child = &fetch_child,
-	.max_children = 8 };
+	.nkinds = sizeof(kinds) / sizeof(kinds[0]), .setup = setup, .zygote = &fetch_zygote, .child = &fetch_child };
 
 int
 main(int argc, char **argv)

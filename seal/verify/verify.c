@@ -161,8 +161,7 @@ static const struct task_kind kinds[] = {
 };
 
 static const struct task_role verify_role = { .program = "sealroom-verify", .role = ROLE_VERIFY, .kinds = kinds,
-	.nkinds = sizeof(kinds) / sizeof(kinds[0]), .setup = setup, .zygote = &verify_zygote, .child = &verify_child,
-	.max_children = 8 };
+	.nkinds = sizeof(kinds) / sizeof(kinds[0]), .setup = setup, .zygote = &verify_zygote, .child = &verify_child };
 
 int
 main(void)

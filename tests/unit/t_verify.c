@@ -1,4 +1,6 @@
 /* sealroom-verify as the core starts it: confined, and right. */
+#include <sys/socket.h>
+
 #include "seal/verify/der.h"
 #include "tests/unit/cms_data.h"
 #include "tests/unit/test.h"
@@ -116,6 +118,64 @@ test_judge(void)
 	CHECK(judge("good.cms", 2, &r, &e) == -ERR_PEER, "fewer signatures than hashes: %s", e.text);
 }
 
+/* A child that can not say how it ended, as nobody takes what is in its socket: it waits. */
+static bool
+begin_stuck(uint32_t id, int *ret_sock, struct err *e)
+{
+	AUTO_FD in = io_memfd("in", "", 0, e);
+	int sv[2], fds[2], r;
+	AUTO_BUF b;
+
+	if (wire_pair(sv, e) < 0)
+		return false;
+	while (send(sv[1], "full", 4, MSG_DONTWAIT) > 0)
+		;
+	buf_init(&b, 64);
+	buf_put_u32(&b, id);
+	buf_put_u32(&b, TASK_JUDGE);
+	buf_put_u32(&b, 0);
+	buf_put_u32(&b, 20);
+	buf_put_u64(&b, 0);
+	buf_put_blob(&b, "", 0);
+	fds[0] = sv[1];
+	fds[1] = in;
+	r = wire_send(verify.sock, MSG_TASK, id, &b, fds, 2, e);
+	close(sv[1]);
+	*ret_sock = sv[0];
+	return r == 0;
+}
+
+static bool
+says(enum msg_type type, struct err *e)
+{
+	AUTO_MSG m = { 0 };
+
+	return wire_recv(verify.sock, ROLE_VERIFY, ROLE_CORE, 0, &m, e) == 1 && m.type == type;
+}
+
+/* As many as the core begins, with all that it lets go on beside the fresh. */
+static void
+test_most(void)
+{
+	int sock[TASKS_MOST(ROLE_VERIFY) + 1];
+	struct err e = { 0 };
+	uint32_t n = 0, ended = 0;
+
+	while (n < TASKS_MOST(ROLE_VERIFY) && begin_stuck(1000 + n, &sock[n], &e) && says(MSG_STARTED, &e))
+		n++;
+	CHECK(n == TASKS_MOST(ROLE_VERIFY) && n > TASKS_FRESH(ROLE_VERIFY), "%u tasks are under way at once: %s", n, e.text);
+	for (uint32_t i = 0; i < n; i++)
+		close(sock[i]);
+	while (ended < n && says(MSG_EXIT, &e))
+		ended++;
+	CHECK(ended == n, "and %u end", ended);
+	for (n = 0; n < TASKS_MOST(ROLE_VERIFY) && begin_stuck(2000 + n, &sock[n], &e) && says(MSG_STARTED, &e);)
+		n++;
+	CHECK(begin_stuck(3000, &sock[n], &e) && says(MSG_FAIL, &e), "one more is a breach of the core's, and the end");
+	for (uint32_t i = 0; i <= n; i++)
+		close(sock[i]);
+}
+
 int
 main(void)
 {
@@ -125,6 +185,10 @@ main(void)
 		test_attach();
 		test_judge();
 		CHECK(zygote_stop(&verify) == 0, "it ends when the core hangs up");
+	}
+	if (CHECK(start("root.pem", "tsa-root.pem", &e), "sealroom-verify gets ready: %s", e.text)) {
+		test_most();
+		CHECK(zygote_stop(&verify) != 0, "which its exit status says");
 	}
 	CHECK(!start("root.pem", "content", &e) && e.code == ERR_CONF, "roots that are no PEM stop it: %s", e.text);
 	CHECK(zygote_stop(&verify) != 0, "and it says so with its exit status");
