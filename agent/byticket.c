@@ -18,7 +18,8 @@
 #define DECIDES "decides"  /* record of the ticket's job: the job that it decides about */
 #define WAIT_MS 500        /* until a question was handed out */
 #define LOOK_MS 1000       /* held/ is looked at this often */
-#define NAMES_A_LOOK 4096
+#define NAMES_A_LOOK 4096  /* at most; the next look goes on behind them */
+#define NAMES_A_TICKET 16  /* that one counts for when it is opened, and so many for 4 KiB of it that are read */
 
 /* --- what it says ----------------------------------------------------------------------- */
 
@@ -200,9 +201,9 @@ byticket_step(struct job *j, struct err *e)
 
 /* --- held/ --------------------------------------------------------------------------------- */
 
-/* A ticket that came with a held document lies there, too. */
+/* A ticket that came with a held document lies there, too; one that is too long never does. */
 static bool
-is_companion(const struct core *c, const struct conf_folder *f, int held, const char *name)
+is_companion(const struct core *c, const struct conf_folder *f, int held, const char *name, uint32_t *names)
 {
 	uint8_t hash[HASH_LEN];
 	struct stat st;
@@ -210,13 +211,18 @@ is_companion(const struct core *c, const struct conf_folder *f, int held, const 
 	AUTO_FD fd = hot_open_file(held, name, &st, &ignored);
 	bool hashed = false;
 
+	*names += NAMES_A_TICKET;
 	if (fd < 0)
 		return true; /* a link, gone: nothing to be moved */
+	if (st.st_size > TICKET_MAX)
+		return false;
 	for (const struct job *j = c->jobs; j != NULL; j = j->next) {
 		if (j->folder != f || !j->claim.ticket.has || j->claim.ticket.size != (uint64_t)st.st_size)
 			continue;
 		if (!hashed && hash_fd(fd, 0, (uint64_t)st.st_size, hash, &ignored) < 0)
 			return true;
+		if (!hashed)
+			*names += (uint32_t)st.st_size / 4096 * NAMES_A_TICKET;
 		hashed = true;
 		if (memcmp(hash, j->claim.ticket.hash, HASH_LEN) == 0)
 			return true;
@@ -224,45 +230,81 @@ is_companion(const struct core *c, const struct conf_folder *f, int held, const 
 	return false;
 }
 
+/* From where it stands in c->held_dir, until so many names were read or it ends: then that is closed. */
 static void
-look_in(struct core *c, const struct conf_folder *f, int hot)
+look_in(struct core *c, const struct conf_folder *f, int hot, uint32_t *names)
 {
-	AUTO_FD held = path_open(hot, f->word_held, O_RDONLY | O_DIRECTORY);
 	char shown[3 * SPOOL_NAME_MAX];
+	int held = dirfd(c->held_dir);
 	struct dirent *de;
-	DIR *d = held >= 0 ? fdopendir(held) : NULL;
 
-	if (d == NULL)
-		return; /* the folder's trouble is said elsewhere */
-	take_fd(&held);
-	for (int i = 0; i < NAMES_A_LOOK && (de = readdir(d)) != NULL; i++) {
-		if (ticket_stem(de->d_name) == 0 || hot_ignored(de->d_name) || is_companion(c, f, dirfd(d), de->d_name) ||
-		    hot_rename(dirfd(d), de->d_name, hot, de->d_name) < 0)
+	while (*names < NAMES_A_LOOK && (de = readdir(c->held_dir)) != NULL) {
+		++*names;
+		if (ticket_stem(de->d_name) == 0 || hot_ignored(de->d_name) || is_companion(c, f, held, de->d_name, names) ||
+		    hot_rename(held, de->d_name, hot, de->d_name) < 0)
 			continue;
 		path_escape(de->d_name, shown, sizeof(shown));
 		log_line(LOG_INFO, "folder %s: %s was put into %s and is taken in from the folder", f->name, shown, f->word_held);
 	}
-	closedir(d);
+	if (*names < NAMES_A_LOOK)
+		byticket_forget(c);
 }
 
+static bool
+holds_any(const struct core *c, const struct conf_folder *f)
+{
+	const struct job *j = c->jobs;
+
+	while (j != NULL && (j->folder != f || j->state != SPOOL_HELD))
+		j = j->next;
+	return j != NULL;
+}
+
+static void
+begin_look(struct core *c, const struct conf_folder *f, int hot)
+{
+	AUTO_FD held = holds_any(c, f) && hot >= 0 ? path_open(hot, f->word_held, O_RDONLY | O_DIRECTORY) : -1;
+
+	if (held >= 0 && (c->held_dir = fdopendir(held)) != NULL) /* else the folder's trouble is said elsewhere */
+		take_fd(&held);
+}
+
+/* Once round the folders, if there are few names: beginning where the last look ended. */
 static void
 on_look(void *ctx)
 {
 	struct core *c = ctx;
+	uint32_t names = 0;
 
 	loop_timer(c->loop, LOOK_MS, on_look, c);
 	if (!c->log_ready || c->stopping)
 		return;
-	for (size_t i = 0; i < c->conf->nfolders; i++) {
-		const struct conf_folder *f = &c->conf->folders[i];
-		const struct job *j = c->jobs;
+	for (size_t i = 0; i < c->conf->nfolders && names < NAMES_A_LOOK; i++) {
+		const struct conf_folder *f = &c->conf->folders[c->held_folder];
 		int hot = watch_dir(c->watch, f);
 
-		while (j != NULL && (j->folder != f || j->state != SPOOL_HELD))
-			j = j->next;
-		if (j != NULL && hot >= 0)
-			look_in(c, f, hot);
+		if (c->held_dir == NULL)
+			begin_look(c, f, hot);
+		if (c->held_dir != NULL)
+			look_in(c, f, hot, &names);
+		if (c->held_dir == NULL)
+			c->held_folder = (c->held_folder + 1) % c->conf->nfolders;
 	}
+}
+
+void
+byticket_forget(struct core *c)
+{
+	if (c->held_dir != NULL)
+		closedir(c->held_dir);
+	c->held_dir = NULL;
+}
+
+void
+byticket_reloaded(struct core *c)
+{
+	byticket_forget(c);
+	c->held_folder = 0;
 }
 
 void

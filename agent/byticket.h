@@ -25,5 +25,7 @@ bool byticket_is(int dir, const char *name);
 int byticket_step(struct job *, struct err *);
 /* Looks after held/ from now on. */
 void byticket_watch(struct core *);
+void byticket_reloaded(struct core *); /* folders are not what they were: from the first on */
+void byticket_forget(struct core *);   /* where it had got to */
 
 #endif

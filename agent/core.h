@@ -19,6 +19,7 @@
 #ifndef SEALROOM_CORE_H
 #define SEALROOM_CORE_H
 
+#include <dirent.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,6 +65,8 @@ struct core {
 	uint32_t claims_running;
 	struct trying *trying;     /* trying.h: the one document that is tried; NULL: none */
 	struct claiming *claims;   /* claiming.c: those of files in folders */
+	DIR *held_dir;             /* byticket.c: held/ of the folder that is looked through; NULL: at its beginning */
+	size_t held_folder;
 	uint64_t commit_timer, publish_timer, receipts_timer, token_timer;
 	bool noting;               /* a NOTE is under way */
 	int64_t clock_apart_us;    /* wall clock less CLOCK_BOOTTIME, at the last look (clockwatch.h) */

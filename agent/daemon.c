@@ -143,6 +143,7 @@ core_close(struct core *c)
 	alarm_close(c);
 	batch_close(c);
 	trying_close(c);
+	byticket_forget(c);
 	children_close(c->children);
 	claiming_close(c);
 	c->children = NULL;

@@ -10,6 +10,7 @@
 
 #include "agent/lib/proc.h"
 
+#include "agent/byticket.h"
 #include "agent/keep.h"
 #include "agent/metrics.h"
 #include "agent/reload.h"
@@ -234,6 +235,7 @@ apply(struct core *c)
 		return;
 	}
 	trying_reloaded(c);
+	byticket_reloaded(c);
 	rewatch(c);
 	if (c->stopping)
 		return;

@@ -582,6 +582,51 @@ test_long_history(void)
 	CHECK(so && room_entries(ENTRY_NOTE) >= 300, "in a long log, too");
 }
 
+/* --- tickets that are put into held/ ---------------------------------------------------------- */
+
+static void
+among_many(int second)
+{
+	if (second == 6)
+		so = room_count("in/held/Brief.tif") == 1 &&
+		    room_sh("cd in/held && for i in 11 12 13 14 15 16 17 18 19; do seq -f $i-%%g.pdf 1000 | xargs touch && echo '{}' >$i.ticket; done") == 0;
+	if (second == 12)
+		so = so && room_count("in/held/*.ticket") == 0 && room_count("in/held/*.pdf") == 9000;
+}
+
+/* The other waits for its way back, and with it what is known of its ticket. */
+static void
+beside_a_long_one(int second)
+{
+	if (second == 6) {
+		room_drop("Zwei.tif", "another");
+		so = room_sh("rmdir in/error; touch in/error; truncate -s 1T in/Zwei.tif.ticket") == 0;
+	}
+	if (second == 12)
+		so = so && room_count("state/spool/refused/*") == 1 && room_sh("truncate -s 1T in/held/z.ticket") == 0;
+	if (second == 15)
+		so = so && room_count("state/spool/refused/*") == 1 && room_count("in/held/z.ticket") == 0 && room_count("in/z.ticket") == 1;
+}
+
+static void
+test_beside_held(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.hold = ERR_ANCHOR_MANY;
+	day(among_many, 14000);
+	CHECK(so, "tickets among thousands of files in held/ are all found");
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.hold = ERR_ANCHOR_MANY;
+	room_settings("ticket = \"optional\";");
+	alarm(100); /* the whole of it would take an hour to read */
+	day(beside_a_long_one, 17000);
+	alarm(0);
+	room_settings("");
+	CHECK(so, "one that is longer than a ticket can be is not read to see whose it is");
+}
+
 int
 main(void)
 {
@@ -597,6 +642,7 @@ main(void)
 	test_in_line();
 	test_in_line_drawn();
 	test_long_history();
+	test_beside_held();
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
 }
