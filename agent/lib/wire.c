@@ -144,6 +144,22 @@ check(const struct wire_msg *m, uint32_t len, size_t got, enum role from, enum r
 	return 0;
 }
 
+static int
+take(struct wire_msg *m, const uint8_t *data, size_t n, enum role from, enum role to, int flags, struct err *e)
+{
+	int r;
+
+	if (n < WIRE_HEADER)
+		return err_set(e, ERR_PEER, "message is too short");
+	m->type = (enum msg_type)get_u32(data);
+	m->seq = get_u32(data + 4);
+	if ((r = check(m, get_u32(data + 8), n, from, to, flags, e)) < 0)
+		return r;
+	buf_init(&m->payload, WIRE_PAYLOAD);
+	buf_put(&m->payload, data + WIRE_HEADER, n - WIRE_HEADER);
+	return buf_ok(&m->payload) ? 1 : err_set(e, ERR_MEM, "message");
+}
+
 int
 wire_recv(int fd, enum role from, enum role to, int flags, struct wire_msg *m, struct err *e)
 {
@@ -172,23 +188,12 @@ wire_recv(int fd, enum role from, enum role to, int flags, struct wire_msg *m, s
 		wire_done(m);
 		return 0;
 	}
-	if ((size_t)n < WIRE_HEADER) {
+	r = take(m, data, (size_t)n, from, to, h.msg_flags, e);
+	/* a zygote's child inherits it, and is to find nothing there of another job */
+	explicit_bzero(data, (size_t)n);
+	if (r < 0)
 		wire_done(m);
-		return err_set(e, ERR_PEER, "message is too short");
-	}
-	m->type = (enum msg_type)get_u32(data);
-	m->seq = get_u32(data + 4);
-	if ((r = check(m, get_u32(data + 8), (size_t)n, from, to, h.msg_flags, e)) < 0) {
-		wire_done(m);
-		return r;
-	}
-	buf_init(&m->payload, WIRE_PAYLOAD);
-	buf_put(&m->payload, data + WIRE_HEADER, (size_t)n - WIRE_HEADER);
-	if (!buf_ok(&m->payload)) {
-		wire_done(m);
-		return err_set(e, ERR_MEM, "message");
-	}
-	return 1;
+	return r;
 }
 
 void

@@ -2,8 +2,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/lib/io.h"
@@ -168,6 +171,84 @@ test_send_bounds(void)
 	CHECK(wire_send(sv[0], MSG_RESULT, 0, &full, NULL, 0, &e) == -ERR_PEER, "nor a payload that did not fit its buffer");
 }
 
+/* --- what is left of a message -------------------------------------------------------------- */
+
+#define SECRET_LEN 32
+
+/* Does this, each byte turned by 'mask', stand anywhere in our memory that can be written to? */
+static bool
+in_memory(const uint8_t *turned, uint8_t mask)
+{
+	static uint8_t part[1 << 16]; /* read into, and looked through last */
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	bool found = false;
+	unsigned long from, to;
+	char line[512], mode[8];
+
+	while (maps != NULL && mem >= 0 && fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w')
+			continue;
+		for (unsigned long at = from; at < to; at += sizeof(part) - SECRET_LEN) {
+			ssize_t n = pread(mem, part, sizeof(part) < to - at ? sizeof(part) : to - at, (off_t)at);
+			int k;
+
+			for (ssize_t i = 0; i + SECRET_LEN <= n; i++) {
+				for (k = 0; k < SECRET_LEN && part[i + k] == (uint8_t)(turned[k] ^ mask); k++)
+					;
+				found = found || k == SECRET_LEN;
+			}
+		}
+		explicit_bzero(part, sizeof(part));
+	}
+	if (maps != NULL)
+		fclose(maps);
+	close(mem);
+	return found;
+}
+
+/* A zygote: gets a task, is done with it, and looks for what the next child would find. */
+__attribute__((noreturn)) static void
+be_zygote(int fd, const uint8_t turned[SECRET_LEN])
+{
+	struct err e = { 0 };
+	bool during;
+
+	{
+		AUTO_MSG m = { 0 };
+
+		if (wire_recv(fd, ROLE_CORE, ROLE_SCAN, 0, &m, &e) != 1)
+			_exit(90);
+		during = in_memory(turned, 0xA5);
+	}
+	_exit(!during ? 91 : in_memory(turned, 0xA5));
+}
+
+static void
+test_left(void)
+{
+	uint8_t secret[SECRET_LEN], turned[SECRET_LEN];
+	int pair[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC), status = -1;
+	struct err e = { 0 };
+	pid_t pid;
+	AUTO_BUF b;
+
+	buf_init(&b, 64);
+	if (getrandom(turned, sizeof(turned), 0) != sizeof(turned) || wire_pair(pair, &e) < 0 || (pid = fork()) < 0)
+		return (void)CHECK(0, "a zygote");
+	if (pid == 0)
+		be_zygote(pair[1], turned);
+	for (int i = 0; i < SECRET_LEN; i++)
+		secret[i] = turned[i] ^ 0xA5;
+	buf_put(&b, secret, sizeof(secret));
+	CHECK(wire_send(pair[0], MSG_TASK, 1, &b, &null, 1, &e) == 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	        WEXITSTATUS(status) == 0,
+	    "of a message that was done with nothing is left in memory: %d", WEXITSTATUS(status));
+	close(null);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void
 test_end(void)
 {
@@ -196,6 +277,7 @@ main(void)
 	test_forged();
 	test_short();
 	test_send_bounds();
+	test_left();
 	test_end();
 	return TEST_DONE();
 }
