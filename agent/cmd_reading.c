@@ -119,7 +119,7 @@ static int
 page_start(struct reading *r, uint32_t page)
 {
 	struct reading_page *p = &r->pages[page];
-	struct pageread ask = { .scan = &r->conf->scan, .source = r->file, .times = 1,
+	struct pageread ask = { .scan = &r->conf->scan, .source = r->file, .times = 1, .left = UINT64_MAX,
 		.params = { .kind = r->inspect.kind, .page = page, .mark = r->mark } };
 
 	if ((p->fd = ask.out = pageread_file(r->dir, &r->err)) < 0)

@@ -145,6 +145,8 @@ struct job {
 	bool planned;
 	uint8_t *page_state;       /* PAGE_* per page */
 	uint32_t pages_done, pages_running, page_next;
+	uint64_t pages_bytes;      /* of those that are kept, holes and all */
+	struct rechecking *rechecking; /* render.c: pages of an earlier run are read through; NULL: none */
 	struct page_mark page_mark; /* of the furthest page read so far */
 	uint64_t page_turn;        /* when it was served last, of core.page_turns */
 	uint32_t page_failures;
@@ -182,7 +184,7 @@ struct job {
 	uint64_t log_from;         /* none of its entries lies before (reconcile.h) */
 };
 
-enum { PAGE_TODO, PAGE_UNREAD, PAGE_RUNNING, PAGE_DONE }; /* PAGE_UNREAD: to do, without its text */
+enum { PAGE_TODO, PAGE_UNREAD, PAGE_FOUND, PAGE_RUNNING, PAGE_DONE }; /* PAGE_UNREAD: to do, without its text; PAGE_FOUND: an earlier run's */
 
 #define JOB_BACKOFF_MS 1000    /* the first; doubled each time */
 

@@ -18,13 +18,21 @@ pageread_file(int dir, struct err *e)
 	return (fd = memfd_create("page", MFD_CLOEXEC)) < 0 ? err_sys(e, ERR_IO, "page") : fd;
 }
 
+static uint64_t
+out_max(const struct pageread *p)
+{
+	uint64_t most = OUT_MAX * p->times;
+
+	return p->left < most ? p->left : most;
+}
+
 uint64_t
 pageread_start(struct children *c, const struct pageread *p, task_cb *cb, void *ctx)
 {
 	struct page_params params = p->params;
 	struct task_req req = { .kind = doc_page_task(params.kind), .in = p->source, .out = p->out,
 		.as_mib = ((uint32_t)(p->scan->page_memory >> 20) + input_mib(p->source)) * p->times,
-		.cpu_s = (uint32_t)(p->scan->page_ms / 1000 + 1) * p->times, .fsize = OUT_MAX * p->times,
+		.cpu_s = (uint32_t)(p->scan->page_ms / 1000 + 1) * p->times, .fsize = out_max(p),
 		.deadline_ms = (uint32_t)p->scan->page_ms * p->times, .behind = p->behind };
 	AUTO_BUF b;
 
@@ -40,6 +48,7 @@ int
 pageread_take(const struct task_outcome *o, int out, const uint8_t key[static HASH_LEN], uint32_t page, struct page_mark *mark,
     struct err *e)
 {
+	struct pagefile_check whole;
 	struct page_result res;
 	int r;
 
@@ -49,7 +58,7 @@ pageread_take(const struct task_outcome *o, int out, const uint8_t key[static HA
 	}
 	if ((r = page_result_get(o->result, &res, e)) < 0)
 		return r;
-	if (pagefile_check(out, key, e) < 0)
+	if (pagefile_begin_check(out, key, &whole, e) < 0)
 		return err_set(e, ERR_DOC_CRASH, "the page came back damaged");
 	if (res.mark.page == page && page >= mark->page)
 		*mark = res.mark;

@@ -20,6 +20,7 @@ struct pageread {
 	struct page_params params; /* mark: that of the furthest page read so far */
 	int source, out;           /* borrowed */
 	uint32_t times;            /* the limits, so many times over */
+	uint64_t left;             /* bytes that the document's results may still have; UINT64_MAX: not counted */
 	bool behind;
 };
 

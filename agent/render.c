@@ -24,7 +24,11 @@
 #define INSPECT_MIB 1024
 #define COMPOSE_MIB 512
 #define READER_POLL_MS 200
+#define RECHECK_TURN (1u << 20) /* bytes a turn */
 #define PAGE_SLOW_MS 1000 /* most pages of letters are read by then */
+#define PAGES_LEAST (256ull << 20) /* bytes that the results of a document's pages may have together ... */
+#define PAGES_EACH (1ull << 20)    /* ... and so many more a page, for words, ... */
+#define PAGES_TIMES 64             /* ... and so often its own, as who unpacks a lossy image makes it larger */
 #define PAGE_LARGE 40000000u /* pixels, or bytes; A4 at 600 dpi has 35 million, A3 at 400 dpi 31 */
 
 /* --- what is remembered on disk ------------------------------------------------------- */
@@ -83,9 +87,29 @@ keep_forget(struct job *j)
 	j->keeping = NULL;
 }
 
+/* A page that an earlier run finished, as far as it was read through. */
+struct rechecking {
+	uint32_t page;
+	int fd; /* -1: not begun */
+	struct pagefile_check check;
+	uint64_t timer;
+};
+
+static void
+recheck_forget(struct job *j)
+{
+	if (j->rechecking == NULL)
+		return;
+	loop_timer_del(j->core->loop, j->rechecking->timer);
+	io_close(&j->rechecking->fd);
+	free(j->rechecking);
+	j->rechecking = NULL;
+}
+
 void
 render_forget(struct job *j)
 {
+	recheck_forget(j);
 	keep_forget(j);
 	stack_forget(j);
 	free(j->page_state);
@@ -162,13 +186,112 @@ pages_dir(struct job *j, struct err *e)
 	return mkdirat(j->dir, "pages", 0700) < 0 && errno != EEXIST ? err_sys(e, ERR_IO, "pages of job %s", j->claim.id) : 0;
 }
 
-/* Pages that an earlier run finished are used again when whole, and one that is under way is waited for. */
+/* What an honest reader stays far below, and one that has fallen can not exceed. */
+static uint64_t
+pages_most(const struct job *j)
+{
+	return PAGES_LEAST + PAGES_EACH * j->inspect.pages + PAGES_TIMES * j->claim.size;
+}
+
+/* Holes count, too: who reads the file reads them. */
 static int
-pages_prepare(struct job *j, const struct ready_scan *eng, struct err *e)
+count_bytes(struct job *j, int fd, struct err *e)
+{
+	uint64_t size;
+	int r;
+
+	if ((r = io_size(fd, &size, e)) < 0)
+		return r;
+	if (size > pages_most(j) - j->pages_bytes)
+		return err_set(e, ERR_DOC_CRASH, "what was read of its pages has more than %llu bytes", (unsigned long long)pages_most(j));
+	j->pages_bytes += size;
+	return 0;
+}
+
+/* By its header it is of this source, settings and engine. */
+static bool
+page_found(struct job *j, uint32_t page, const struct ready_scan *eng, struct pagefile_check *check, int *ret_fd)
 {
 	uint8_t key[HASH_LEN];
 	struct err ignored;
 	char name[24];
+	AUTO_FD fd = -1;
+
+	*check = (struct pagefile_check){ 0 };
+	page_name(page, name);
+	if ((fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
+		return false;
+	page_key(j, page, eng, key);
+	if (pagefile_begin_check(fd, key, check, &ignored) < 0) {
+		unlinkat(j->dir, name, 0);
+		return false;
+	}
+	*ret_fd = take_fd(&fd);
+	return true;
+}
+
+/* Of a page that was found: it is whole, or is read anew. */
+static void
+page_settle(struct job *j, struct rechecking *k, bool whole)
+{
+	char name[24];
+
+	j->page_state[k->page] = whole ? PAGE_DONE : PAGE_TODO;
+	j->pages_done += whole;
+	if (!whole) {
+		page_name(k->page, name);
+		unlinkat(j->dir, name, 0);
+		j->pages_bytes -= k->check.total;
+		j->page_next = k->page < j->page_next ? k->page : j->page_next;
+	}
+	io_close(&k->fd);
+	k->page++;
+}
+
+static void
+recheck_turn(void *ctx)
+{
+	struct job *j = ctx;
+	struct rechecking *k = j->rechecking;
+	const struct ready_scan *eng = engine(j->core);
+	struct err ignored;
+	int r = -1;
+
+	while (k->fd < 0 && k->page < j->inspect.pages && j->page_state[k->page] != PAGE_FOUND)
+		k->page++;
+	if (k->page == j->inspect.pages) {
+		recheck_forget(j);
+		job_step(j);
+		return;
+	}
+	if (eng == NULL) {
+		k->timer = loop_timer(j->core->loop, READER_POLL_MS, recheck_turn, j);
+		return;
+	}
+	if (k->fd >= 0 || page_found(j, k->page, eng, &k->check, &k->fd))
+		r = pagefile_check_on(k->fd, &k->check, RECHECK_TURN, &ignored);
+	if (r <= 0)
+		page_settle(j, k, r == 0);
+	k->timer = loop_behind(j->core->loop, recheck_turn, j);
+}
+
+static int
+recheck_start(struct job *j, struct err *e)
+{
+	if ((j->rechecking = calloc(1, sizeof(*j->rechecking))) == NULL)
+		return err_set(e, ERR_MEM, "pages of an earlier run");
+	j->rechecking->fd = -1;
+	j->rechecking->timer = loop_behind(j->core->loop, recheck_turn, j);
+	return 0;
+}
+
+/* Pages that an earlier run finished are used again when whole, and one that is under way is waited for. */
+static int
+pages_prepare(struct job *j, const struct ready_scan *eng, struct err *e)
+{
+	struct pagefile_check check;
+	struct err ignored;
+	bool any = false;
 	int r;
 
 	if (j->page_state != NULL)
@@ -178,24 +301,19 @@ pages_prepare(struct job *j, const struct ready_scan *eng, struct err *e)
 	if ((j->page_state = calloc(j->inspect.pages, 1)) == NULL)
 		return err_set(e, ERR_MEM, "page table");
 	j->pages_done = j->page_next = 0;
+	j->pages_bytes = 0;
 	j->page_turn = j->core->page_turns; /* who comes goes to the end */
 	if (j->pages_running > 0)
 		j->page_state[0] = PAGE_RUNNING;
 	for (uint32_t i = j->pages_running; i < j->inspect.pages; i++) {
 		AUTO_FD fd = -1;
 
-		page_name(i, name);
-		if ((fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
-			continue;
-		page_key(j, i, eng, key);
-		if (pagefile_check(fd, key, &ignored) == 0) {
-			j->page_state[i] = PAGE_DONE;
-			j->pages_done++;
-		} else {
-			unlinkat(j->dir, name, 0);
+		if (page_found(j, i, eng, &check, &fd) && count_bytes(j, fd, &ignored) == 0) {
+			j->page_state[i] = PAGE_FOUND;
+			any = true;
 		}
 	}
-	return 0;
+	return any ? recheck_start(j, e) : 0;
 }
 
 /* One page of one job under way; outlives neither. */
@@ -233,21 +351,22 @@ render_close(struct core *c)
 		page_run_end(c->page_runs);
 }
 
-/* The file is checked like bytes from anywhere else, then gets its name; no sync: it is a cache. */
+/* Who reads it checks what it holds like bytes from anywhere else. It gets its name without a sync: it is a cache. */
 static int
 page_keep(struct page_run *p, struct err *e)
 {
 	const struct ready_scan *eng = engine(p->job->core);
+	struct pagefile_check whole;
 	uint8_t key[HASH_LEN];
 	char name[24];
 
 	if (eng == NULL)
 		return err_set(e, ERR_CHILD, "sealroom-scan ended");
 	page_key(p->job, p->page, eng, key);
-	if (pagefile_check(p->out, key, e) < 0)
+	if (pagefile_begin_check(p->out, key, &whole, e) < 0)
 		return err_set(e, ERR_DOC_CRASH, "page %u came back damaged", p->page + 1);
 	page_name(p->page, name);
-	if (io_unlink(p->job->dir, name, e) < 0)
+	if (count_bytes(p->job, p->out, e) < 0 || io_unlink(p->job->dir, name, e) < 0)
 		return -(int)e->code;
 	return io_link_fd(p->job->dir, name, p->out, e);
 }
@@ -382,7 +501,7 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 	const bool ahead = j->page_state == NULL, unread = !ahead && j->page_state[page] == PAGE_UNREAD;
 	const bool aside = !ahead && stands_aside(j);
 	struct pageread ask = { .scan = &j->core->conf->scan, .times = j->failed_once.code != ERR_OK ? 2 : 1,
-		.behind = aside,
+		.behind = aside, .left = pages_most(j) - j->pages_bytes,
 		.params = { .kind = kind_read(j), .page = page, .mark = j->page_mark, .unread = unread, .codes = codes_wanted(j->folder) } };
 	struct page_run *p = calloc(1, sizeof(*p));
 	AUTO_FD source = open_source(j, e);

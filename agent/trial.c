@@ -197,7 +197,7 @@ static int
 page_start(struct trial *t, uint32_t page, struct err *e)
 {
 	struct trial_page *p = &t->pages[page];
-	struct pageread ask = { .scan = &t->spec.conf->scan, .source = t->spec.file, .times = 1, .behind = t->spec.behind,
+	struct pageread ask = { .scan = &t->spec.conf->scan, .source = t->spec.file, .times = 1, .left = UINT64_MAX, .behind = t->spec.behind,
 		.params = { .kind = t->inspect.kind, .page = page, .mark = t->mark, .codes = codes_wanted(t->spec.folder) } };
 
 	if ((p->fd = ask.out = pageread_file(t->spec.dir, e)) < 0)

@@ -464,28 +464,44 @@ pagefile_view(const struct pagefile *p, int32_t *w, int32_t *h)
 }
 
 int
-pagefile_check(int fd, const uint8_t key[HASH_LEN], struct err *e)
+pagefile_begin_check(int fd, const uint8_t key[HASH_LEN], struct pagefile_check *c, struct err *e)
 {
 	struct pagefile p = { 0 };
 	struct lengths l;
-	uint8_t part[64 * 1024];
-	uint64_t off = 0;
-	uint32_t crc = 0;
 	int r;
 
 	if ((r = header_read(fd, &p, &l, e)) < 0)
 		return r;
-	if (memcmp(p.key, key, HASH_LEN) != 0)
-		return damaged(e, "made from another source or with other settings");
-	while (off < l.total) {
-		size_t n = l.total - off < sizeof(part) ? (size_t)(l.total - off) : sizeof(part);
+	*c = (struct pagefile_check){ .total = l.total, .want = l.crc };
+	return memcmp(p.key, key, HASH_LEN) == 0 ? 0 : damaged(e, "made from another source or with other settings");
+}
 
-		if ((r = io_pread_full(fd, part, n, off, e)) < 0)
+int
+pagefile_check_on(int fd, struct pagefile_check *c, uint64_t most, struct err *e)
+{
+	uint8_t part[64 * 1024];
+	int r;
+
+	for (uint64_t end = c->total - c->off < most ? c->total : c->off + most; c->off < end;) {
+		size_t n = end - c->off < sizeof(part) ? (size_t)(end - c->off) : sizeof(part);
+
+		if ((r = io_pread_full(fd, part, n, c->off, e)) < 0)
 			return r;
-		if (off == 0)
+		if (c->off == 0)
 			memset(part + CRC_AT, 0, 4);
-		crc = crc32c(crc, part, n);
-		off += n;
+		c->crc = crc32c(c->crc, part, n);
+		c->off += n;
 	}
-	return crc == l.crc ? 0 : damaged(e, "checksum");
+	if (c->off < c->total)
+		return 1;
+	return c->crc == c->want ? 0 : damaged(e, "checksum");
+}
+
+int
+pagefile_check(int fd, const uint8_t key[HASH_LEN], struct err *e)
+{
+	struct pagefile_check c;
+	int r;
+
+	return (r = pagefile_begin_check(fd, key, &c, e)) < 0 ? r : pagefile_check_on(fd, &c, c.total, e);
 }

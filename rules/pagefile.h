@@ -126,7 +126,20 @@ void pagefile_done(struct pagefile *);
 /* Size of the page as the reader sees it, mpt. */
 void pagefile_view(const struct pagefile *, int32_t *w, int32_t *h);
 
-/* Core: is this a whole page result with this key? 0, or -ERR_IO. Reads the file once. */
-int pagefile_check(int fd, const uint8_t key[HASH_LEN], struct err *);
+/*
+ * Core.  Is this a page result with this key, and of the length that it says?  0, or -ERR_IO.  Reads
+ * the header alone: for one whose writer has just ended.  What has lain on a disk over a crash may
+ * have holes, which its checksum finds:
+ *
+ *	pagefile_begin_check(fd, key, &c, &e)	as above
+ *	pagefile_check_on(fd, &c, most, &e)	reads so many bytes: 1 there are more, 0 it is whole, -ERR_IO
+ */
+struct pagefile_check {
+	uint64_t off, total;
+	uint32_t crc, want;
+};
+int pagefile_begin_check(int fd, const uint8_t key[HASH_LEN], struct pagefile_check *, struct err *);
+int pagefile_check_on(int fd, struct pagefile_check *, uint64_t most, struct err *);
+int pagefile_check(int fd, const uint8_t key[HASH_LEN], struct err *); /* all of it at once */
 
 #endif

@@ -1027,6 +1027,88 @@ test_stack_many(void)
 	room_settings("");
 }
 
+/* --- what was read of its pages ------------------------------------------------------------- */
+
+#define HUGE (200ull << 20)
+
+static uint64_t page_fsize;
+
+/* A whole and proper result, of nothing but a hole: as large as it may be, and its checksum right. */
+static void
+twist_huge(uint32_t kind, void *result)
+{
+	const struct task_req *req = result;
+	static const uint8_t none[1 << 20];
+	struct pagefile f;
+	struct pagefile_out *out;
+	struct err e = { 0 };
+	uint8_t head[4096];
+	uint64_t size;
+	uint32_t crc;
+	ssize_t n;
+
+	if (kind != TASK_PAGE)
+		return;
+	page_fsize = req->fsize;
+	if (pagefile_head(req->out, &f, &e) < 0 || ftruncate(req->out, 0) < 0 || lseek(req->out, 0, SEEK_SET) < 0)
+		play_die("page");
+	f.nobjects = 1;
+	f.objects[0] = (struct page_object){ .dict = "/Width 1", .len = HUGE };
+	if (pagefile_begin(req->out, &f, &out, &e) < 0 || (n = pread(req->out, head, sizeof(head), 0)) < 0 ||
+	    ftruncate(req->out, (off_t)(n + (ssize_t)HUGE)) < 0 || io_size(req->out, &size, &e) < 0)
+		play_die("page");
+	free(out);
+	crc = crc32c(0, head, (size_t)n);
+	for (uint64_t at = 0; at < HUGE; at += sizeof(none))
+		crc = crc32c(crc, none, sizeof(none));
+	for (int i = 0; i < 4; i++)
+		head[i] = (uint8_t)(crc >> (24 - 8 * i));
+	if (pwrite(req->out, head, 4, 8) != 4)
+		play_die("page");
+}
+
+static void
+test_huge_pages(void)
+{
+	int r;
+
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.pages = 1;
+	played.twist = twist_huge;
+	r = room_once();
+	CHECK(ends_as(SEALED, NULL, r), "a page with a large image is read (%d)", r);
+	CHECK(page_fsize > HUGE && page_fsize < 300u << 20, "its reader may write %llu bytes", (unsigned long long)page_fsize);
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.pages = 5;
+	played.twist = twist_huge;
+	r = room_once();
+	CHECK(ends_as(REFUSED, "reader-crashed", r), "five of them are more than so small a file can hold (%d)", r);
+}
+
+/* Three of five were read when the daemon ended, and of one of these not all reached the disk. */
+static void
+test_found_pages(void)
+{
+	int r;
+
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.pages = 5;
+	played.say[0] = (struct play){ .kind = TASK_PAGE, .from = 4, .mute = true };
+	if (room_open(false) < 0 || room_run(5000) != 0)
+		play_die("a run");
+	core_close(&core);
+	CHECK(room_count("state/spool/claimed/*/pages/*") == 3, "three pages are read when the daemon ends");
+	room_sh("printf x | dd of=$(ls state/spool/claimed/*/pages/1) bs=1 seek=158 conv=notrunc status=none");
+	played.say[0].kind = 0;
+	played.asked[TASK_PAGE] = 0;
+	r = room_once();
+	CHECK(ends_as(SEALED, NULL, r) && played.asked[TASK_PAGE] == 3, "the one that is damaged is read again, two are not: %u (%d)",
+	    played.asked[TASK_PAGE], r);
+}
+
 int
 main(void)
 {
@@ -1038,6 +1120,8 @@ main(void)
 	test_large();
 	test_many_pages();
 	test_long_scan();
+	test_huge_pages();
+	test_found_pages();
 	test_unread();
 	test_signed();
 	test_away();

@@ -63,9 +63,17 @@ test_round(int fd)
 	struct pagefile p, want = sample();
 	struct err e = { 0 };
 	char back[sizeof(image)];
+	struct pagefile_check piece;
+	uint64_t pieces = 0;
 	int32_t w, h;
+	int r;
 
 	CHECK(pagefile_check(fd, want.key, &e) == 0, "the core finds it whole");
+	CHECK(pagefile_begin_check(fd, want.key, &piece, &e) == 0 && piece.off == 0 && piece.total == (uint64_t)lseek(fd, 0, SEEK_END),
+	    "by its header, of which it reads no more");
+	while ((r = pagefile_check_on(fd, &piece, 100, &e)) == 1)
+		pieces++;
+	CHECK(r == 0 && pieces == (piece.total - 1) / 100 && pieces > 0, "and in %llu pieces by its checksum", (unsigned long long)pieces + 1);
 	CHECK(pagefile_read(fd, &p, &e) == 0, "it reads back %s", e.text);
 	CHECK(p.page == 3 && p.media_w == 595276 && p.media_h == 841890 && p.rotate == 90 && p.dpi_x == 300 &&
 	    p.dpi_y == 299 && p.skew_udeg == 1600 && p.conf == 91 && memcmp(p.matrix, want.matrix, sizeof(p.matrix)) == 0 &&
@@ -83,7 +91,7 @@ test_round(int fd)
 	CHECK(w == 841890 && h == 595276, "a page turned by 90 degrees is seen wide");
 	pagefile_done(&p);
 	want.key[0] ^= 1;
-	CHECK(pagefile_check(fd, want.key, &e) == -ERR_IO, "another key is refused: %s", e.text);
+	CHECK(pagefile_begin_check(fd, want.key, &piece, &e) == -ERR_IO && pagefile_check(fd, want.key, &e) == -ERR_IO, "another key is refused: %s", e.text);
 }
 
 /* A memory file with these bytes. */
