@@ -169,9 +169,26 @@ claiming_look(struct core *c, struct intake *in, task_cb *cb, void *ctx)
 	children_task(c->children, &req, cb, ctx);
 }
 
+struct receipts {
+	const struct core *core;
+	const struct conf_folder *folder;
+};
+
+static bool
+is_receipt(void *ctx, const char *work_name)
+{
+	const struct receipts *x = ctx;
+
+	for (const struct job *j = x->core->jobs; j != NULL; j = j->next)
+		if (j->folder == x->folder && strcmp(j->claim.work_name, work_name) == 0)
+			return true;
+	return false;
+}
+
 int
 claiming_commit(struct core *c, struct intake **in, const struct inspect_result *inspect, char ret_id[ID_MAX], struct err *e)
 {
+	struct receipts receipts = { .core = c, .folder = intake_folder(*in) };
 	struct err unsaid = { 0 };
 	struct claim claim;
 	struct job *j;
@@ -180,7 +197,7 @@ claiming_commit(struct core *c, struct intake **in, const struct inspect_result 
 
 	if ((j = job_new(e)) == NULL)
 		return -(int)e->code;
-	if ((r = intake_commit(in, elog_size(c->elog), &claim, &dir, e)) < 0) {
+	if ((r = intake_commit(in, elog_size(c->elog), is_receipt, &receipts, &claim, &dir, e)) < 0) {
 		free(j);
 		return r;
 	}
@@ -322,22 +339,6 @@ claiming_jobs(const struct core *c)
 	for (const struct job *j = c->jobs; j != NULL; j = j->next)
 		n += !(j->state == SPOOL_HELD && j->settled);
 	return n;
-}
-
-struct receipts {
-	const struct core *core;
-	const struct conf_folder *folder;
-};
-
-static bool
-is_receipt(void *ctx, const char *work_name)
-{
-	const struct receipts *x = ctx;
-
-	for (const struct job *j = x->core->jobs; j != NULL; j = j->next)
-		if (j->folder == x->folder && strcmp(j->claim.work_name, work_name) == 0)
-			return true;
-	return false;
 }
 
 /* A claim between hosts is a rename; one that was cut short before the job was safe is undone. */

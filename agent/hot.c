@@ -15,6 +15,8 @@
 #include "agent/hot.h"
 #include "agent/marker.h"
 
+#define NAMES_MAX 1000 /* of one document: "Brief (999).tif" */
+
 void
 hot_stamp(const struct stat *st, struct hot_stamp *ret)
 {
@@ -126,6 +128,45 @@ hot_publish(int dir, const char *temp, const char *name)
 	if (linkat(dir, temp, dir, name, 0) == 0)
 		return unlinkat(dir, temp, 0);
 	return errno == EEXIST ? -1 : hot_rename(dir, temp, dir, name);
+}
+
+/* "Brief (2).tif": of a long name less of the stem, cut where a character begins. */
+static void
+number_name(const char *name, int i, char dst[NAME_MAX + 1])
+{
+	const char *dot = strrchr(name, '.');
+	size_t stem = dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name), suffix = strlen(name + stem);
+	char number[16];
+	size_t room;
+
+	room = NAME_MAX - (size_t)snprintf(number, sizeof(number), " (%d)", i);
+	if (suffix >= room / 2) { /* no suffix of anything */
+		stem += suffix;
+		suffix = 0;
+	}
+	if (stem + suffix > room)
+		for (stem = room - suffix; stem > 0 && ((unsigned char)name[stem] & 0xC0) == 0x80; stem--)
+			continue;
+	snprintf(dst, NAME_MAX + 1, "%.*s%s%s", (int)stem, name, number, suffix > 0 ? dot : "");
+}
+
+static bool
+is_free(int dir, const char *name, hot_taken *taken, void *ctx)
+{
+	return !io_exists(dir, name) && (taken == NULL || !taken(ctx, name));
+}
+
+void
+hot_free_name(int dir, const char *name, hot_taken *taken, void *ctx, char ret[NAME_MAX + 1])
+{
+	snprintf(ret, NAME_MAX + 1, "%s", name);
+	for (int i = 2; !is_free(dir, ret, taken, ctx); i++) {
+		if (i == NAMES_MAX) {
+			ret[0] = '\0';
+			return;
+		}
+		number_name(name, i, ret);
+	}
 }
 
 bool

@@ -9,6 +9,7 @@
 #ifndef SEALROOM_HOT_H
 #define SEALROOM_HOT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -42,6 +43,13 @@ int hot_open_sub(int dir, const char *word, struct err *);
 int hot_rename(int from, const char *a, int to, const char *b);
 /* The same for a file that nobody else takes: where there are links, never replacing, in no moment. */
 int hot_publish(int dir, const char *temp, const char *name);
+
+/*
+ * A name that is free in dir: this one, or with a number, "Brief (2).tif"; "" when
+ * there is none.  taken() says which are to count as not free, too; NULL: no others.
+ */
+typedef bool hot_taken(void *ctx, const char *name);
+void hot_free_name(int dir, const char *name, hot_taken *taken, void *ctx, char ret[NAME_MAX + 1]);
 
 /* Names that senders use while they still write: leading dot, "~$", .tmp .part .partial .filepart .crdownload */
 bool hot_ignored(const char *name);

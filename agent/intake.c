@@ -379,37 +379,6 @@ intake_ticket(struct intake *in, const char *name, struct buf *ret, struct err *
 
 /* --- commit ------------------------------------------------------------------------------ */
 
-/* "Brief (2).tif": of a long name less of the stem, cut where a character begins. */
-static void
-number_name(const char *name, int i, char dst[SPOOL_NAME_MAX])
-{
-	const char *dot = strrchr(name, '.');
-	size_t stem = dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name), suffix = strlen(name + stem);
-	char number[16];
-	size_t room;
-
-	room = SPOOL_NAME_MAX - 1 - (size_t)snprintf(number, sizeof(number), " (%d)", i);
-	if (suffix >= room / 2) { /* no suffix of anything */
-		stem += suffix;
-		suffix = 0;
-	}
-	if (stem + suffix > room)
-		for (stem = room - suffix; stem > 0 && ((unsigned char)name[stem] & 0xC0) == 0x80; stem--)
-			continue;
-	snprintf(dst, SPOOL_NAME_MAX, "%.*s%s%s", (int)stem, name, number, suffix > 0 ? dot : "");
-}
-
-/* A name that is free now; "" when the folder has none to offer. */
-static void
-free_name(int dir, const char *name, char dst[SPOOL_NAME_MAX])
-{
-	snprintf(dst, SPOOL_NAME_MAX, "%s", name);
-	for (int i = 2; io_exists(dir, dst) && i < 1000; i++)
-		number_name(name, i, dst);
-	if (io_exists(dir, dst))
-		dst[0] = '\0';
-}
-
 static bool
 is_source(const struct intake *in, const struct stat *st)
 {
@@ -423,34 +392,62 @@ give_back(const struct intake *in, int work)
 	const struct claim *c = &in->claim;
 	char name[SPOOL_NAME_MAX];
 
-	free_name(in->hot, c->name, name);
+	hot_free_name(in->hot, c->name, NULL, NULL, name);
 	if (name[0] == '\0' || hot_rename(work, c->work_name, in->hot, name) < 0)
 		log_line(LOG_ALERT, "folder %s: job %s: a file was moved to %s/ and could not be moved back: %s",
 		    in->folder->name, c->id, in->folder->word_work, strerror(errno));
 }
 
-/* The operator's receipt: best effort, never waited for, the claim knows both places. */
-static void
-receipt(const struct intake *in, int work)
+/* In its new place, and as it was: a rename changes ctime, and nothing else may have changed. */
+static bool
+is_unchanged(struct intake *in, const struct stat *st)
+{
+	struct hot_stamp now;
+
+	hot_stamp(st, &now);
+	now.ctime_ns = in->stamp.ctime_ns;
+	return hot_same(&now, &in->stamp) && !intake_broken(in);
+}
+
+/*
+ * The operator's receipt: best effort, never waited for, the claim knows both
+ * places.  What was changed since the claim, or is about to be, is another
+ * delivery by now: it stays in the folder, or goes back there.
+ */
+static bool
+receipt(struct intake *in, int work)
 {
 	const struct claim *c = &in->claim;
+	struct err changed = { 0 };
 	struct stat st;
 
-	if (c->work_name[0] == '\0' || hot_rename(in->hot, c->name, work, c->work_name) < 0)
-		return;
-	if (fstatat(work, c->work_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_source(in, &st))
-		give_back(in, work);
+	if (c->work_name[0] == '\0' || check_unchanged(in, &changed) < 0 ||
+	    hot_rename(in->hot, c->name, work, c->work_name) < 0 ||
+	    fstatat(work, c->work_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (is_unchanged(in, &st))
+		return true;
+	give_back(in, work);
+	return false;
+}
+
+/* For a later run.  Not synced: one that is lost only means that a missing receipt says nothing. */
+static void
+mark_receipt(const struct intake *in)
+{
+	int fd = openat(in->job, CLAIM_RECEIPT, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	io_close(&fd);
 }
 
 /*
  * The claim between hosts.  An answer may be lost on the way, so what is there
- * afterwards decides, not the answer.  A rename changes ctime, and nothing else may have changed.
+ * afterwards decides, not the answer.
  */
 static int
 take_name(struct intake *in, int work, struct err *e)
 {
 	const struct claim *c = &in->claim;
-	struct hot_stamp now;
 	struct stat st;
 	int r = 0, saved;
 
@@ -463,9 +460,7 @@ take_name(struct intake *in, int work, struct err *e)
 		errno = r < 0 ? saved : errno;
 		return err_sys(e, ERR_IO, "taking it by its name");
 	}
-	hot_stamp(&st, &now);
-	now.ctime_ns = in->stamp.ctime_ns;
-	if (hot_same(&now, &in->stamp) && !intake_broken(in))
+	if (is_unchanged(in, &st))
 		return 0;
 	if (r == 0 || is_source(in, &st))
 		give_back(in, work);
@@ -481,25 +476,29 @@ uncommit(const struct spool *spool, const char *id)
 		log_line(LOG_ALERT, "intake: job %s stays in claimed/ after a failed sync: %s", id, strerror(errno));
 }
 
+/* The last look at the sender's file comes as late as it can: what changes behind it is another delivery. */
 static int
 commit(struct intake *in, int work, struct err *e)
 {
+	const bool by_name = in->hot >= 0 && in->folder->claim_rename;
 	int r;
 
 	if (in->hash != NULL || in->at != in->stamp.size)
 		return err_set(e, ERR_IO, "the copy is not whole");
-	if ((r = check_unchanged(in, e)) < 0 || (in->hot >= 0 && in->folder->claim_rename && (r = take_name(in, work, e)) < 0))
+	if ((r = claim_put(in->job, &in->claim, e)) < 0 || (r = check_unchanged(in, e)) < 0 ||
+	    (by_name && (r = take_name(in, work, e)) < 0))
 		return r;
-	if ((r = claim_put(in->job, &in->claim, e)) == 0 &&
-	    (r = spool_move(in->spool, in->claim.id, SPOOL_INCOMING, SPOOL_CLAIMED, e)) < 0)
+	if ((r = spool_move(in->spool, in->claim.id, SPOOL_INCOMING, SPOOL_CLAIMED, e)) < 0) {
 		uncommit(in->spool, in->claim.id);
-	if (r < 0 && in->hot >= 0 && in->folder->claim_rename)
-		give_back(in, work);
+		if (by_name)
+			give_back(in, work);
+	}
 	return r;
 }
 
 int
-intake_commit(struct intake **pin, uint64_t log_size, struct claim *ret_claim, int *ret_job_dir, struct err *e)
+intake_commit(struct intake **pin, uint64_t log_size, hot_taken *taken, void *ctx, struct claim *ret_claim,
+    int *ret_job_dir, struct err *e)
 {
 	struct intake *in = *pin;
 	struct err no_work = { 0 };
@@ -509,14 +508,14 @@ intake_commit(struct intake **pin, uint64_t log_size, struct claim *ret_claim, i
 
 	in->claim.log_size = log_size;
 	if (work >= 0)
-		free_name(work, in->claim.name, in->claim.work_name);
+		hot_free_name(work, in->claim.name, taken, ctx, in->claim.work_name);
 	in->claim.work_ino = work >= 0 && fstat(work, &st) == 0 ? st.st_ino : 0;
 	if ((r = commit(in, work, e)) < 0) {
 		intake_drop(pin);
 		return r;
 	}
-	if (work >= 0 && !in->folder->claim_rename)
-		receipt(in, work);
+	if (work >= 0 && (in->folder->claim_rename || receipt(in, work)))
+		mark_receipt(in);
 	*ret_claim = in->claim;
 	*ret_job_dir = take_fd(&in->job);
 	intake_free(pin);
@@ -530,7 +529,7 @@ put_back(const struct conf_folder *f, int dir, int work, const char *name, struc
 {
 	char to[SPOOL_NAME_MAX], shown[3 * SPOOL_NAME_MAX];
 
-	free_name(dir, name, to);
+	hot_free_name(dir, name, NULL, NULL, to);
 	if (to[0] == '\0' || hot_rename(work, name, dir, to) < 0)
 		return err_sys(e, ERR_IO, "moving a file back from %s", f->word_work);
 	path_display(name, shown, sizeof(shown));
@@ -539,7 +538,7 @@ put_back(const struct conf_folder *f, int dir, int work, const char *name, struc
 }
 
 int
-intake_put_back(const struct conf_folder *f, int dir, int work, intake_known *known, void *ctx, struct err *e)
+intake_put_back(const struct conf_folder *f, int dir, int work, hot_taken *known, void *ctx, struct err *e)
 {
 	int fd = openat(work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	struct dirent *de;

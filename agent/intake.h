@@ -4,7 +4,7 @@
  *	intake_begin(&in, loop, conf, spool, folder, hot, name, on_copied, ctx, &e)
  *	on_copied(ctx, in, err)     once, later; err: the copy failed, only intake_drop() is left
  *	intake_source(in) ...       look at the copy as long as you like
- *	intake_commit(&in, log_size, &ret_job_dir, &e)   the job is in claimed/, H/name in H/work
+ *	intake_commit(&in, log_size, ...)   the job is in claimed/, H/name in H/work
  *	intake_drop(&in)            as if nothing had been; NULL is fine
  *
  * Where several hosts share the folder (claim = "rename") the commit begins with
@@ -16,7 +16,10 @@
  * copy is hashed while it is made, synced, and the name must then still lead to
  * the same inode with the same size and times, with our read lease unbroken
  * (durability 4, 0->1->2).  The lease is kept until commit or drop and given up
- * within a second when a writer asks for it; the commit then fails.
+ * within a second when a writer asks for it; the commit then fails.  What is
+ * changed behind the commit's last look is another delivery: it stays in H, goes
+ * back there with the receipt, or at the latest when the source is released
+ * (deliver.h).
  *
  * Errors, as intake_begin() returns or on_copied() hears them:
  *	ERR_SPACE      free space would fall under 4 x size + space_floor: pause
@@ -35,6 +38,7 @@
 
 #include "agent/lib/err.h"
 #include "agent/lib/loop.h"
+#include "agent/hot.h"
 #include "agent/spool.h"
 #include "rules/conf.h"
 
@@ -73,8 +77,11 @@ bool intake_broken(struct intake *);
  * Frees *in in every case.  0: the job lies in claimed/, *ret_claim is its
  * claim, *ret_job_dir its directory (the caller's).  Else nothing is claimed,
  * nothing is left in the spool, the sender's file is where it was.
+ * The receipt gets a name that is free and that hot_taken() does not know: of jobs
+ * that still work for that folder, for theirs may be made or missing.
  */
-int intake_commit(struct intake **in, uint64_t log_size, struct claim *ret_claim, int *ret_job_dir, struct err *);
+int intake_commit(struct intake **in, uint64_t log_size, hot_taken *, void *ctx, struct claim *ret_claim,
+    int *ret_job_dir, struct err *);
 void intake_drop(struct intake **in);
 
 /* Has the spool room for a document of so many bytes, and all that is made of it? 0, -ERR_SPACE, -code. */

@@ -9,14 +9,25 @@
 #include "seal/evidence/entry.h"
 
 #include "agent/core.h"
+#include "agent/hot.h"
 #include "agent/stack.h"
 #include "agent/watch.h"
 
 #define LOOK_MS 1000 /* receipts are looked for this often */
 #define GONE_MS 1000 /* missing this long, it was removed: a rename by a server is over by then */
 
+/* What lies under its name is the claimed file, as far as a look tells. */
+static bool
+is_source(const struct claim *c, const struct stat *st)
+{
+	struct hot_stamp s;
+
+	hot_stamp(st, &s);
+	return S_ISREG(st->st_mode) && s.size == c->size && s.mtime_ns == c->mtime_ns;
+}
+
 /*
- * 1: there; 0: was there, or must have been, and is not; -1: cannot be told.
+ * 1: there; 0: was there, and is not; -1: cannot be told.
  * Missing counts only in the very folder that held it: another one in its place
  * (a share not mounted, a restored tree) says nothing about what people did.
  */
@@ -31,6 +42,8 @@ receipt_look(struct job *j)
 	    fstat(work, &dir) < 0)
 		return -1;
 	if (fstatat(work, j->claim.work_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!is_source(&j->claim, &st))
+			return -1;
 		j->receipt = RECEIPT_SEEN;
 		j->receipt_dev = dir.st_dev;
 		j->receipt_ino = dir.st_ino;
@@ -40,9 +53,9 @@ receipt_look(struct job *j)
 		return -1;
 	if (j->receipt == RECEIPT_SEEN)
 		return dir.st_dev == j->receipt_dev && dir.st_ino == j->receipt_ino ? 0 : -1;
-	/* not seen by this process: the claim knows where it was put, unless the share refused to move it */
-	return j->claim.work_ino == dir.st_ino && fstatat(hot, j->claim.name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
-	            errno == ENOENT ?
+	/* not seen by this process: another one made it, and after a power cut it may be the folder's again */
+	return io_exists(j->dir, CLAIM_RECEIPT) && j->claim.work_ino == dir.st_ino &&
+	            fstatat(hot, j->claim.name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT ?
 	    0 :
 	    -1;
 }

@@ -90,6 +90,7 @@ struct claim {
 	} ticket;
 	char salt[33];                  /* 32 hex digits, for hashed names in the log */
 };
+#define CLAIM_RECEIPT "receipt" /* empty file in the job: its receipt was made; not synced */
 int claim_put(int job_dir, const struct claim *, struct err *);
 int claim_get(int job_dir, struct claim *ret, struct err *);
 /* The 16 bytes of claim.salt. */

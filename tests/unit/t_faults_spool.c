@@ -99,7 +99,7 @@ claim_it(const struct spool *s, int hot, struct claim *c, int *ret_dir, struct e
 		intake_drop(&in);
 		return r;
 	}
-	return (r = intake_commit(&in, 0, c, ret_dir, e)) < 0 ? r : 1;
+	return (r = intake_commit(&in, 0, NULL, NULL, c, ret_dir, e)) < 0 ? r : 1;
 }
 
 static int

@@ -174,6 +174,12 @@ begin(void)
 /* sha256sum of "abc": FIPS 180-2, appendix B.1 */
 static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
+static bool
+is_used(void *ctx, const char *name)
+{
+	return strcmp(name, ctx) == 0;
+}
+
 static void
 test_commit(void)
 {
@@ -196,7 +202,7 @@ test_commit(void)
 	CHECK(pread(intake_source(in), text, 4, 0) == 3 && strcmp(text, "abc") == 0, "the copy has its bytes");
 	CHECK(entries(spool.dir[SPOOL_CLAIMED]) == 0 && faccessat(hot, "Brief.tif", F_OK, 0) == 0,
 	    "nothing is claimed and nothing touched before the commit");
-	CHECK(intake_commit(&in, 17, &c, &dir, &e) == 0 && in == NULL, "commit");
+	CHECK(intake_commit(&in, 17, NULL, NULL, &c, &dir, &e) == 0 && in == NULL, "commit");
 	CHECK(claim_get(dir, &again, &e) == 0 && strcmp(again.id, c.id) == 0 && again.size == 3 &&
 	          again.mtime_ns == c.mtime_ns && memcmp(again.hash, c.hash, HASH_LEN) == 0 && strcmp(again.salt, c.salt) == 0,
 	    "the claim in the job says the same");
@@ -209,9 +215,14 @@ test_commit(void)
 	close(dir);
 	spill("Brief.tif", 5);
 	in = take("Brief.tif");
-	CHECK(in != NULL && intake_commit(&in, 17, &c, &dir, &e) == 0 && strcmp(c.work_name, "Brief (2).tif") == 0 &&
+	CHECK(in != NULL && intake_commit(&in, 17, NULL, NULL, &c, &dir, &e) == 0 && strcmp(c.work_name, "Brief (2).tif") == 0 &&
 	          faccessat(hot, "in-arbeit/Brief (2).tif", F_OK, 0) == 0,
 	    "a second file of that name gets a receipt of its own");
+	close(dir);
+	spill("Brief.tif", 6);
+	in = take("Brief.tif");
+	CHECK(in != NULL && intake_commit(&in, 17, is_used, "Brief (3).tif", &c, &dir, &e) == 0 && strcmp(c.work_name, "Brief (4).tif") == 0,
+	    "a name that a job goes by is not free, its receipt there or not");
 	close(dir);
 	claimed_clear();
 }
@@ -222,6 +233,15 @@ meddle_write(void)
 	int fd = openat(hot, "gross.tif", O_WRONLY);
 
 	if (fd < 0 || pwrite(fd, "X", 1, 0) != 1)
+		_exit(1);
+}
+
+static void
+meddle_append(void)
+{
+	int fd = openat(hot, "gross.tif", O_WRONLY | O_APPEND);
+
+	if (fd < 0 || write(fd, "mehr", 4) != 4)
 		_exit(1);
 }
 
@@ -323,7 +343,7 @@ test_writer(void)
 	CHECK(in != NULL && last.code == ERR_OK, "a copy is made, and looked at for some time");
 	ms = writer_waits("mehr");
 	CHECK(ms < 1000, "a writer that comes meanwhile waits %llu ms, less than a second", (unsigned long long)ms);
-	CHECK(in != NULL && intake_commit(&in, 0, &c, &dir, &e) < 0 && in == NULL, "the commit then fails: %s", e.text);
+	CHECK(in != NULL && intake_commit(&in, 0, NULL, NULL, &c, &dir, &e) < 0 && in == NULL, "the commit then fails: %s", e.text);
 	CHECK(spool_empty() && faccessat(hot, "gross.tif", F_OK, 0) == 0, "nothing is claimed, the file is where it was");
 	in = take("gross.tif");
 	CHECK(in != NULL && intake_claim(in)->size == (5u << 20) + 4, "and is taken whole the next time");
@@ -380,7 +400,7 @@ test_odd_name(void)
 
 	spill(name, 10);
 	in = take(name);
-	CHECK(in != NULL && intake_commit(&in, 0, &c, &dir, &e) == 0 && claim_get(dir, &again, &e) == 0 &&
+	CHECK(in != NULL && intake_commit(&in, 0, NULL, NULL, &c, &dir, &e) == 0 && claim_get(dir, &again, &e) == 0 &&
 	          strcmp(again.name, name) == 0,
 	    "a name of any bytes comes through the claim unchanged");
 	close(dir);
@@ -414,7 +434,7 @@ test_long_name(void)
 		for (int k = 0; k < 2; k++) {
 			spill(name, 10 + (size_t)k);
 			in = take(name);
-			if (in == NULL || intake_commit(&in, 0, &c, &dir, &e) < 0)
+			if (in == NULL || intake_commit(&in, 0, NULL, NULL, &c, &dir, &e) < 0)
 				break;
 			strcpy(work, c.work_name);
 			close(dir);
@@ -447,10 +467,10 @@ test_rename(void)
 	if (intake_begin(&two, loop, &conf, &spool, &b, hot, "wettlauf.tif", on_copied, NULL, &e) < 0)
 		abort();
 	run(10000);
-	CHECK(intake_commit(&two, 0, &c, &dir, &e) == 0 && faccessat(hot, "in-arbeit/b/wettlauf.tif", F_OK, 0) == 0,
+	CHECK(intake_commit(&two, 0, NULL, NULL, &c, &dir, &e) == 0 && faccessat(hot, "in-arbeit/b/wettlauf.tif", F_OK, 0) == 0,
 	    "of two that copied a file one gets it");
 	close(dir);
-	CHECK(intake_commit(&one, 0, &c, &dir, &e) < 0 && one == NULL && entries(spool.dir[SPOOL_CLAIMED]) == 1,
+	CHECK(intake_commit(&one, 0, NULL, NULL, &c, &dir, &e) < 0 && one == NULL && entries(spool.dir[SPOOL_CLAIMED]) == 1,
 	    "the other one does not: %s", e.text);
 	claimed_clear();
 	if ((work = openat(hot, "in-arbeit/b", O_RDONLY | O_DIRECTORY)) < 0)
@@ -508,6 +528,30 @@ answer_lost(int from, const char *a, int to, const char *b)
 	return -1;
 }
 
+/* A writer comes in that moment and waits for our lease; and one that nothing holds up: only the times tell. */
+static int
+writer_comes(int from, const char *a, int to, const char *b)
+{
+	(void)from;
+	(void)a;
+	(void)to;
+	(void)b;
+	meddle = meddle_append;
+	on_meddle(NULL);
+	return 0;
+}
+
+static int
+changed_unseen(int from, const char *a, int to, const char *b)
+{
+	(void)from;
+	(void)a;
+	(void)to;
+	(void)b;
+	meddle_touch();
+	return 0;
+}
+
 static int
 server_fails(int from, const char *a, int to, const char *b)
 {
@@ -525,17 +569,22 @@ test_moment(void)
 	static const struct {
 		const char *name;
 		bool by_name;     /* claimed by a rename of several hosts */
+		bool spool;       /* the moment before the job is moved to claimed/ */
 		int (*act)(int, const char *, int, const char *);
 		int want;         /* 0: it is a job */
 		const char *there; /* what lies in the folder behind it; NULL: nothing */
 		off_t size;
 	} cases[] = {
-		{ "another file takes the name as the receipt is made: it goes back", false, another_file, 0, "gross.tif", 77 },
-		{ "also beside a third one", false, another_file_and_one, 0, "gross.tif", 77 },
-		{ "several hosts: another file takes the name, nothing is claimed, and it goes back", true, another_file, -ERR_IO, "gross.tif", 77 },
-		{ "a server that takes the name, and whose answer is lost, has taken it", true, answer_lost, 0, NULL, 0 },
-		{ "one that fails has not", true, server_fails, -ERR_IO, "gross.tif", 500 },
-		{ "the name is taken, and the spool fails: it goes back", true, server_fails, -ERR_IO, "gross.tif", 500 },
+		{ "another file takes the name as the receipt is made: it goes back", false, false, another_file, 0, "gross.tif", 77 },
+		{ "also beside a third one", false, false, another_file_and_one, 0, "gross.tif", 77 },
+		{ "a writer comes as the receipt is made: what it writes is in the folder", false, false, writer_comes, 0, "gross.tif", 504 },
+		{ "and a moment before", false, true, writer_comes, 0, "gross.tif", 504 },
+		{ "it is changed unseen as the receipt is made: it goes back", false, false, changed_unseen, 0, "gross.tif", 500 },
+		{ "and a moment before: it stays", false, true, changed_unseen, 0, "gross.tif", 500 },
+		{ "several hosts: another file takes the name, nothing is claimed, and it goes back", true, false, another_file, -ERR_IO, "gross.tif", 77 },
+		{ "a server that takes the name, and whose answer is lost, has taken it", true, false, answer_lost, 0, NULL, 0 },
+		{ "one that fails has not", true, false, server_fails, -ERR_IO, "gross.tif", 500 },
+		{ "the name is taken, and the spool fails: it goes back", true, true, server_fails, -ERR_IO, "gross.tif", 500 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -551,12 +600,15 @@ test_moment(void)
 		if ((in = take("gross.tif")) == NULL || last.code != ERR_OK)
 			abort();
 		before_rename = cases[i].act;
-		in_spool = i == sizeof(cases) / sizeof(cases[0]) - 1;
-		r = intake_commit(&in, 0, &c, &dir, &e);
+		in_spool = cases[i].spool;
+		r = intake_commit(&in, 0, NULL, NULL, &c, &dir, &e);
 		before_rename = NULL;
+		while (wait(NULL) > 0)
+			continue;
 		CHECK(r == cases[i].want && in == NULL && (r < 0 ? spool_empty() && e.text[0] != '\0' : entries(spool.dir[SPOOL_CLAIMED]) == 1) &&
 		        (cases[i].there != NULL ? holds(cases[i].there, cases[i].size) : faccessat(hot, "gross.tif", F_OK, 0) < 0),
 		    "%s (%s)", cases[i].name, e.text);
+		CHECK(r < 0 || io_exists(dir, CLAIM_RECEIPT) == io_exists(hot, "in-arbeit/gross.tif"), "and the job knows whether its receipt was made");
 		io_close(&dir);
 		unlinkat(hot, "gross.tif", 0);
 		unlinkat(hot, "in-arbeit/gross.tif", 0);
@@ -576,7 +628,7 @@ test_moment_refused(void)
 	spill("gross.tif", 12u << 20);
 	if (intake_begin(&in, loop, &conf, &spool, &folder, hot, "gross.tif", on_copied, NULL, &e) < 0)
 		abort();
-	CHECK(intake_commit(&in, 0, &c, &dir, &e) == -ERR_IO && strstr(e.text, "the copy is not whole") != NULL && spool_empty(),
+	CHECK(intake_commit(&in, 0, NULL, NULL, &c, &dir, &e) == -ERR_IO && strstr(e.text, "the copy is not whole") != NULL && spool_empty(),
 	    "half a copy is never claimed");
 	spill("gross.tif", 500);
 	folder.claim_rename = true;
@@ -584,7 +636,7 @@ test_moment_refused(void)
 	if ((fd = openat(hot, "kein-ordner", O_WRONLY | O_CREAT, 0600)) < 0 || (in = take("gross.tif")) == NULL)
 		abort();
 	close(fd);
-	CHECK(intake_commit(&in, 0, &c, &dir, &e) == -ERR_IO && strstr(e.text, "the folder kein-ordner can not be used") != NULL && spool_empty() &&
+	CHECK(intake_commit(&in, 0, NULL, NULL, &c, &dir, &e) == -ERR_IO && strstr(e.text, "the folder kein-ordner can not be used") != NULL && spool_empty() &&
 	        holds("gross.tif", 500),
 	    "several hosts and no place to claim into: nothing is claimed");
 	folder.claim_rename = false;
