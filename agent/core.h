@@ -335,6 +335,11 @@ int entry_withdraw(struct job *, struct entry *, struct err *);
 void receipt_watch(struct core *); /* looks after all receipts from now on */
 /* Looks now.  False: it is missing, and begins nothing until that is settled. */
 bool receipt_there(struct job *);
+/*
+ * Looks.  True: this run has seen it in work/, or it has had its end there: a file
+ * that lies under the job's name in the folder is another delivery, however alike.
+ */
+bool receipt_moved(struct job *);
 
 /* jobjson.c */
 int jobjson_build(struct job *, char **ret_text, struct err *);

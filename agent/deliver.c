@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/lib/io.h"
+#include "agent/lib/log.h"
 #include "agent/lib/path.h"
 #include "rules/fold.h"
 #include "rules/rules.h"
@@ -60,7 +61,11 @@ struct deliver {
 	int ours, theirs;          /* what is compared or copied, from 'at' on */
 	uint64_t at, size;
 	struct hash *hash;
-	bool second_place;         /* RELEASE: looking at H/name */
+	bool moved;                /* RELEASE: what lies at H/name is another delivery */
+	bool second_place;         /* looking at H/name */
+	bool aside;                /* what was found there, or in work/, has our own name already */
+	struct hot_stamp stamp;    /* of it, when it was opened */
+	enum hot_lease lease;      /* on it */
 };
 
 static int next_file(struct deliver *, struct err *);
@@ -554,7 +559,8 @@ step_copy(struct deliver *d, struct err *e)
 
 /* --- releasing the sender's copy --------------------------------------------------------- */
 
-static int step_release(struct deliver *d, struct err *e);
+static int open_release(struct deliver *, struct err *);
+static int step_release(struct deliver *, struct err *);
 
 static const char *
 release_name(const struct deliver *d)
@@ -562,12 +568,20 @@ release_name(const struct deliver *d)
 	return d->second_place ? d->claim.name : d->claim.work_name;
 }
 
+/* A name that nobody else uses: what is looked at there is what is removed. A crash may leave the file under it. */
+static void
+aside_name(const struct deliver *d, char dst[64])
+{
+	snprintf(dst, 64, ".sealroom-release-%s", d->claim.id);
+}
+
 static int
 elsewhere(struct deliver *d)
 {
-	if (d->second_place)
+	if (d->second_place || d->moved)
 		return 1;
 	d->second_place = true;
+	d->turn = open_release;
 	return 0;
 }
 
@@ -578,11 +592,49 @@ means_gone(int error)
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EINVAL || error == EXDEV;
 }
 
+/* What is not what was claimed is a delivery like any other; in work/, or under our name, nobody would ever take it. */
+static int
+give_back(struct deliver *d, struct err *e)
+{
+	char name[64], to[NAME_MAX + 1], shown[3 * SPOOL_NAME_MAX];
+	int r;
+
+	aside_name(d, name);
+	hot_free_name(d->hot, d->claim.name, NULL, NULL, to);
+	if (to[0] == '\0')
+		return err_set(e, ERR_IO, "the folder has too many files of one name");
+	if (hot_rename(d->target, d->aside ? name : release_name(d), d->hot, to) < 0)
+		return means_gone(errno) ? elsewhere(d) : err_sys(e, ERR_IO, "giving a file back to the folder");
+	path_display(to, shown, sizeof(shown));
+	log_line(LOG_WARNING, "folder %s: job %s: its file was changed after it was taken: back in the folder as %s, to be taken anew",
+	    d->folder->name, d->claim.id, shown);
+	if ((r = io_sync(d->hot, e)) < 0 || (r = io_sync(d->target, e)) < 0)
+		return r;
+	return elsewhere(d);
+}
+
+static int
+not_claimed(struct deliver *d, struct err *e)
+{
+	return d->second_place && !d->aside ? elsewhere(d) : give_back(d, e);
+}
+
+static int
+open_source(struct deliver *d, struct stat *st, struct err *e)
+{
+	char aside[64];
+	int fd;
+
+	aside_name(d, aside);
+	fd = hot_open_file(d->target, aside, st, e);
+	d->aside = fd >= 0;
+	return fd >= 0 || errno != ENOENT ? fd : hot_open_file(d->target, release_name(d), st, e);
+}
+
 static int
 open_release(struct deliver *d, struct err *e)
 {
 	struct stat st;
-	struct hot_stamp s;
 
 	io_close(&d->target);
 	io_close(&d->theirs);
@@ -591,31 +643,59 @@ open_release(struct deliver *d, struct err *e)
 	d->target = path_open(d->hot, d->second_place ? "." : d->folder->word_work, O_RDONLY | O_DIRECTORY);
 	if (d->target < 0)
 		return means_gone(errno) ? elsewhere(d) : err_sys(e, ERR_IO, "opening the folder");
-	if ((d->theirs = hot_open_file(d->target, release_name(d), &st, e)) < 0)
+	if ((d->theirs = open_source(d, &st, e)) < 0)
 		return means_gone(errno) ? elsewhere(d) : -(int)e->code;
-	hot_stamp(&st, &s);
-	if (s.size != d->claim.size || s.mtime_ns != d->claim.mtime_ns)
-		return elsewhere(d);
+	hot_stamp(&st, &d->stamp);
+	if (d->stamp.size != d->claim.size || d->stamp.mtime_ns != d->claim.mtime_ns)
+		return not_claimed(d, e);
+	if ((d->lease = hot_lease(d->theirs)) == HOT_WRITER)
+		return err_set(e, ERR_LATER, "the sender's file is open for writing");
 	hash_free(d->hash);
 	d->hash = hash_open();
 	d->at = 0;
-	d->size = s.size;
+	d->size = d->stamp.size;
 	d->turn = step_release;
 	return 0;
 }
 
+/* Since it was opened; our own rename changes ctime. */
+static bool
+is_changed(const struct deliver *d, const struct stat *st, bool renamed)
+{
+	struct hot_stamp now;
+
+	hot_stamp(st, &now);
+	if (renamed)
+		now.ctime_ns = d->stamp.ctime_ns;
+	return !hot_same(&now, &d->stamp);
+}
+
+static bool
+is_wanted(const struct deliver *d)
+{
+	return d->lease == HOT_QUIET && hot_lease_broken(d->theirs);
+}
+
+/* Nobody is left the time to put other bytes there: what is removed is what was hashed. */
 static int
 remove_source(struct deliver *d, struct err *e)
 {
-	struct stat held, named;
+	char aside[64];
+	struct stat st;
 
-	if (fstat(d->theirs, &held) < 0)
+	if (fstat(d->theirs, &st) < 0)
 		return err_sys(e, ERR_IO, "looking at the source");
-	if (fstatat(d->target, release_name(d), &named, AT_SYMLINK_NOFOLLOW) < 0)
+	if (is_changed(d, &st, false))
+		return err_set(e, ERR_LATER, "the sender's file was changed just now");
+	aside_name(d, aside);
+	if (!d->aside && hot_rename(d->target, release_name(d), d->target, aside) < 0)
+		return means_gone(errno) ? elsewhere(d) : err_sys(e, ERR_IO, "removing the source from the folder");
+	d->aside = true;
+	if (fstatat(d->target, aside, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return means_gone(errno) ? elsewhere(d) : err_sys(e, ERR_IO, "looking for the source");
-	if (named.st_ino != held.st_ino || named.st_dev != held.st_dev)
-		return elsewhere(d); /* taken away or replaced while we read */
-	if (unlinkat(d->target, release_name(d), 0) < 0 && errno != ENOENT)
+	if (is_changed(d, &st, true) || is_wanted(d))
+		return give_back(d, e); /* replaced while we read, or about to be written */
+	if (unlinkat(d->target, aside, 0) < 0 && errno != ENOENT)
 		return err_sys(e, ERR_IO, "removing the source from the folder");
 	return fsync(d->target) < 0 ? err_sys(e, ERR_IO, "fsync of the folder") : 1;
 }
@@ -628,6 +708,8 @@ step_release(struct deliver *d, struct err *e)
 	uint8_t hash[HASH_LEN];
 	ssize_t n = 1;
 
+	if (is_wanted(d))
+		return err_set(e, ERR_LATER, "a program wants to write to the sender's file");
 	while (d->at < stop) {
 		size_t want = stop - d->at < BLOCK ? (size_t)(stop - d->at) : BLOCK;
 
@@ -642,9 +724,8 @@ step_release(struct deliver *d, struct err *e)
 		return 0;
 	hash_final(d->hash, hash);
 	d->hash = NULL;
-	d->turn = open_release;
 	if (d->at < d->size || memcmp(hash, d->claim.hash, HASH_LEN) != 0)
-		return elsewhere(d);
+		return not_claimed(d, e);
 	return remove_source(d, e);
 }
 
@@ -743,6 +824,7 @@ deliver_begin(struct deliver **ret, struct loop *loop, const struct deliver_req 
 	d->ctx = ctx;
 	d->turn = job ? prepare : open_release;
 	d->kind = req->kind;
+	d->moved = req->moved;
 	d->folder = req->folder;
 	d->claim = *req->claim;
 	d->target = d->ours = d->theirs = d->job = d->sealed = -1;

@@ -25,8 +25,12 @@
  * DELIVER_HELD of the job then is a new one.
  *
  * DELIVER_RELEASE opens by the rules of the intake and compares size, mtime and
- * SHA-256; a name that is gone or leads to another file is left alone: success.
- * EACCES, EPERM, EROFS are -ERR_IO with that errno: alarm, stay in logged.
+ * SHA-256; a name that is gone is success, and so is another file at H/name, which
+ * is a delivery of its own.  One in work/ goes back into H, and the log says so.
+ * What is removed had our lease, where there are leases, and is the very file that
+ * was hashed: it gets a name of ours (.sealroom-release-JOB) first.  -ERR_LATER:
+ * somebody writes to it.  EACCES, EPERM, EROFS are -ERR_IO with that errno: alarm,
+ * stay in logged.
  */
 #ifndef SEALROOM_DELIVER_H
 #define SEALROOM_DELIVER_H
@@ -50,6 +54,7 @@ struct deliver_req {
 	int hot;                          /* duplicated */
 	int job_dir;                      /* duplicated; -1 for RELEASE */
 	const struct claim *claim;        /* copied */
+	bool moved;                       /* RELEASE: its receipt was in work/, so H/name is none of it */
 	const char *wanted;               /* RESULT: name a rule wants; "" or NULL: NAME.pdf */
 	const struct err *why;            /* REFUSED, HELD: code, page, detail; copied */
 	const char *word;                 /* HELD: compose_result.hold_word; "" or NULL */

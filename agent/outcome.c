@@ -152,7 +152,8 @@ int
 outcome_deliver_start(struct job *j, enum deliver_kind kind, const struct question_record *q, deliver_cb *cb,
     struct err *e)
 {
-	struct deliver_req req = { .kind = kind, .folder = j->folder, .job_dir = j->dir, .claim = &j->claim };
+	struct deliver_req req = { .kind = kind, .folder = j->folder, .job_dir = j->dir, .claim = &j->claim,
+		.moved = kind == DELIVER_RELEASE && receipt_moved(j) };
 	struct deliver *d;
 	int r;
 

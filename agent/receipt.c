@@ -60,6 +60,16 @@ receipt_look(struct job *j)
 	    -1;
 }
 
+bool
+receipt_moved(struct job *j)
+{
+	if (j->was_held && j->state != SPOOL_HELD)
+		return true;
+	if (j->receipt == RECEIPT_UNSEEN && j->folder != NULL && j->claim.work_name[0] != '\0')
+		(void)receipt_look(j);
+	return j->receipt != RECEIPT_UNSEEN;
+}
+
 static bool
 has_receipt(const struct job *j)
 {

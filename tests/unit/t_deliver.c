@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/deliver.h"
@@ -40,14 +41,30 @@ stop(void *ctx)
 	loop_stop(loop);
 }
 
+/* What happens in the moment before the source gets our name. */
+static void (*before_aside)(void);
+
+int
+renameat2(int from, const char *a, int to, const char *b, unsigned flags)
+{
+	void (*act)(void) = strncmp(b, ".sealroom-release-", 18) == 0 ? before_aside : NULL;
+
+	if (act != NULL) {
+		before_aside = NULL;
+		act();
+	}
+	return (int)syscall(SYS_renameat2, from, a, to, b, flags);
+}
+
 static struct err because = { .code = ERR_DOC_BAD, .page = 2, .text = "strip 3" };
 static const char *wanted = "";
+static bool moved;
 
 static struct deliver *
 start(enum deliver_kind kind)
 {
 	struct deliver_req req = { .kind = kind, .folder = &folder, .hot = hot, .job_dir = job, .claim = &claim,
-		.wanted = wanted, .why = &because, .word = "Freigabe" };
+		.wanted = wanted, .why = &because, .word = "Freigabe", .moved = moved };
 	struct deliver *d = NULL;
 	struct err e;
 
@@ -306,6 +323,115 @@ test_release(void)
 }
 
 static void
+receipt(const char *bytes)
+{
+	spill(hot, "in-arbeit/Quelle.tif", bytes, strlen(bytes));
+}
+
+/* Other bytes of the same size and time. */
+static void
+change_unseen(const char *path, const char *bytes)
+{
+	struct timespec times[2] = { { .tv_sec = claim.mtime_ns / 1000000000, .tv_nsec = claim.mtime_ns % 1000000000 } };
+
+	times[1] = times[0];
+	spill(hot, path, bytes, strlen(bytes));
+	utimensat(hot, path, times, 0);
+}
+
+/* What is not what was claimed is never removed, and never left where nobody takes it. */
+static void
+test_given_back(void)
+{
+	new_job("Quelle.tif");
+	strcpy(claim.work_name, "Quelle.tif");
+	unlinkat(hot, "Quelle.tif", 0);
+	receipt("source");
+	stamp_source("in-arbeit/Quelle.tif");
+	receipt("source and page 2");
+	CHECK(deliver(DELIVER_RELEASE) == 0 && entries("in-arbeit") == 0 && holds("Quelle.tif", "source and page 2", 17),
+	    "a receipt that grew goes back into the folder");
+	change_unseen("in-arbeit/Quelle.tif", "Source");
+	CHECK(deliver(DELIVER_RELEASE) == 0 && entries("in-arbeit") == 0 && holds("Quelle.tif", "source and page 2", 17) &&
+	        holds("Quelle (2).tif", "Source", 6),
+	    "one of other bytes, too, beside a file of its name");
+	unlinkat(hot, "Quelle (2).tif", 0);
+	moved = true;
+	change_unseen("Quelle.tif", "source");
+	CHECK(deliver(DELIVER_RELEASE) == 0 && holds("Quelle.tif", "source", 6), "the receipt was there, and is gone: the same file in the folder is another delivery");
+	moved = false;
+	CHECK(deliver(DELIVER_RELEASE) == 0 && !io_exists(hot, "Quelle.tif"), "it was not: that file is the one");
+}
+
+static void
+put_another(void)
+{
+	change_unseen("anders", "Source");
+	if (renameat(hot, "anders", hot, "in-arbeit/Quelle.tif") < 0)
+		abort();
+}
+
+static void
+put_alike(void)
+{
+	change_unseen("anders", "source");
+	if (renameat(hot, "anders", hot, "in-arbeit/Quelle.tif") < 0)
+		abort();
+}
+
+static void
+on_touch(void *ctx)
+{
+	(void)ctx;
+	/* changes ctime alone, and breaks no lease */
+	if (fchmodat(hot, "in-arbeit/Quelle.tif", 0640, 0) < 0)
+		abort();
+}
+
+/* After the delivery's first turn, in which it opens the source. */
+static void
+on_begun(void *ctx)
+{
+	loop_timer(loop, 0, on_touch, ctx);
+}
+
+static void
+test_release_disturbed(void)
+{
+	char aside[64];
+	int fd;
+
+	new_job("Quelle.tif");
+	strcpy(claim.work_name, "Quelle.tif");
+	receipt("source");
+	stamp_source("in-arbeit/Quelle.tif");
+	if ((fd = openat(hot, "in-arbeit/Quelle.tif", O_WRONLY | O_CLOEXEC)) < 0)
+		abort();
+	CHECK(deliver(DELIVER_RELEASE) == -ERR_LATER && entries("in-arbeit") == 1, "a source that is open for writing is not removed: %s", last.text);
+	close(fd);
+	loop_timer(loop, 0, on_begun, NULL);
+	CHECK(deliver(DELIVER_RELEASE) == -ERR_LATER && entries("in-arbeit") == 1, "nor one that is changed while it is read: %s", last.text);
+	before_aside = put_another;
+	CHECK(deliver(DELIVER_RELEASE) == 0 && entries("in-arbeit") == 0 && holds("Quelle.tif", "Source", 6),
+	    "one that was replaced in the last moment goes back into the folder");
+	unlinkat(hot, "Quelle.tif", 0);
+	receipt("source");
+	change_unseen("in-arbeit/Quelle.tif", "source");
+	before_aside = put_alike;
+	moved = true;
+	CHECK(deliver(DELIVER_RELEASE) == 0 && entries("in-arbeit") == 0 && holds("Quelle.tif", "source", 6),
+	    "and so does another file that is just like it");
+	moved = false;
+	unlinkat(hot, "Quelle.tif", 0);
+	snprintf(aside, sizeof(aside), "in-arbeit/.sealroom-release-%s", claim.id);
+	change_unseen(aside, "source");
+	CHECK(deliver(DELIVER_RELEASE) == 0 && entries("in-arbeit") == 0 && !io_exists(hot, "Quelle.tif"), "what a crash left under our name is removed");
+	change_unseen(aside, "Source");
+	CHECK(deliver(DELIVER_RELEASE) == 0 && entries("in-arbeit") == 0 && holds("Quelle.tif", "Source", 6), "if it is the source: else it goes back");
+	unlinkat(hot, "Quelle.tif", 0);
+}
+
+static void
 test_large(void)
 {
 	size_t len = DELIVER_STEP * 2 + 12345;
@@ -337,6 +463,8 @@ main(void)
 	test_refused();
 	test_held();
 	test_release();
+	test_given_back();
+	test_release_disturbed();
 	test_large();
 	close(job);
 	close(hot);
