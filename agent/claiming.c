@@ -109,19 +109,39 @@ forget(struct claiming *k)
 	core_idle_check(c);
 }
 
-/* A delivery that is a job at work: a share refused the receipt. It goes when that job ends. */
-struct job *
-claiming_at_work(struct core *c, const struct claim *claim)
+/* The first of these jobs, from j on, that is of this very delivery and not over; NULL: none. */
+static struct job *
+next_of(struct job *j, const struct claim *claim)
 {
 	uint8_t a[HASH_LEN], b[HASH_LEN];
 
 	claim_identity(claim, a);
-	for (struct job *j = c->jobs; j != NULL; j = j->next) {
+	for (; j != NULL; j = j->next) {
 		claim_identity(&j->claim, b);
-		if (memcmp(a, b, HASH_LEN) == 0 && !(j->state == SPOOL_HELD && j->settled))
+		if (memcmp(a, b, HASH_LEN) == 0 && !j->dead && !(j->state == SPOOL_HELD && j->settled))
 			return j;
 	}
 	return NULL;
+}
+
+struct job *
+claiming_at_work(struct core *c, const struct claim *claim)
+{
+	return next_of(c->jobs, claim);
+}
+
+/*
+ * The file of a job, which a share would not move: it goes when that job ends.
+ * Where the receipt was made, a file just like it was delivered after it.
+ */
+static bool
+is_source(struct core *c, const struct claim *claim)
+{
+	struct job *j = next_of(c->jobs, claim);
+
+	while (j != NULL && receipt_moved(j))
+		j = next_of(j->next, claim);
+	return j != NULL;
 }
 
 static void
@@ -312,11 +332,12 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 		trouble(k, why);
 		return;
 	}
-	if (claiming_at_work(c, intake_claim(in)) != NULL) {
+	if (is_source(c, intake_claim(in))) {
 		forget(k);
 		return;
 	}
-	if ((r = seen_has(&c->spool, intake_claim(in), id, &e)) != 0) {
+	/* the log may have its twin already, and that is no answer to the second one */
+	if (claiming_at_work(c, intake_claim(in)) == NULL && (r = seen_has(&c->spool, intake_claim(in), id, &e)) != 0) {
 		if (r < 0 || remove_again(k, id, &e) < 0)
 			trouble(k, &e);
 		return;
@@ -330,15 +351,32 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 	k->slow_timer = loop_timer(c->loop, SLOW_MS, on_slow, k);
 }
 
-/* Who waits for a person works at nothing: a hundred open questions do not stop the mail. */
+/* Nothing is left to do for it but in its folder, and that can not be done now. */
+static bool
+waits_for_folder(const struct job *j)
+{
+	return j->stalled && !j->settled && (j->state == SPOOL_LOGGED || j->state == SPOOL_REFUSED || j->state == SPOOL_HELD);
+}
+
+/* Who waits for a person or for a folder works at nothing: a hundred open questions do not stop the mail. */
 uint32_t
 claiming_jobs(const struct core *c)
 {
 	uint32_t n = 0;
 
 	for (const struct job *j = c->jobs; j != NULL; j = j->next)
-		n += !(j->state == SPOOL_HELD && j->settled);
+		n += !(j->state == SPOOL_HELD && j->settled) && !waits_for_folder(j);
 	return n;
+}
+
+bool
+claiming_folder_full(const struct core *c, const struct conf_folder *f)
+{
+	uint32_t n = 0;
+
+	for (const struct job *j = c->jobs; j != NULL; j = j->next)
+		n += j->folder == f && waits_for_folder(j);
+	return n >= c->conf->max_jobs;
 }
 
 /* A claim between hosts is a rename; one that was cut short before the job was safe is undone. */
@@ -358,7 +396,7 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 	struct claiming *k;
 	uint64_t wait;
 
-	if (pause_has(c, f->folder, NULL)) {
+	if (pause_has(c, f->folder, NULL) || claiming_folder_full(c, f->folder)) {
 		watch_later(c->watch, f->folder, f->name, LATER_MS);
 		return;
 	}

@@ -380,10 +380,12 @@ void recover_forget(struct job *);
 /* claiming.c: from the hot folder to claimed */
 struct watch_file;
 struct intake;
-/* The unfinished job of this very delivery, NULL: none. */
+/* The unfinished job of this very delivery, or of one just like it; NULL: none. */
 struct job *claiming_at_work(struct core *, const struct claim *);
-/* Unfinished jobs but those that wait for a person. */
+/* Unfinished jobs but those that wait for a person, or for their folder. */
 uint32_t claiming_jobs(const struct core *);
+/* As many jobs as may be wait for this folder, which takes nothing back: nothing more is taken from it. */
+bool claiming_folder_full(const struct core *, const struct conf_folder *);
 void claiming_close(struct core *);       /* drops what is under way */
 /* A child looks at the copy; of a long document it may say at once what it seems to be (inspect_params). */
 void claiming_look(struct core *, struct intake *in, task_cb *, void *ctx);

@@ -247,6 +247,7 @@ static void
 bury(struct job *j)
 {
 	j->dead = true;
+	watch_again(j->core->watch, j->folder, j->claim.name);
 	loop_timer_del(j->core->loop, j->timer);
 	j->timer = 0;
 	job_step_soon(j, 0);

@@ -10,6 +10,7 @@
 #include "agent/outcomeint.h"
 #include "agent/placing.h"
 #include "agent/reconcile.h"
+#include "agent/watch.h"
 
 /* --- record `decision` ------------------------------------------------------------------ */
 
@@ -230,6 +231,7 @@ on_held_released(void *ctx, const struct err *why)
 		job_step_soon(j, 0);
 	else
 		j->settled = true;
+	watch_again(j->core->watch, j->folder, j->claim.name);
 	core_idle_check(j->core);
 }
 

@@ -100,6 +100,8 @@ may_submit(struct core *c, const struct conf_folder *f, struct err *e)
 		return err_set(e, ERR_LATER, "folder %s is paused", f->name);
 	if (claiming_jobs(c) + c->claims_running >= c->conf->max_jobs)
 		return err_set(e, ERR_LATER, "%u unfinished jobs are enough (max_jobs)", c->conf->max_jobs);
+	if (claiming_folder_full(c, f))
+		return err_set(e, ERR_LATER, "%u jobs can not be handed out to folder %s (max_jobs)", c->conf->max_jobs, f->name);
 	return 0;
 }
 

@@ -852,6 +852,18 @@ watch_done(struct watch_set *w, const struct conf_folder *c, const char *name)
 }
 
 void
+watch_again(struct watch_set *w, const struct conf_folder *c, const char *name)
+{
+	struct folder *f = folder_of(w, c);
+	struct name *n;
+
+	if (f == NULL || f->dir < 0 || *name_slot(f, name) == NULL || (n = look(f, name)) == NULL || n->state != NAME_TAKEN)
+		return;
+	name_wait(f, n);
+	schedule(w);
+}
+
+void
 watch_later(struct watch_set *w, const struct conf_folder *c, const char *name, uint64_t ms)
 {
 	struct folder *f;

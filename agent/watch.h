@@ -5,7 +5,7 @@
  *	on_quiet(ctx, &file)       one name, quiet for its folder's settle time;
  *	                           answered before it returns, by one of:
  *	    watch_busy(w, ...)     a claim has begun; watch_done/_later/_skip will follow, watch_slow before them if it takes long
- *	    watch_done(w, ...)     taken; nothing more unless it changes
+ *	    watch_done(w, ...)     taken; nothing more unless it changes, or watch_again() says that it was not
  *	    watch_later(w, ...)    not now: offered again after 'ms', if still there and quiet
  *	    watch_skip(w, ...)     not ours to take; reported once, left alone until it changes
  *	    watch_hold(w, ...)     nothing can be taken now: it keeps its turn, and nobody is offered for 'ms'
@@ -78,6 +78,8 @@ void watch_busy(struct watch_set *, const struct conf_folder *, const char *name
 /* The claim under way takes long, and keeps no other waiting any more. */
 void watch_slow(struct watch_set *, const struct conf_folder *, const char *name);
 void watch_done(struct watch_set *, const struct conf_folder *, const char *name);
+/* Who took it is done with it: what still has this name is offered anew. */
+void watch_again(struct watch_set *, const struct conf_folder *, const char *name);
 void watch_later(struct watch_set *, const struct conf_folder *, const char *name, uint64_t ms);
 void watch_skip(struct watch_set *, const struct conf_folder *, const char *name, const struct err *why);
 

@@ -335,6 +335,91 @@ test_receipt_too_late(void)
 	    "and the letter is sealed");
 }
 
+/* Two letters of one name, whose receipts the folder refuses first and then does not; the second one's is taken out. */
+static void
+same_name(int second)
+{
+	switch (second) {
+	case 1:
+		room_sh("chmod 555 in/work");
+		break;
+	case 3:
+		so = room_count("state/spool/rendered/*") == 1 && room_count("in/Brief.tif") == 1 && room_count("in/work/*") == 0;
+		room_sh("chmod 755 in/work");
+		room_drop("Brief.tif", "another letter");
+		break;
+	case 6:
+		so = so && room_count("state/spool/rendered/*") == 2 && room_count("in/Brief.tif") == 0 && room_count("in/work/Brief*.tif") == 1;
+		room_sh("rm in/work/Brief*.tif");
+		break;
+	case 10:
+		so = so && room_count("state/spool/rendered/*") == 1 && room_entries(ENTRY_WITHDRAW) == 1;
+		played.no_token = false;
+		break;
+	}
+}
+
+static void
+test_receipt_of_another(void)
+{
+	room_empty();
+	room_settings("settle = \"2s\";");
+	room_drop("Brief.tif", "a letter");
+	played.no_token = true;
+	day(same_name, 30000);
+	CHECK(so && room_entries(ENTRY_WITHDRAW) == 1 && room_entries(ENTRY_JOB) == 1 && room_count("in/done/Brief.pdf") == 1 && room_proven(),
+	    "a receipt that is taken out withdraws its own letter, not one that never had its receipt");
+	room_settings("");
+}
+
+/* The same file again, times and all, while it is at work. */
+static void
+dropped_again(int second)
+{
+	if (second == 4)
+		so = room_count("state/spool/rendered/*") == 1 && room_sh("cp -p in/work/Brief.tif in/Brief.tif") == 0;
+	if (second == 8)
+		played.no_token = false;
+}
+
+static void
+test_dropped_again(void)
+{
+	room_empty();
+	room_settings("duplicates = \"refuse\";");
+	room_drop("Brief.tif", "a letter");
+	played.no_token = true;
+	day(dropped_again, 30000);
+	CHECK(so && room_entries(ENTRY_JOB) == 1 && room_entries(ENTRY_REJECT) == 1 && room_count("in/done/Brief.pdf") == 1 &&
+	        room_says("in/error/Brief.tif.txt", "duplicate") && room_count("in/Brief.tif") == 0 && room_proven(),
+	    "the same file dropped again while it is at work is a duplicate like any other");
+	room_settings("");
+}
+
+static void
+never_moved(int second)
+{
+	if (second == 1)
+		room_sh("chmod 555 in/work");
+	if (second == 8)
+		so = room_count("state/spool/rendered/*") == 1 && room_count("in/Brief.tif") == 1;
+	if (second == 8)
+		played.no_token = false;
+}
+
+static void
+test_never_moved(void)
+{
+	room_empty();
+	room_settings("settle = \"2s\"; duplicates = \"refuse\";");
+	room_drop("Brief.tif", "a letter");
+	played.no_token = true;
+	day(never_moved, 30000);
+	CHECK(so && room_entries(ENTRY_JOB) == 1 && room_entries(ENTRY_REJECT) == 0 && room_count("in/Brief.tif") == 0,
+	    "one that a share would not move is none: it goes with its job");
+	room_settings("");
+}
+
 static void
 pauses(int second)
 {
@@ -637,6 +722,9 @@ main(void)
 	test_damaged();
 	test_odd_spool();
 	test_receipt_too_late();
+	test_receipt_of_another();
+	test_dropped_again();
+	test_never_moved();
 	test_pause();
 	test_history();
 	test_in_line();

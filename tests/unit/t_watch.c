@@ -302,9 +302,14 @@ test_answers(void)
 	CHECK(run(1, LONG) == 1 && run(0, 2 * SETTLE) == 0, "a busy name is not offered twice");
 	watch_done(set, &folders[0], "arbeit.tif");
 	CHECK(run(0, POLL + 2 * SETTLE) == 0, "one that is done but still there is left alone");
+	watch_again(set, &folders[0], "arbeit.tif");
+	CHECK(run(1, LONG) == 1 && strcmp(offers[noffers - 1].name, "arbeit.tif") == 0, "until who took it has ended: what is there then is offered");
+	watch_again(set, &folders[0], "arbeit.tif");
+	CHECK(run(0, 2 * SETTLE) == 0, "not while it is busy");
+	watch_done(set, &folders[0], "arbeit.tif");
 	answer = DONE;
 	spill(0, "arbeit.tif", "y", O_APPEND);
-	CHECK(run(1, LONG) == 1, "until it changes: that is another delivery");
+	CHECK(run(1, LONG) == 1, "or until it changes: that is another delivery");
 
 	answer = BUSY;
 	spill(0, "wechsel.tif", "x", 0);
