@@ -335,6 +335,13 @@ test_receipt_too_late(void)
 	    "and the letter is sealed");
 }
 
+/* So that something can happen to the folder first. */
+static void
+slow_to_settle(void)
+{
+	room_sh("sed -i 's/settle = \"1s\"/settle = \"2s\"/' sealroom.conf");
+}
+
 /* Two letters of one name, whose receipts the folder refuses first and then does not; the second one's is taken out. */
 static void
 same_name(int second)
@@ -363,7 +370,7 @@ static void
 test_receipt_of_another(void)
 {
 	room_empty();
-	room_settings("settle = \"2s\";");
+	slow_to_settle();
 	room_drop("Brief.tif", "a letter");
 	played.no_token = true;
 	day(same_name, 30000);
@@ -411,7 +418,8 @@ static void
 test_never_moved(void)
 {
 	room_empty();
-	room_settings("settle = \"2s\"; duplicates = \"refuse\";");
+	room_settings("duplicates = \"refuse\";");
+	slow_to_settle();
 	room_drop("Brief.tif", "a letter");
 	played.no_token = true;
 	day(never_moved, 30000);
