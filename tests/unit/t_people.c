@@ -403,6 +403,77 @@ test_dropped_again(void)
 	room_settings("");
 }
 
+/* ... and its twin is sealed and logged, and can not be released. */
+static void
+dropped_behind(int second)
+{
+	switch (second) {
+	case 4:
+		room_sh("chmod 555 in/work");
+		played.no_token = false;
+		break;
+	case 8:
+		so = room_count("state/spool/logged/*") == 1 && room_sh("cp -p in/work/Brief.tif in/Brief.tif") == 0;
+		break;
+	case 14:
+		so = so && room_count("state/spool/logged/*") == 1 && room_entries(ENTRY_REJECT) == 1 && room_count("in/error/Brief.tif") == 1;
+		room_sh("chmod 755 in/work");
+		break;
+	}
+}
+
+static void
+test_dropped_behind(void)
+{
+	room_empty();
+	room_settings("duplicates = \"refuse\";");
+	room_drop("Brief.tif", "a letter");
+	played.no_token = true;
+	day(dropped_behind, 60000);
+	CHECK(so && room_entries(ENTRY_JOB) == 1 && room_entries(ENTRY_REJECT) == 1 && room_count("in/Brief.tif") == 0 && room_count("in/work/*") == 0 &&
+	        room_count("state/spool/*/*") == 0 && room_proven(),
+	    "also when that one only waits for its folder");
+	room_settings("");
+}
+
+/* A folder that takes nothing back, as a sticky or a read-only one, and one beside it. */
+static void
+takes_nothing_back(int second)
+{
+	switch (second) {
+	case 1:
+		room_sh("chmod 555 in in/work");
+		break;
+	case 20:
+		so = room_count("state/spool/logged/*") == 3 && room_count("in/done/*.pdf") == 3 && room_count("in/*.tif") == 5;
+		room_sh("cp in/1.tif two/Zwei.tif");
+		break;
+	case 40:
+		so = so && room_count("two/done/Zwei.pdf") == 1 && room_count("two/Zwei.tif") == 0 && room_entries(ENTRY_JOB) == 4 &&
+		    room_count("state/spool/*/*") == 3 && room_count("in/*.tif") == 5;
+		room_sh("chmod 755 in in/work");
+		break;
+	}
+}
+
+static void
+test_takes_nothing_back(void)
+{
+	char two[400];
+
+	room_empty();
+	snprintf(two, sizeof(two), "}; two : { path = \"%s/two\"; rules = [ \"all\" ]; seals = [ \"stamp\" ]; status_file = false;", room);
+	room_settings(two);
+	slow_to_settle();
+	room_sh("sed -i 's/^language/max_jobs = 3; language/' sealroom.conf; mkdir two; for i in 1 2 3 4 5; do echo letter $i >in/$i.tif; done");
+	day(takes_nothing_back, 7200000);
+	CHECK(so, "as many as may be wait for a folder that takes nothing back, its others stay, and another folder's go on");
+	CHECK(room_entries(ENTRY_JOB) == 6 && room_count("in/done/*.pdf") == 5 && room_count("in/*.tif") == 0 && room_count("state/spool/*/*") == 0 && room_proven(),
+	    "when it does again each is released, and sealed once");
+	room_sh("rm -rf two");
+	room_settings("");
+}
+
 static void
 never_moved(int second)
 {
@@ -732,6 +803,8 @@ main(void)
 	test_receipt_too_late();
 	test_receipt_of_another();
 	test_dropped_again();
+	test_dropped_behind();
+	test_takes_nothing_back();
 	test_never_moved();
 	test_pause();
 	test_history();
