@@ -337,9 +337,9 @@ test_receipt_too_late(void)
 
 /* So that something can happen to the folder first. */
 static void
-slow_to_settle(void)
+slow_to_settle(int s)
 {
-	room_sh("sed -i 's/settle = \"1s\"/settle = \"2s\"/' sealroom.conf");
+	room_sh("sed -i 's/settle = \"1s\"/settle = \"%ds\"/' sealroom.conf", s);
 }
 
 /* Two letters of one name, whose receipts the folder refuses first and then does not; the second one's is taken out. */
@@ -370,12 +370,37 @@ static void
 test_receipt_of_another(void)
 {
 	room_empty();
-	slow_to_settle();
+	slow_to_settle(2);
 	room_drop("Brief.tif", "a letter");
 	played.no_token = true;
 	day(same_name, 30000);
 	CHECK(so && room_entries(ENTRY_WITHDRAW) == 1 && room_entries(ENTRY_JOB) == 1 && room_count("in/done/Brief.pdf") == 1 && room_proven(),
 	    "a receipt that is taken out withdraws its own letter, not one that never had its receipt");
+	room_settings("");
+}
+
+static void
+put_back(int second)
+{
+	if (second == 8)
+		so = room_count("state/spool/rendered/*") == 1 && room_sh("mv in/work/Brief.tif in/Brief.tif") == 0;
+	if (second == 11)
+		so = so && room_entries(ENTRY_WITHDRAW) == 1 && room_count("state/spool/*/*") == 0 && room_count("in/Brief.tif") == 1;
+	if (second == 20)
+		played.no_token = false;
+}
+
+static void
+test_put_back(void)
+{
+	room_empty();
+	slow_to_settle(5);
+	room_drop("Brief.tif", "a letter");
+	played.no_token = true;
+	day(put_back, 60000);
+	CHECK(so && room_entries(ENTRY_WITHDRAW) == 1 && room_entries(ENTRY_JOB) == 1 && room_count("in/done/Brief.pdf") == 1 &&
+	        room_count("in/Brief.tif") == 0 && room_proven(),
+	    "a receipt that is put back into the folder is withdrawn, and delivered anew");
 	room_settings("");
 }
 
@@ -464,7 +489,7 @@ test_takes_nothing_back(void)
 	room_empty();
 	snprintf(two, sizeof(two), "}; two : { path = \"%s/two\"; rules = [ \"all\" ]; seals = [ \"stamp\" ]; status_file = false;", room);
 	room_settings(two);
-	slow_to_settle();
+	slow_to_settle(2);
 	room_sh("sed -i 's/^language/max_jobs = 3; language/' sealroom.conf; mkdir two; for i in 1 2 3 4 5; do echo letter $i >in/$i.tif; done");
 	day(takes_nothing_back, 7200000);
 	CHECK(so, "as many as may be wait for a folder that takes nothing back, its others stay, and another folder's go on");
@@ -490,7 +515,7 @@ test_never_moved(void)
 {
 	room_empty();
 	room_settings("duplicates = \"refuse\";");
-	slow_to_settle();
+	slow_to_settle(2);
 	room_drop("Brief.tif", "a letter");
 	played.no_token = true;
 	day(never_moved, 30000);
@@ -802,6 +827,7 @@ main(void)
 	test_odd_spool();
 	test_receipt_too_late();
 	test_receipt_of_another();
+	test_put_back();
 	test_dropped_again();
 	test_dropped_behind();
 	test_takes_nothing_back();
