@@ -330,7 +330,24 @@ name_update(struct folder *f, struct name *n, const struct stat *st)
 	report(f, n, odd_kind(st->st_mode));
 }
 
-/* Returns the name as it is now, or NULL: gone, our own, or one too many. */
+/* Neither gone nor quiet: it is kept, and looked at again in a while. */
+static void
+name_unseen(struct folder *f, struct name **slot, const char *text, int why)
+{
+	static const struct stat unknown = { .st_mode = S_IFREG };
+	struct name *n = *slot != NULL ? *slot : name_add(f, slot, text, &unknown);
+	char name[3 * NAME_MAX + 1];
+
+	path_escape(text, name, sizeof(name));
+	log_limited(&f->limit, 60000, LOG_WARNING, "folder %s: %s can not be looked at now: %s", f->conf->name, name, strerror(why));
+	if (n == NULL)
+		return;
+	n->scan = f->scan;
+	if (n->state == NAME_WAITING || n->state == NAME_LATER)
+		name_put_off(f, n, clock_ms() + GONE_MS);
+}
+
+/* Returns the name as it is now, or NULL: gone, our own, one too many, or it can not be told. */
 static struct name *
 look(struct folder *f, const char *text)
 {
@@ -341,7 +358,9 @@ look(struct folder *f, const char *text)
 		return NULL;
 	slot = name_slot(f, text);
 	if (fstatat(f->dir, text, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno == ENOENT && *slot != NULL && (*slot)->state != NAME_BUSY)
+		if (errno != ENOENT)
+			name_unseen(f, slot, text, errno);
+		else if (*slot != NULL && (*slot)->state != NAME_BUSY)
 			name_forget(f, slot);
 		return NULL;
 	}
@@ -509,6 +528,7 @@ folder_gone(struct watch_set *w, struct folder *f, const struct err *why)
 		f->next_scan = clock_ms() + GONE_MS;
 }
 
+/* It could be read to its end. */
 static void
 folder_back(struct folder *f)
 {
@@ -534,7 +554,6 @@ folder_scan(struct watch_set *w, struct folder *f)
 			folder_gone(w, f, &e);
 			return;
 		}
-		folder_back(f);
 	}
 	f->next_scan = clock_ms() + f->poll_ms;
 	if ((fd = openat(f->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 ||
@@ -562,6 +581,7 @@ scan_end(struct folder *f)
 {
 	closedir(f->scanning);
 	f->scanning = NULL;
+	folder_back(f);
 	for (int i = 0; i < BUCKETS; i++)
 		for (struct name **p = &f->bucket[i]; *p != NULL;) {
 			if ((*p)->scan != f->scan && (*p)->state != NAME_BUSY) {
@@ -578,19 +598,26 @@ scan_end(struct folder *f)
 }
 
 static void
-scan_turn(struct folder *f)
+scan_turn(struct watch_set *w, struct folder *f)
 {
 	struct dirent *de = NULL;
+	struct err e = { 0 };
 	struct name *n;
 
-	for (int i = 0; i < WATCH_SCAN && (de = readdir(f->scanning)) != NULL; i++) {
+	for (int i = 0; i < WATCH_SCAN && (errno = 0, de = readdir(f->scanning)) != NULL; i++) {
 		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
 			continue;
 		if ((n = look(f, de->d_name)) != NULL)
 			n->scan = f->scan;
 	}
-	if (de == NULL)
+	if (de != NULL)
+		return;
+	if (errno == 0) {
 		scan_end(f);
+		return;
+	}
+	err_sys(&e, ERR_IO, "reading the folder"); /* what was not read is not gone */
+	folder_gone(w, f, &e);
 }
 
 /* --- events ------------------------------------------------------------------------------ */
@@ -764,7 +791,7 @@ on_timer(void *ctx)
 		if (f->next_scan <= clock_ms() && f->scanning == NULL)
 			folder_scan(w, f);
 		if (f->scanning != NULL)
-			scan_turn(f);
+			scan_turn(w, f);
 	}
 	offer_next(w);
 	schedule(w);

@@ -29,8 +29,9 @@
  * quiet, and the defaults of settle and poll are others.
  *
  * A folder that is not there (a share that is not mounted, or was and now is
- * not) and one that another agent works with (marker.h) are alarms, not errors;
- * they are tried again every two seconds.  Links, FIFOs, sockets, devices,
+ * not), one that can not be read to its end and one that another agent works with
+ * (marker.h) are alarms, not errors; they are tried again every two seconds, and
+ * so is a name that can not be looked at.  Links, FIFOs, sockets, devices,
  * directories and unreadable files are never touched; each is reported once.
  */
 #ifndef SEALROOM_WATCH_H

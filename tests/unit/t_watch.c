@@ -1,10 +1,14 @@
 /* When is a file complete?  Real files, real writers, a real clock. */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +47,37 @@ static struct {
 } offers[OFFERS];
 static size_t noffers, wanted;
 static int most_names; /* that were followed at once */
+
+/* A disk or a server that fails: when the folder is read, or when this name is looked at. */
+static int fail_read;
+static const char *fail_name;
+static unsigned failed;
+
+struct dirent *
+readdir(DIR *d)
+{
+	static struct dirent *(*real)(DIR *);
+
+	if (fail_read != 0) {
+		failed++;
+		errno = fail_read;
+		return NULL;
+	}
+	if (real == NULL)
+		real = (struct dirent * (*)(DIR *))dlsym(RTLD_NEXT, "readdir");
+	return real(d);
+}
+
+int
+fstatat(int dir, const char *name, struct stat *st, int flags)
+{
+	if (fail_name != NULL && strcmp(name, fail_name) == 0) {
+		failed++;
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_newfstatat, dir, name, st, flags);
+}
 
 static int
 count(size_t folder, const char *key)
@@ -188,7 +223,8 @@ begin(void)
 	conf.folders = folders;
 	conf.nfolders = 2;
 	owner = (struct watch_owner){ .agent = "01arz3ndektsv4rrffq69g5fav", .opened = on_opened };
-	if (mkdir(path(7, ""), 0700) < 0 || (owner.state = open(path(7, ""), O_RDONLY | O_DIRECTORY)) < 0)
+	if (mkdir(path(7, ""), 0700) < 0 || (owner.state = open(path(7, ""), O_RDONLY | O_DIRECTORY)) < 0 ||
+	    freopen(path(7, "log"), "a", stderr) == NULL)
 		abort();
 	if (loop_new(&loop, &e) < 0)
 		abort();
@@ -290,6 +326,93 @@ test_left_alone(void)
 	    "one that becomes readable is offered after all");
 	rename(path(0, "a.TMP"), path(0, "a.tif"));
 	CHECK(run(1, LONG) == 1 && strcmp(offers[noffers - 1].name, "a.tif") == 0, "one that gets its final name too");
+}
+
+/* How often the log holds this. */
+static size_t
+said(const char *text)
+{
+	AUTO_FREE char *log = NULL;
+	struct buf b;
+	struct err e;
+	size_t n = 0;
+
+	buf_init(&b, 1 << 20);
+	if (io_read_file(AT_FDCWD, path(7, "log"), &b, &e) < 0 || (log = buf_take_text(&b)) == NULL)
+		abort();
+	for (const char *p = log; (p = strstr(p, text)) != NULL; p++)
+		n++;
+	return n;
+}
+
+static void
+test_old(void)
+{
+	static const char line[] = "folder erster: alt.pdf.part: named like a file that is still being written, and has not changed for long; left alone";
+
+	spill(0, "alt.pdf.part", "x", 0);
+	run(0, INCOMPLETE / 2);
+	CHECK(said("alt.pdf.part") == 0, "of a temporary name nothing is said at first");
+	for (int i = 0; i < 20 && said(line) == 0; i++)
+		run(0, INCOMPLETE);
+	run(0, 2 * POLL);
+	CHECK(said(line) == 1, "one that nobody finishes is reported, once");
+	unlink(path(0, "alt.pdf.part"));
+}
+
+static const char *
+why_gone(size_t folder)
+{
+	static char text[256];
+	json_t *j = watch_json(set);
+
+	snprintf(text, sizeof(text), "%s", json_string_value(json_object_get(json_array_get(j, folder), "why")));
+	json_decref(j);
+	return text;
+}
+
+static void
+test_unreadable(void)
+{
+	uint32_t later;
+
+	run(0, 2 * POLL);
+	failed = 0;
+	fail_read = EIO;
+	watch_rescan(set);
+	run(0, 4 * POLL);
+	CHECK(watch_dir(set, &folders[0]) == -1 && strstr(why_gone(0), strerror(EIO)) != NULL, "a folder that can not be read is not there: %s", why_gone(0));
+	CHECK(watch_idle(set, &later) && later == 2, "and not empty: what lies there is put off");
+	CHECK(failed <= 40, "it is tried now and then: %u times", failed);
+	spill(0, "danach.tif", "x", 0);
+	fail_read = 0;
+	CHECK(run(1, LONG) == 1 && strcmp(offers[noffers - 1].name, "danach.tif") == 0, "and taken from again when it can be");
+	run(0, SETTLE);
+	CHECK(why_gone(0)[0] == '\0' && said("folder erster is there again") == 1 && said("folder erster: ") > 0, "which is said once");
+
+	fail_name = "dunkel.tif";
+	failed = 0;
+	spill(0, "dunkel.tif", "x", 0);
+	run(0, 4 * POLL);
+	CHECK(count(0, "later") == 1 && watch_dir(set, &folders[0]) >= 0 && failed <= 40, "a name that can not be looked at is put off: %u looks",
+	    failed);
+	CHECK(said("folder erster: dunkel.tif can not be looked at now") == 1, "and said, once");
+	spill(0, "nebenan.tif", "x", 0);
+	CHECK(run(1, LONG) == 1 && strcmp(offers[noffers - 1].name, "nebenan.tif") == 0, "others beside it are offered");
+	fail_name = NULL;
+	CHECK(run(1, LONG) == 1 && strcmp(offers[noffers - 1].name, "dunkel.tif") == 0, "and it, too, when it can be");
+
+	answer = LATER;
+	later_ms = SETTLE;
+	spill(0, "dunkel.tif", "x", 0);
+	CHECK(run(1, LONG) == 1, "one that was seen before");
+	answer = DONE;
+	fail_name = "dunkel.tif";
+	failed = 0;
+	run(0, 4 * POLL);
+	CHECK(count(0, "later") == 1 && failed > 0 && failed <= 40, "is put off as well: %u looks", failed);
+	fail_name = NULL;
+	CHECK(run(1, LONG) == 1 && strcmp(offers[noffers - 1].name, "dunkel.tif") == 0, "until it can be looked at");
 }
 
 static void
@@ -631,7 +754,9 @@ main(void)
 	test_growing();
 	test_open_writer();
 	test_left_alone();
+	test_old();
 	test_answers();
+	test_unreadable();
 	test_empty();
 	test_pause();
 	test_turns();
