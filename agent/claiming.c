@@ -11,6 +11,7 @@
 #include "agent/byticket.h"
 #include "agent/core.h"
 #include "agent/deliver.h"
+#include "agent/hot.h"
 #include "agent/intake.h"
 #include "agent/journal.h"
 #include "agent/pause.h"
@@ -26,6 +27,7 @@
 #define SLOW_MS 50 /* most letters are looked at by then */
 #define BRIEF_ABOVE 200 /* pages that are looked at in no time worth speaking of */
 #define LATER_MS 2000
+#define UNKNOWN_MS 10000 /* while a job can not be read */
 #define STARTING_MS 50
 #define FULL_MS 250 /* as many unfinished jobs as may be */
 #define SPACE_LATER_MS 10000
@@ -97,6 +99,19 @@ trouble(struct claiming *k, const struct err *e)
 	}
 	log_line(LOG_NOTICE, "%s is not taken in yet: %s: %s", shown, err_word(e->code), e->text);
 	put_off(k, LATER_MS);
+}
+
+/* Perhaps it is at work already; a share may have refused the receipt. */
+static void
+put_off_unknown(struct claiming *k)
+{
+	const struct unread_job *u = k->core->unread;
+	char shown[3 * SPOOL_NAME_MAX];
+
+	path_display(k->name, shown, sizeof(shown));
+	log_limited(&k->core->unread_said, 60000, LOG_WARNING,
+	    "%s is not taken in yet: it may be the document of job %s, which can not be read", shown, u->id);
+	put_off(k, UNKNOWN_MS);
 }
 
 static void
@@ -336,6 +351,10 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 		forget(k);
 		return;
 	}
+	if (recover_unread_may_be(c, intake_claim(in)->size)) {
+		put_off_unknown(k);
+		return;
+	}
 	/* the log may have its twin already, and that is no answer to the second one */
 	if (claiming_at_work(c, intake_claim(in)) == NULL && (r = seen_has(&c->spool, intake_claim(in), id, &e)) != 0) {
 		if (r < 0 || remove_again(k, id, &e) < 0)
@@ -385,7 +404,24 @@ claiming_opened(void *ctx, const struct conf_folder *f, int dir, int work, struc
 {
 	struct receipts x = { .core = ctx, .folder = f };
 
-	return f->claim_rename ? intake_put_back(f, dir, work, is_receipt, &x, e) : 0;
+	/* whose claim can not be read yet may be here by its name: claiming_know_all() */
+	return f->claim_rename && x.core->unread == NULL ? intake_put_back(f, dir, work, is_receipt, &x, e) : 0;
+}
+
+void
+claiming_know_all(struct core *c)
+{
+	for (size_t i = 0; i < c->conf->nfolders; i++) {
+		const struct conf_folder *f = &c->conf->folders[i];
+		int dir = watch_dir(c->watch, f);
+		struct err e = { 0 };
+		AUTO_FD work = -1;
+
+		if (!f->claim_rename || dir < 0)
+			continue; /* one that is away is asked about when it is opened */
+		if ((work = hot_open_sub(dir, f->word_work, &e)) < 0 || claiming_opened(c, f, dir, work, &e) < 0)
+			log_err(LOG_WARNING, f->name, &e);
+	}
 }
 
 void

@@ -14,7 +14,6 @@
 #include "agent/keep.h"
 #include "agent/watch.h"
 
-#define BACKOFF_LAST_MS 60000
 #define HINTS_MAX 2
 #define PROBE_BYTES (4 << 20)
 #define ONCE_IDLE_MS (30 * 60000ull) /* longer than any single step of a document may take */
@@ -174,7 +173,7 @@ back_off(struct job *j, uint64_t at_least)
 
 	if (j->state == SPOOL_CLAIMED && j->pages_running == 0)
 		render_forget(j); /* the cache may be what is wrong: it is looked at anew */
-	j->backoff_ms = j->backoff_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : j->backoff_ms * 2;
+	j->backoff_ms = j->backoff_ms * 2 > JOB_BACKOFF_LAST_MS ? JOB_BACKOFF_LAST_MS : j->backoff_ms * 2;
 	job_step_soon(j, ms + jitter);
 }
 
@@ -246,7 +245,7 @@ job_trouble(struct job *j, const struct err *e)
 			logbook_fatal(j->core, e);
 			return;
 		}
-		back_off(j, BACKOFF_LAST_MS);
+		back_off(j, JOB_BACKOFF_LAST_MS);
 		return;
 	case ERR_CLASS_RETRY:
 		break;
@@ -464,7 +463,7 @@ enum once { ONCE_DONE, ONCE_WAITS, ONCE_WORKS, ONCE_LOOKS };
 static enum once
 once_state(struct core *c)
 {
-	uint32_t later, waiting = 0;
+	uint32_t later, waiting = c->unread != NULL;
 
 	if (!c->log_ready || !core_has(c, ROLE_SCAN) || !core_has(c, ROLE_VERIFY) || !core_has(c, ROLE_FETCH))
 		return ONCE_WAITS;

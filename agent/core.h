@@ -72,8 +72,9 @@ struct core {
 	int64_t clock_apart_us;    /* wall clock less CLOCK_BOOTTIME, at the last look (clockwatch.h) */
 	bool clock_doubt;          /* the clock was set: no seal before a time stamp confirms it */
 	struct job *clock_probe;   /* the job that asks for it */
-	char unread[80];           /* "spool/STATE/JOB": one that could not be read at the start, and why; "": all were */
-	struct err unread_why;
+	struct unread_job *unread;     /* recover.c: jobs that could not be read yet */
+	uint64_t unread_timer, unread_ms;
+	struct log_limit unread_said;
 	bool log_ready;            /* anti-rollback record compared, key known, start entry written */
 	bool stopping;
 	int exit_code;
@@ -187,6 +188,7 @@ struct job {
 enum { PAGE_TODO, PAGE_UNREAD, PAGE_FOUND, PAGE_RUNNING, PAGE_DONE }; /* PAGE_UNREAD: to do, without its text; PAGE_FOUND: an earlier run's */
 
 #define JOB_BACKOFF_MS 1000    /* the first; doubled each time */
+#define JOB_BACKOFF_LAST_MS 60000
 
 /*
  * daemon.c: all that lives as long as the daemon, in the order in which one part
@@ -376,6 +378,20 @@ int logbook_say(struct core *, struct entry *, uint64_t *ret_index, struct err *
 int recover_jobs(struct core *, struct err *);
 void recover_check(struct job *);        /* unchecked: its copy first, then it is stepped */
 void recover_forget(struct job *);
+/*
+ * Directories of jobs whose claim could not be read are looked at again, with a
+ * growing pause, until it can, or until they are gone.  Meanwhile nobody knows
+ * whose delivery they are.
+ */
+struct unread_job {
+	struct unread_job *next;
+	enum spool_state state;
+	char id[ID_MAX];
+	struct err why;
+};
+/* Could one of them be of a file of this size?  Such a file is neither taken in nor given back. */
+bool recover_unread_may_be(const struct core *, uint64_t size);
+void recover_close(struct core *);
 
 /* claiming.c: from the hot folder to claimed */
 struct watch_file;
@@ -393,5 +409,7 @@ void claiming_look(struct core *, struct intake *in, task_cb *, void *ctx);
 int claiming_commit(struct core *, struct intake **in, const struct inspect_result *, char ret_id[ID_MAX], struct err *);
 void claiming_on_quiet(void *ctx, const struct watch_file *);
 int claiming_opened(void *ctx, const struct conf_folder *, int dir, int work, struct err *);
+/* All jobs are known now: what claiming_opened() had to leave where it was. */
+void claiming_know_all(struct core *);
 
 #endif

@@ -152,6 +152,7 @@ core_close(struct core *c)
 		c->jobs->task = 0;
 		job_free(c->jobs);
 	}
+	recover_close(c);
 	tokens_free(&c->lines);
 	watch_close(c->watch);
 	elog_free(c->elog);

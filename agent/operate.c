@@ -92,6 +92,9 @@ op_jobs(void *ctx, struct control_call *call, struct err *e)
 		if (!j->dead && (f == NULL || j->folder == f) &&
 		    (state == NULL || strcmp(state, status_state(j->dir, j->state)) == 0))
 			json_array_append_new(jobs, status_job(j));
+	for (const struct unread_job *u = c->unread; u != NULL; u = u->next)
+		if (f == NULL && (state == NULL || strcmp(state, spool_state_name(u->state)) == 0))
+			json_array_append_new(jobs, status_unread(u));
 	return no_memory(json_pack("{s:o}", "jobs", jobs), e);
 }
 

@@ -363,7 +363,7 @@ void
 outcome_unhold_withdrawn(struct job *j)
 {
 	struct err e = { 0 };
-	int r = reconcile_held(j, &e);
+	int r = reconcile_job(j, &e);
 
 	if (r < 0 || (r == 0 && outcome_deliver_start(j, DELIVER_UNHOLD, NULL, on_unheld_withdrawn, &e) < 0))
 		job_trouble(j, &e);
@@ -378,7 +378,7 @@ decided_step(struct job *j, uint32_t n)
 	char line[32];
 	int r;
 
-	if ((r = reconcile_held(j, &e)) == 1)
+	if ((r = reconcile_job(j, &e)) == 1)
 		return;
 	snprintf(line, sizeof(line), "question %u", n);
 	if (r == 0 && (r = logbook_once(j, &x, line, entry_release, &e)) == 0)

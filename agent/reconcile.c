@@ -236,7 +236,7 @@ reconcile_jobs(struct core *c, struct err *e)
 }
 
 int
-reconcile_held(struct job *j, struct err *e)
+reconcile_job(struct job *j, struct err *e)
 {
 	struct elog *l = j->core->elog;
 	enum entry_type type;
@@ -246,7 +246,7 @@ reconcile_held(struct job *j, struct err *e)
 	int r;
 
 	buf_init(&b, ENTRY_MAX);
-	for (uint64_t i = j->log_from; i < elog_size(l); i++) {
+	for (uint64_t i = j->log_from; before_log(j) && i < elog_size(l); i++) {
 		if ((r = elog_entry(l, i, &b, e)) < 0 || (r = entry_peek(b.data, b.len, &type, id, e)) < 0)
 			return r;
 		if (!is_final(type) || strcmp(id, j->claim.id) != 0)

@@ -32,11 +32,11 @@
 
 int reconcile_jobs(struct core *, struct err *);
 /*
- * The same for a held job, when a person has decided about it: at a start the log of
- * the weeks that it may have waited is not read.  1: it was final, and what was
- * decided has no effect; 0, -code.
+ * The same for one job: a held one, when a person has decided about it, for at a
+ * start the log of the weeks that it may have waited is not read; and one that
+ * could only be read later.  1: it was final, and what was decided has no effect; 0, -code.
  */
-int reconcile_held(struct job *, struct err *);
+int reconcile_job(struct job *, struct err *);
 #define BREAK_FILE "break" /* below state/ */
 /* Fills the break entry's counts and file. */
 int reconcile_break(struct core *, const struct resume *, struct entry *, struct err *);

@@ -503,9 +503,13 @@ keep_list(struct restore *w, struct err *e)
 static int
 begin(struct restore *w, struct err *e)
 {
-	if (w->core->unread[0] != '\0') {
-		*e = w->core->unread_why;
-		return unreadable(w->core->unread, "", e);
+	const struct unread_job *u = w->core->unread;
+	char where[32];
+
+	if (u != NULL) {
+		snprintf(where, sizeof(where), "spool/%s", spool_state_name(u->state));
+		*e = u->why;
+		return unreadable(where, u->id, e);
 	}
 	return read_log(w, e);
 }

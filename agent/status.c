@@ -85,6 +85,15 @@ status_job(struct job *j)
 	return o;
 }
 
+/* Of one that can not be read nobody knows what it is. */
+json_t *
+status_unread(const struct unread_job *u)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:i, s:i, s:s, s:s}", "id", u->id, "state", spool_state_name(u->state),
+	    "folder", "", "name", "", "received", j_iso(id_time_us(u->id)), "step", "waiting", "done", 0, "of", 0, "why",
+	    err_word(u->why.code), "text", u->why.text);
+}
+
 /* What more there is of one job at work. */
 json_t *
 status_job_detail(struct job *j)
@@ -214,6 +223,8 @@ op_status(void *ctx, struct control_call *call, struct err *e)
 	for (struct job *j = c->jobs; j != NULL; j = j->next)
 		if (!j->dead)
 			json_array_append_new(jobs, status_job(j));
+	for (const struct unread_job *u = c->unread; u != NULL; u = u->next)
+		json_array_append_new(jobs, status_unread(u));
 	o = json_pack("{s:s, s:s, s:i, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "version", build_version, "build", build_id,
 	    "pid", (int)getpid(), "started", j_iso(c->started_us), "state",
 	    c->stopping ? "stopping" : c->log_ready ? "running" : "starting", "folders", watch_json(c->watch), "paused",

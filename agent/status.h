@@ -17,5 +17,7 @@ const char *status_state(int dir, enum spool_state);
 /* A job as `status` shows it, and with all that is known. */
 json_t *status_job(struct job *);
 json_t *status_job_detail(struct job *);
+/* One that could not be read yet, as status_job(). */
+json_t *status_unread(const struct unread_job *);
 
 #endif

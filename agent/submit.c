@@ -73,6 +73,9 @@ on_copied(void *ctx, struct intake *in, const struct err *why)
 		answer(s, NULL, false, why);
 	} else if ((same = claiming_at_work(s->core, intake_claim(in))) != NULL) {
 		answer(s, same->claim.id, true, NULL);
+	} else if (recover_unread_may_be(s->core, intake_claim(in)->size)) {
+		err_set(&e, ERR_LATER, "it may be the document of job %s, which can not be read", s->core->unread->id);
+		answer(s, NULL, false, &e);
 	} else if ((seen = seen_has(&s->core->spool, intake_claim(in), id, &e)) != 0) {
 		answer(s, seen < 0 ? NULL : id, seen > 0, seen < 0 ? &e : NULL);
 	} else {

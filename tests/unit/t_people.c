@@ -300,7 +300,7 @@ test_odd_spool(void)
 	room_stand_at(TASK_STAMP);
 	room_drop("Zwei.tif", "another");
 	room_sh("cp -r state/spool/signed/* kept; cd state/spool/signed/* && chmod u+w claim && echo nonsense >claim");
-	CHECK(room_once() == EX_OK && room_count("in/done/Zwei.pdf") == 1 && room_count("in/done/Brief.pdf") == 0 && room_count("state/spool/signed/*/sig") == 1,
+	CHECK(room_once() == EX_TEMPFAIL && room_count("in/done/Zwei.pdf") == 1 && room_count("in/done/Brief.pdf") == 0 && room_count("state/spool/signed/*/sig") == 1,
 	    "a job whose claim can not be read is left as it is; others go on");
 	room_sh("cp -f kept/claim state/spool/signed/*/claim; rm -rf kept");
 	CHECK(room_once() == EX_OK && room_count("in/done/Brief.pdf") == 1 && beside->signatures == 2, "put right: it goes on");
@@ -309,6 +309,75 @@ test_odd_spool(void)
 	room_sh("mkdir -p -m 700 state/spool/released/01m81mynnqvfzebzdnbm2m34yg");
 	CHECK(room_once() == EX_OK && room_count("state/spool/released/*") == 0 && room_count("in/done/Brief.pdf") == 1,
 	    "the rest of a job that was done goes");
+}
+
+/* --- what can not be read at the start, and later can ---------------------------------------- */
+
+static const char *unreadable; /* a file of the job */
+
+static void
+readable_again(int second)
+{
+	if (second == 1) {
+		room_drop("Zwei.tif", "another");
+		room_drop("Gleich.tif", "b letter"); /* of the same size */
+	}
+	if (second == 19)
+		socket_say(-1, "{\"op\":\"jobs\"}");
+	if (second == 20) {
+		so = heard("\"step\":\"waiting\"") && heard("Permission denied") && room_count("in/done/Zwei.pdf") == 1 &&
+		    room_count("in/done/Brief*") == 0 && room_count("in/work/*Brief.tif") + room_count("in/work/*/Brief.tif") == 1;
+		room_sh("chmod 600 state/spool/*/*/%s", unreadable);
+	}
+}
+
+static void
+folder_of_ours(bool shared)
+{
+	room_settings(shared ? "claim = \"rename\";" : "");
+	if (shared)
+		room_sh("echo 'host = \"scan-a\";' >>sealroom.conf");
+}
+
+static void
+check_readable_again(const char *file, uint32_t kind, bool shared, const char *name)
+{
+	room_empty();
+	folder_of_ours(shared);
+	room_stand_at(kind);
+	unreadable = file;
+	room_sh("chmod 0 state/spool/*/*/%s", file);
+	so = false;
+	day(readable_again, 120000);
+	CHECK(so, "%s: it waits, that is said, others go by, and its receipt stays", name);
+	CHECK(room_count("in/done/*") == 3 && room_count("in/done/Brief.pdf") == 1 && room_entries(ENTRY_JOB) == 3 && beside->signatures == 3 &&
+	        room_count("state/spool/*/*") == 0 && room_count("in/work/*/*") == 0 && room_proven(),
+	    "%s: when it can be read it goes on by itself, and each document is sealed once", name);
+}
+
+/* Taken by its name and never committed: it goes back when no job can be its owner any more. */
+static void
+check_put_back_late(void)
+{
+	room_empty();
+	folder_of_ours(true);
+	room_stand_at(TASK_PAGE);
+	unreadable = "claim";
+	room_sh("chmod 0 state/spool/*/*/claim; cp in/work/*/Brief.tif $(echo in/work/*)/Rest.tif");
+	day(readable_again, 120000);
+	CHECK(room_count("in/done/*") == 4 && room_count("in/done/Rest.pdf") == 1 && room_entries(ENTRY_JOB) == 4 && room_proven(),
+	    "what was taken and never safe goes back as soon as all jobs are known");
+}
+
+static void
+test_readable_again(void)
+{
+	check_readable_again("claim", TASK_PAGE, false, "a claim");
+	check_readable_again("claim", TASK_PAGE, true, "a claim in a shared folder");
+	check_readable_again("claim", TASK_STAMP, true, "one whose token was asked");
+	check_readable_again("source", TASK_PAGE, false, "a copy");
+	check_put_back_late();
+	folder_of_ours(false);
 }
 
 /* --- receipts, pauses, what was ---------------------------------------------------------------- */
@@ -825,6 +894,7 @@ main(void)
 	test_too_late();
 	test_damaged();
 	test_odd_spool();
+	test_readable_again();
 	test_receipt_too_late();
 	test_receipt_of_another();
 	test_put_back();
