@@ -41,6 +41,7 @@ struct alarms;
 struct metrics;
 struct standing;
 struct keep;
+struct expiry;
 struct control;
 
 struct core {
@@ -100,6 +101,7 @@ struct core {
 	struct metrics *metrics;   /* metrics.c */
 	struct standing *standing; /* standing.c */
 	struct keep *keep;         /* keep.c */
+	struct expiry *expiry;     /* expiry.c */
 	struct log_limit alarm_said;
 };
 

@@ -16,6 +16,7 @@
 #include "agent/batch.h"
 #include "agent/byticket.h"
 #include "agent/core.h"
+#include "agent/expiry.h"
 #include "agent/journal.h"
 #include "agent/keep.h"
 #include "agent/messages.h"
@@ -123,7 +124,7 @@ core_open(struct core *c, const char *conf, struct err *e)
 	c->noperators = c->conf->operators.n;
 	message_open(NULL);
 	if ((r = loop_new(&c->loop, e)) < 0 || (r = watch_signals(c, e)) < 0 ||
-	    (r = spool_open(&c->spool, c->conf, e)) < 0 || (r = seen_expire(&c->spool, e)) < 0 ||
+	    (r = spool_open(&c->spool, c->conf, e)) < 0 || (r = expiry_open(c, e)) < 0 ||
 	    (r = archive_open(&c->archive, c->conf->archive.path, e)) < 0 || (r = logbook_open(c, e)) < 0 ||
 	    (r = pause_open(c, e)) < 0 || (r = core_operators(c->conf, &c->operators, e)) < 0 || (r = recover_jobs(c, e)) < 0 ||
 	    (r = core_watch_folders(c, e)) < 0 || (r = start_children(c, e)) < 0 || (r = batch_open(c, e)) < 0 ||
@@ -138,6 +139,7 @@ core_close(struct core *c)
 	control_close(c->control);
 	c->control = NULL;
 	keep_close(c);
+	expiry_close(c);
 	standing_close(c);
 	metrics_close(c);
 	alarm_close(c);

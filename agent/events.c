@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/lib/io.h"
@@ -131,13 +129,11 @@ events_put_alarm(const struct spool *s, uint64_t index, int64_t at_us, bool ende
 	return put(s, index, ended ? "alarm-end" : "alarm", "", tail, body, e);
 }
 
-/* Files of 'dir' that were not changed since 'before'. */
-static int
-remove_old(int dir, time_t before, struct err *e)
+int
+events_clean(const struct spool *s, struct err *e)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	int fd = openat(s->events_tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	struct dirent *de;
-	struct stat st;
 	DIR *d;
 
 	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
@@ -145,17 +141,8 @@ remove_old(int dir, time_t before, struct err *e)
 		return err_sys(e, ERR_IO, "state/events");
 	}
 	while (r == 0 && (de = readdir(d)) != NULL)
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
-		    fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime <= before)
-			r = io_unlink(dir, de->d_name, e);
+		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
+			r = io_unlink(s->events_tmp, de->d_name, e);
 	closedir(d);
 	return r;
-}
-
-int
-events_clean(const struct spool *s, struct err *e)
-{
-	int r = remove_old(s->events_tmp, INT64_MAX, e);
-
-	return r < 0 ? r : remove_old(s->events_new, time(NULL) - EVENTS_DAYS * 86400, e);
 }

@@ -38,8 +38,8 @@ int events_put_alarm(const struct spool *, uint64_t index, int64_t at_us, bool e
 #define EVENTS_RECENT 256
 json_t *events_recent(uint64_t after, uint64_t *ret_next);
 
-/* At start: leftovers of a crash in events/tmp, and what nobody has read for EVENTS_DAYS. */
-#define EVENTS_DAYS 30
+#define EVENTS_DAYS 30 /* what nobody has read and removed until then goes (expiry.h) */
+/* At start: leftovers of a crash in events/tmp. */
 int events_clean(const struct spool *, struct err *);
 
 #endif

@@ -16,6 +16,7 @@
 
 #define DIR_NAME "given"
 #define AGE_NAME "age"
+#define SAVE_MS 3600000u
 #define PART_MS (24u * 3600 * 1000)
 #define LINE_MAX_BYTES 8192u /* four hashes and names would fit twice */
 #define PART_NAME_MAX (MSG_NAME_MAX + 12)
@@ -74,7 +75,7 @@ age_read(int dir, struct age *ret, struct err *e)
 
 /* Counts on from what was written; across a start of the machine from what it said last. */
 static int
-age_now(int dir, bool save, uint64_t *ret, struct err *e)
+age_now(int dir, uint64_t *ret, struct err *e)
 {
 	struct age a, now = { .boot_ms = clock_ms() };
 	bool same;
@@ -86,7 +87,7 @@ age_now(int dir, bool save, uint64_t *ret, struct err *e)
 		return r;
 	same = strcmp(a.boot, now.boot) == 0 && a.boot_ms <= now.boot_ms;
 	now.age_ms = a.age_ms + (same ? now.boot_ms - a.boot_ms : 0);
-	if ((!same || save) && (r = age_write(dir, &now, e)) < 0)
+	if ((!same || now.boot_ms - a.boot_ms >= SAVE_MS) && (r = age_write(dir, &now, e)) < 0)
 		return r;
 	*ret = now.age_ms;
 	return 0;
@@ -100,19 +101,7 @@ given_age(const struct spool *s, uint64_t *ret_ms, struct err *e)
 
 	if ((r = io_mkdir_p(s->state, DIR_NAME, 0700, e)) < 0 || (dir = io_open_dir(s->state, DIR_NAME, e)) < 0)
 		return -(int)e->code;
-	return age_now(dir, false, ret_ms, e);
-}
-
-int
-given_age_save(const struct spool *s, struct err *e)
-{
-	AUTO_FD dir = -1;
-	uint64_t age;
-	int r;
-
-	if ((r = open_list(s, &dir, e)) < 0 || dir < 0)
-		return r;
-	return age_now(dir, true, &age, e);
+	return age_now(dir, ret_ms, e);
 }
 
 /* --- one record ------------------------------------------------------------------------ */

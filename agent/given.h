@@ -51,9 +51,8 @@ struct given {
 	struct given_file file[GIVEN_FILES];
 };
 
+/* To be asked each hour: what was counted is written down then, and survives the end of the machine. */
 int given_age(const struct spool *, uint64_t *ret_ms, struct err *);
-/* Now and then: what was counted survives the end of the machine. */
-int given_age_save(const struct spool *, struct err *);
 
 int given_put(const struct spool *, const char *folder, const struct given *, struct err *);
 int given_first(const struct spool *, const char *folder, uint32_t *ret_part, struct err *);

@@ -20,7 +20,6 @@
 
 #define LOOK_MS 1000
 #define DUE_MS 60000       /* a record that is not due is looked at this often */
-#define SAVE_MS 3600000    /* the age clock is written down this often */
 #define RETRY_MS 600000    /* after trouble with a file; sooner where results are kept for less */
 #define TRIES 144          /* a day of it, then the file stays */
 
@@ -44,7 +43,7 @@ struct keep_file {
 
 struct keep {
 	struct core *core;
-	uint64_t timer, save_at;
+	uint64_t timer;
 	size_t turn;
 	const struct conf_folder *folder; /* in hand, with 'mine' and 'given' */
 	struct keep_folder *mine;
@@ -486,15 +485,10 @@ on_look(void *ctx)
 {
 	struct keep *k = ctx;
 	struct core *c = k->core;
-	struct err ignored;
 
 	k->timer = loop_timer(c->loop, LOOK_MS, on_look, k);
 	if (!c->log_ready || c->stopping || k->steps != NULL)
 		return;
-	if (clock_ms() >= k->save_at) {
-		given_age_save(&c->spool, &ignored); /* not now: in an hour, which makes nothing older */
-		k->save_at = clock_ms() + SAVE_MS;
-	}
 	for (size_t i = 0; i < k->nfolders; i++) {
 		size_t at = (k->turn + i) % k->nfolders;
 		const struct conf_folder *f = &c->conf->folders[at];
@@ -517,7 +511,6 @@ keep_open(struct core *c, struct err *e)
 	k->core = c;
 	k->done = k->file.fd = k->file.archived = -1;
 	k->nfolders = c->conf->nfolders;
-	k->save_at = clock_ms() + SAVE_MS;
 	k->timer = loop_timer(c->loop, LOOK_MS, on_look, k);
 	c->keep = k;
 	return 0;

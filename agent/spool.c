@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/lib/clock.h"
 #include "agent/lib/format.h"
 #include "agent/lib/io.h"
 #include "agent/lib/log.h"
@@ -20,7 +19,6 @@
 #include "agent/jsonput.h"
 #include "agent/spool.h"
 
-#define SEEN_KEEP_US (90LL * 24 * 3600 * 1000000)
 #define RECORD_MAX (1u << 20)
 
 static const char *const state_names[SPOOL_STATES] = {
@@ -488,25 +486,4 @@ seen_find(const struct spool *s, enum seen_kind kind, const struct claim *c, con
 	seen_more(kind, c, reference, name);
 	r = seen_read(s, name, ret_id, e);
 	return r == 1 && !id_valid(ret_id) ? 0 : r;
-}
-
-int
-seen_expire(const struct spool *s, struct err *e)
-{
-	int64_t now = clock_wall_us();
-	int fd = openat(s->seen, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *de;
-	struct stat st;
-	DIR *d;
-
-	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
-		io_close(&fd);
-		return err_sys(e, ERR_IO, "state/seen");
-	}
-	while ((de = readdir(d)) != NULL)
-		if (de->d_name[0] != '.' && fstatat(s->seen, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    now - (int64_t)st.st_mtim.tv_sec * 1000000 > SEEN_KEEP_US)
-			unlinkat(s->seen, de->d_name, 0);
-	closedir(d);
-	return 0;
 }

@@ -99,10 +99,11 @@ void claim_salt(const struct claim *, uint8_t out[16]);
 void claim_identity(const struct claim *, uint8_t out[HASH_LEN]);
 
 /*
- * state/seen: identities already logged, kept 90 days.  With each come more names
+ * state/seen: identities already logged, kept SEEN_DAYS (expiry.h).  With each come more names
  * of the same file, which holds the job's id: d-... for the bytes in this folder,
  * and for a ticket's reference r-..., and s-... for the two together.
  */
+#define SEEN_DAYS 90
 int seen_put(const struct spool *, const struct claim *, const char *reference, struct err *);
 enum seen_kind { SEEN_BYTES, SEEN_REFERENCE, SEEN_BOTH };
 /* The first job that was sealed with these bytes, or this reference, in the claim's folder: 1; 0: none; -code. */
@@ -110,7 +111,6 @@ int seen_find(const struct spool *, enum seen_kind, const struct claim *, const 
     struct err *);
 /* The job of this very delivery: 1; 0: it is new; -code: it can not be told, and must wait. */
 int seen_has(const struct spool *, const struct claim *, char ret_id[ID_MAX], struct err *);
-int seen_expire(const struct spool *, struct err *);
 
 /* Free bytes where fd lies. */
 int spool_space(int fd, uint64_t *ret_free, struct err *);

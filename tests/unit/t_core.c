@@ -783,6 +783,48 @@ test_unasked(void)
 	CHECK(room_once() == EX_TEMPFAIL && room_count("state/spool/rendered/*") == 1, "a signature larger than the token said: it waits");
 }
 
+/* --- what is kept for a time ----------------------------------------------------------------- */
+
+#define DAYS(n) ((n) * INT64_C(86400000))
+
+/* The same delivery, put back as from a backup: removed, not sealed again; true: it was known. */
+static bool
+known_again(void)
+{
+	uint32_t before = beside->signatures;
+
+	room_sh("rm -f in/done/*; cp -p kept in/Brief.tif");
+	return room_once() == EX_OK && beside->signatures == before && room_count("in/*.tif") + room_count("in/done/*") == 0;
+}
+
+static void
+suspended(int second)
+{
+	if (second == 2)
+		room_ms += DAYS(91);
+}
+
+static void
+test_expiry(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	room_sh("cp -p in/Brief.tif kept");
+	check_done("a letter");
+	CHECK(known_again(), "its delivery that comes again is known");
+	room_wall_ms += DAYS(73 * 365);
+	CHECK(known_again() && room_count("state/events/new/*-job-*") == 1, "a clock that says 2099 at one start: it is still known, and so is its event");
+	room_wall_ms -= DAYS(73 * 365);
+	room_ms += DAYS(89);
+	CHECK(known_again() && room_count("state/events/new/*-job-*") == 0, "for 89 days of the machine; its event went after 30");
+	if (room_open(false) < 0 || (room_act = suspended, room_run(DAYS(91) + 5000)) != 0)
+		play_die(room_why.text);
+	core_close(&core);
+	room_act = NULL;
+	CHECK(room_count("state/seen/*") == 0, "a daemon that runs on forgets it by itself");
+	CHECK(!known_again() && beside->signatures == 2, "then it is a new delivery");
+}
+
 /* --- the clock, the log --------------------------------------------------------------------- */
 
 static void
@@ -1128,6 +1170,7 @@ main(void)
 	test_full();
 	test_quota();
 	test_unasked();
+	test_expiry();
 	test_clock();
 	test_log_key();
 	test_restore();

@@ -140,7 +140,7 @@ start_up(const struct spool *s, int hot, struct err *e)
 	AUTO_FD dir = -1;
 	int r;
 
-	if ((r = events_clean(s, e)) < 0 || (r = seen_expire(s, e)) < 0)
+	if ((r = events_clean(s, e)) < 0)
 		return r;
 	while ((r = job_in(s, SPOOL_INCOMING, id, e)) == 1)
 		if ((r = io_remove_tree(s->dir[SPOOL_INCOMING], id, e)) < 0)
