@@ -118,8 +118,10 @@ next_page(struct job *j)
 		return;
 	}
 	params.page = p->show[p->next];
-	if (draw(j, &params, on_page, &e) < 0)
-		over(j, &e);
+	if (draw(j, &params, on_page, &e) < 0) {
+		over(j, &e); /* p is gone with it */
+		return;
+	}
 	p->w = params.width_mpt;
 	p->h = params.height_mpt;
 }

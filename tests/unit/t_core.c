@@ -697,6 +697,33 @@ test_signed(void)
 	}
 }
 
+/* --- held ------------------------------------------------------------------------------------- */
+
+/* What was read of its second page is gone, as of a page that never was. */
+static void
+twist_page_gone(uint32_t kind, void *result)
+{
+	(void)result;
+	if (kind == TASK_COMPOSE && room_sh("rm state/spool/claimed/*/pages/1") != 0)
+		play_die("a page");
+}
+
+static void
+test_page_gone(void)
+{
+	int r;
+
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.pages = 3;
+	played.hold = ERR_ANCHOR_MANY;
+	played.candidates = 2;
+	played.twist = twist_page_gone;
+	r = room_once();
+	CHECK(ends_as(HELD, NULL, r) && room_proven() && room_count("in/held/Brief.tif.png") == 1 && room_count("in/held/Brief.tif.html") == 0,
+	    "a page that can not be drawn: it is held with its picture, without the page to point at (%d)", r);
+}
+
 /* --- who is not there ----------------------------------------------------------------------- */
 
 static void
@@ -1166,6 +1193,7 @@ main(void)
 	test_found_pages();
 	test_unread();
 	test_signed();
+	test_page_gone();
 	test_away();
 	test_full();
 	test_quota();
