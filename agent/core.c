@@ -108,6 +108,7 @@ job_step(struct job *j)
 		return;
 	if (j->withdrawn && withdraw_step(j))
 		return;
+	j->reloads = j->core->reloads;
 	switch (j->state) {
 	case SPOOL_CLAIMED:
 		if (j->unchecked)
@@ -402,11 +403,20 @@ job_task_ok(struct job *j, const struct task_outcome *o)
 	j->task = 0;
 	if (o->err == NULL) {
 		job_task_good(j);
-		return true;
+		return !job_outdated(j);
 	}
 	job_judge_task(j, o, &e);
 	job_trouble(j, &e);
 	return false;
+}
+
+bool
+job_outdated(struct job *j)
+{
+	if (j->reloads == j->core->reloads)
+		return false;
+	job_step_soon(j, 0);
+	return true;
 }
 
 bool

@@ -114,6 +114,7 @@ struct job {
 	enum spool_state state;
 	int dir;                   /* stays valid over renames of the job's directory */
 	bool busy;                 /* a task or a token works for it */
+	uint32_t reloads;          /* as core.reloads was when it was last stepped: what is under way began by those settings */
 	bool dead;                 /* to be freed at the next turn */
 	bool unchecked;            /* found at the start, and its copy not looked at yet */
 	bool aside;                /* its copy is not what was claimed: nothing is done with it */
@@ -230,8 +231,14 @@ struct job_task {
 int job_task(struct job *, const struct job_task *, task_cb *, struct err *);
 /* Size of what a child maps: its address space grows with it. */
 uint32_t input_mib(int fd);
-/* For callbacks: true when the outcome is good, else job_trouble() was called. */
+/* For callbacks: true when the outcome is good, else job_trouble() was called, or the job is stepped again (job_outdated()). */
 bool job_task_ok(struct job *, const struct task_outcome *);
+/*
+ * Other settings are in force than when it was stepped, its folder or its time-stamping
+ * authority may be gone: what was asked by the old ones is asked again, and nobody's fault.
+ * True: the job is stepped for that, soon.
+ */
+bool job_outdated(struct job *);
 /* What a child said or did, as the core sees it: a hint to try again is believed twice. */
 void job_judge_task(struct job *, const struct task_outcome *, struct err *ret);
 /* Its answer was whole: what stops another is not our side's. */

@@ -322,6 +322,7 @@ struct page_run {
 	uint32_t page;
 	int out;
 	bool unread;
+	uint8_t key[HASH_LEN]; /* by the settings that it was begun with */
 	uint32_t *among; /* the core's count that it is in */
 	uint64_t task, timer;
 	struct page_run *next;
@@ -355,15 +356,10 @@ render_close(struct core *c)
 static int
 page_keep(struct page_run *p, struct err *e)
 {
-	const struct ready_scan *eng = engine(p->job->core);
 	struct pagefile_check whole;
-	uint8_t key[HASH_LEN];
 	char name[24];
 
-	if (eng == NULL)
-		return err_set(e, ERR_CHILD, "sealroom-scan ended");
-	page_key(p->job, p->page, eng, key);
-	if (pagefile_begin_check(p->out, key, &whole, e) < 0)
+	if (pagefile_begin_check(p->out, p->key, &whole, e) < 0)
 		return err_set(e, ERR_DOC_CRASH, "page %u came back damaged", p->page + 1);
 	page_name(p->page, name);
 	if (count_bytes(p->job, p->out, e) < 0 || io_unlink(p->job->dir, name, e) < 0)
@@ -510,7 +506,8 @@ page_start(struct job *j, uint32_t page, const struct ready_scan *eng, struct er
 		free(p);
 		return e->code == ERR_OK ? err_set(e, ERR_MEM, "page") : -(int)e->code;
 	}
-	page_key(j, page, eng, ask.params.key);
+	page_key(j, page, eng, p->key);
+	memcpy(ask.params.key, p->key, HASH_LEN);
 	ask.source = source;
 	ask.out = p->out;
 	p->job = j;

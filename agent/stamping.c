@@ -162,7 +162,7 @@ on_stamped(void *ctx, const struct task_outcome *o)
 	const struct conf_seal *seal;
 	struct stamp_result s;
 
-	if ((seal = conf_seal(j->core->conf, j->plan->seal)) != NULL && seal->tsa != NULL)
+	if (j->reloads == j->core->reloads && (seal = conf_seal(j->core->conf, j->plan->seal)) != NULL && seal->tsa != NULL)
 		stamping_heard(j->core, seal->tsa->name, j->stamp_sent_us, o->err);
 	if (!job_task_ok(j, o))
 		return;
@@ -618,7 +618,7 @@ revision_next(struct job *j)
 {
 	struct err e = { 0 };
 
-	if (revision_ask(j, &e) < 0)
+	if (!job_outdated(j) && revision_ask(j, &e) < 0)
 		job_trouble(j, &e);
 }
 
