@@ -30,10 +30,14 @@ take_list(struct job *j, const struct task_outcome *o, struct buf *list, struct 
 	uint64_t len;
 	int r;
 
-	if ((r = files_result_get(o->result, &f, e)) < 0 || (r = io_size(j->side, &len, e)) < 0)
+	if (files_result_get(o->result, &f, e) < 0)
+		return job_lied(e, "the list of attachments");
+	if ((r = io_size(j->side, &len, e)) < 0)
 		return r;
-	if (len > LIST_MAX || (text = malloc(len + 1)) == NULL)
+	if (len > LIST_MAX)
 		return err_set(e, ERR_DOC_SIZE, "the list of attachments is too long");
+	if ((text = malloc(len + 1)) == NULL)
+		return err_set(e, ERR_MEM, "attachments");
 	if ((r = io_pread_full(j->side, text, len, 0, e)) < 0)
 		return r;
 	io_close(&j->side);

@@ -100,6 +100,7 @@ on_judged(void *ctx, const struct task_outcome *o)
 	struct earlier *x = j->sealwork->earlier;
 	struct err e = { 0 };
 	AUTO_BUF b = { 0 };
+	int r;
 
 	io_close(&j->side);
 	if (o->err != NULL)
@@ -107,9 +108,10 @@ on_judged(void *ctx, const struct task_outcome *o)
 	if (!job_task_ok(j, o))
 		return;
 	buf_init(&b, RECORD_MAX);
-	if (judge_result_get(o->result, &x->judged, &e) < 0 || x->judged.nsigs != x->list.n) {
+	r = judge_result_get(o->result, &x->judged, &e);
+	if (r != -ERR_MEM && (r < 0 || x->judged.nsigs != x->list.n)) {
 		job_lied(&e, "judging its signatures");
-	} else {
+	} else if (r == 0) {
 		record_write(&b, x);
 		record_put_buf(j->dir, RECORD, &b, &e);
 	}

@@ -58,8 +58,8 @@ pageread_take(const struct task_outcome *o, int out, const uint8_t key[static HA
 	}
 	if ((r = page_result_get(o->result, &res, e)) < 0)
 		return r;
-	if (pagefile_begin_check(out, key, &whole, e) < 0)
-		return err_set(e, ERR_DOC_CRASH, "the page came back damaged");
+	if ((r = pagefile_begin_check(out, key, &whole, e)) < 0)
+		return r == -ERR_DOC_CRASH ? err_set(e, ERR_DOC_CRASH, "the page came back damaged") : r;
 	if (res.mark.page == page && page >= mark->page)
 		*mark = res.mark;
 	return 0;

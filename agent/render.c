@@ -358,8 +358,11 @@ page_keep(struct page_run *p, struct err *e)
 {
 	struct pagefile_check whole;
 	char name[24];
+	int r = pagefile_begin_check(p->out, p->key, &whole, e);
 
-	if (pagefile_begin_check(p->out, p->key, &whole, e) < 0)
+	if (r < 0 && r != -ERR_DOC_CRASH)
+		return r;
+	if (r < 0)
 		return err_set(e, ERR_DOC_CRASH, "page %u came back damaged", p->page + 1);
 	page_name(p->page, name);
 	if (count_bytes(p->job, p->out, e) < 0 || io_unlink(p->job->dir, name, e) < 0)
@@ -876,7 +879,7 @@ on_composed(void *ctx, const struct task_outcome *o)
 		job_trouble(j, &e);
 		return;
 	}
-	if ((r = compose_result_get(o->result, j->plan, &e)) < 0)
+	if ((r = compose_result_get(o->result, j->plan, &e)) < 0 && r != -ERR_MEM)
 		job_lied(&e, "composing");
 	if (r == 0 && j->plan->hold != 0) {
 		err_set(&e, (enum err_code)j->plan->hold, "%s", j->plan->hold_text);

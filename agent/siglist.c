@@ -18,9 +18,10 @@ static int
 read_one(struct siglist *l, uint32_t i, struct buf *b, uint64_t file_len, struct err *e)
 {
 	struct sig_info s;
+	int r;
 
-	if (sig_info_get(b, &s, e) < 0)
-		return err_set(e, ERR_DOC_CRASH, "the list of signatures is damaged");
+	if ((r = sig_info_get(b, &s, e)) < 0)
+		return r == -ERR_MEM ? r : err_set(e, ERR_DOC_CRASH, "the list of signatures is damaged");
 	memcpy(l->v[i].range, s.range, sizeof(s.range));
 	hash_bytes(s.cms, s.cms_len, l->v[i].cms);
 	l->v[i].timestamp = s.is_timestamp != 0;

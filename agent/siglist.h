@@ -23,7 +23,7 @@ struct siglist {
 	} v[JUDGED_MAX];
 };
 
-/* -ERR_DOC_CRASH: the list is damaged, or names a range outside the file. */
+/* -ERR_DOC_CRASH: the list is damaged, or names a range outside the file; all else is ours. */
 int siglist_read(struct siglist *, int fd, uint32_t n, uint64_t file_len, struct err *);
 /* Into range_hash and, for those of others (params->earlier is filled), range_wide; params outlives the steps. */
 void siglist_hash(const struct siglist *, struct steps *, int file, struct judge_params *params);

@@ -287,27 +287,40 @@ header_get(struct buf *b, struct pagefile *p, struct lengths *l, struct err *e)
 	return 0;
 }
 
-/* Reads the header and holds its lengths against the file's. */
+/* The header's bytes, and how long all of it is; of a file that is shorter than a header no byte. */
 static int
-header_read(int fd, struct pagefile *p, struct lengths *l, struct err *e)
+raw_read(int fd, uint8_t raw[PAGEFILE_HEADER], uint64_t *ret_size, struct err *e)
 {
-	uint8_t raw[PAGEFILE_HEADER];
+	int r = io_size(fd, ret_size, e);
+
+	return r < 0 || *ret_size < PAGEFILE_HEADER ? r : io_pread_full(fd, raw, PAGEFILE_HEADER, 0, e);
+}
+
+/* Holds the lengths that it says against the file's. */
+static int
+raw_get(const uint8_t raw[PAGEFILE_HEADER], uint64_t size, struct pagefile *p, struct lengths *l, struct err *e)
+{
 	struct buf b;
-	uint64_t size;
 	int r;
 
-	if ((r = io_size(fd, &size, e)) < 0)
-		return r;
 	if (size < PAGEFILE_HEADER)
 		return damaged(e, "too short");
-	if ((r = io_pread_full(fd, raw, sizeof(raw), 0, e)) < 0)
-		return r;
-	buf_view(&b, raw, sizeof(raw));
+	buf_view(&b, raw, PAGEFILE_HEADER);
 	if ((r = header_get(&b, p, l, e)) < 0)
 		return r;
 	if (l->total != size || l->words + l->objects + l->ink > size - PAGEFILE_HEADER)
 		return damaged(e, "length");
 	return 0;
+}
+
+static int
+header_read(int fd, struct pagefile *p, struct lengths *l, struct err *e)
+{
+	uint8_t raw[PAGEFILE_HEADER] = { 0 };
+	uint64_t size;
+	int r = raw_read(fd, raw, &size, e);
+
+	return r < 0 ? r : raw_get(raw, size, p, l, e);
 }
 
 static int
@@ -468,12 +481,18 @@ pagefile_begin_check(int fd, const uint8_t key[HASH_LEN], struct pagefile_check 
 {
 	struct pagefile p = { 0 };
 	struct lengths l;
+	uint8_t raw[PAGEFILE_HEADER] = { 0 };
+	uint64_t size;
 	int r;
 
-	if ((r = header_read(fd, &p, &l, e)) < 0)
+	if ((r = raw_read(fd, raw, &size, e)) < 0)
 		return r;
+	if (raw_get(raw, size, &p, &l, e) < 0) {
+		e->code = ERR_DOC_CRASH;
+		return -ERR_DOC_CRASH;
+	}
 	*c = (struct pagefile_check){ .total = l.total, .want = l.crc };
-	return memcmp(p.key, key, HASH_LEN) == 0 ? 0 : damaged(e, "made from another source or with other settings");
+	return memcmp(p.key, key, HASH_LEN) == 0 ? 0 : err_set(e, ERR_DOC_CRASH, "page result: made from another source or with other settings");
 }
 
 int
@@ -494,7 +513,7 @@ pagefile_check_on(int fd, struct pagefile_check *c, uint64_t most, struct err *e
 	}
 	if (c->off < c->total)
 		return 1;
-	return c->crc == c->want ? 0 : damaged(e, "checksum");
+	return c->crc == c->want ? 0 : err_set(e, ERR_DOC_CRASH, "page result: checksum");
 }
 
 int

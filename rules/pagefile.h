@@ -127,12 +127,12 @@ void pagefile_done(struct pagefile *);
 void pagefile_view(const struct pagefile *, int32_t *w, int32_t *h);
 
 /*
- * Core.  Is this a page result with this key, and of the length that it says?  0, or -ERR_IO.  Reads
- * the header alone: for one whose writer has just ended.  What has lain on a disk over a crash may
- * have holes, which its checksum finds:
+ * Core.  Is this a page result with this key, and of the length that it says?  0; -ERR_DOC_CRASH: it is
+ * not; -ERR_IO: it can not be read.  Reads the header alone: for one whose writer has just ended.  What
+ * has lain on a disk over a crash may have holes, which its checksum finds:
  *
  *	pagefile_begin_check(fd, key, &c, &e)	as above
- *	pagefile_check_on(fd, &c, most, &e)	reads so many bytes: 1 there are more, 0 it is whole, -ERR_IO
+ *	pagefile_check_on(fd, &c, most, &e)	reads so many bytes: 1 there are more, else as above
  */
 struct pagefile_check {
 	uint64_t off, total;

@@ -100,7 +100,8 @@ static struct played {
 	uint32_t token_grows;      /* by so much each time */
 	enum err_code hold;        /* compose: a person must decide ... */
 	uint32_t candidates;       /* ... between so many places */
-	uint32_t sigs, allowed;    /* inspect: the document came with so many signatures, which allow this */
+	uint32_t sigs, allowed;    /* inspect: the document came with so many signatures, which allow this ... */
+	uint32_t files;            /* ... and so many attachments */
 	bool away[ROLE_COUNT];
 	bool no_token;
 	char *resume;              /* a person's word about the log (resume.h) */
@@ -381,6 +382,16 @@ toy_judge(struct play_task *t, struct buf *result)
 	judge_result_put(result, r);
 }
 
+static inline void
+toy_files(struct play_task *t, struct buf *result)
+{
+	struct files_result f = { .n = played.files };
+
+	play_write(t->req.out, "[]", 2);
+	hash_bytes("[]", 2, f.hash);
+	files_result_put(result, &f);
+}
+
 #define TOY_PART "part "
 
 static inline void
@@ -414,7 +425,7 @@ static inline void
 toy_answer(struct play_task *t, struct buf *result)
 {
 	struct inspect_result i = { .kind = played.sigs > 0 ? DOC_PDF_KEPT : DOC_TIFF, .pages = played.pages, .sigs = played.sigs,
-		.allowed = played.allowed };
+		.allowed = played.allowed, .files = played.files };
 	struct stamp_result s = { .len = 6 };
 
 	switch (t->req.kind) {
@@ -437,6 +448,9 @@ toy_answer(struct play_task *t, struct buf *result)
 		break;
 	case TASK_PART:
 		toy_part(t, result);
+		break;
+	case TASK_FILES:
+		toy_files(t, result);
 		break;
 	case TASK_FIELD:
 	case TASK_FINISH:

@@ -195,6 +195,13 @@ twist_level(uint32_t kind, void *result)
 		((struct judge_result *)result)->sigs[0].level = LEVEL_B_B;
 }
 
+static void
+twist_files(uint32_t kind, void *result)
+{
+	if (kind == TASK_INSPECT)
+		((struct inspect_result *)result)->files = 1;
+}
+
 #define ALWAYS(kind, code) { kind, 0, 0, code, "said so", false, false, false }
 #define TIMES(n, kind, code) { kind, 1, n, code, "said so", false, false, false }
 #define LIE(kind) { kind, 0, 0, ERR_OK, NULL, true, false, false }
@@ -230,6 +237,7 @@ static const struct {
 	{ "a reader that always has", ALWAYS(TASK_PAGE, ERR_IO), NULL, REFUSED, "reader-crashed", 0 },
 	{ "a reader that finds fault with the settings once", TIMES(1, TASK_PAGE, ERR_CONF), NULL, SEALED, NULL, 0 },
 	{ "and always, when others do, too", ALWAYS(TASK_PAGE, ERR_CONF), NULL, WAITS, NULL, 0 },
+	{ "a list of its attachments that is nonsense", LIE(TASK_FILES), twist_files, REFUSED, "reader-crashed", 0 },
 	{ "composing that is nonsense", LIE(TASK_COMPOSE), NULL, REFUSED, "reader-crashed", 0 },
 	{ "composing that makes another number of pages", { .kind = 0 }, twist_compose_pages, REFUSED, "reader-crashed", 0 },
 	{ "composing by a rule that there is not", { .kind = 0 }, twist_compose_rule, REFUSED, "reader-crashed", 0 },

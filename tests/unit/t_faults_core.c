@@ -61,6 +61,15 @@ signed_before(void)
 	room_drop_signed("Brief.tif", SEAL_SEEN);
 }
 
+/* A reader has crashed over it: what else goes wrong is not taken for the document's doing. */
+static void
+crashed_once(void)
+{
+	signed_before();
+	played.files = 1;
+	played.say[0] = (struct play){ .kind = TASK_FILES, .from = 1, .to = 1, .code = ERR_DOC_CRASH, .text = "died" };
+}
+
 static void
 damaged(void)
 {
@@ -540,6 +549,7 @@ static const struct story stories[] = {
 	{ "a delivery that comes again", delivered_again, taken_once, NULL, 0 },
 	{ "a restore from backup", restored, restored_done, NULL, 0 },
 	{ "the daemon's day", letter, letter_done, "status_file = true;", 120000 },
+	{ "a document that crashed a reader", crashed_once, letter_done, NULL, 0 },
 };
 
 /* --- the sweep -------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * Page results: what is written reads back; every byte changed or cut is
  * noticed; lengths that lie are refused before memory is asked for.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -62,7 +63,8 @@ test_round(int fd)
 {
 	struct pagefile p, want = sample();
 	struct err e = { 0 };
-	char back[sizeof(image)];
+	char back[sizeof(image)], path[40];
+	AUTO_FD unreadable = -1;
 	struct pagefile_check piece;
 	uint64_t pieces = 0;
 	int32_t w, h;
@@ -91,7 +93,11 @@ test_round(int fd)
 	CHECK(w == 841890 && h == 595276, "a page turned by 90 degrees is seen wide");
 	pagefile_done(&p);
 	want.key[0] ^= 1;
-	CHECK(pagefile_begin_check(fd, want.key, &piece, &e) == -ERR_IO && pagefile_check(fd, want.key, &e) == -ERR_IO, "another key is refused: %s", e.text);
+	CHECK(pagefile_begin_check(fd, want.key, &piece, &e) == -ERR_DOC_CRASH && pagefile_check(fd, want.key, &e) == -ERR_DOC_CRASH,
+	    "another key is refused: %s", e.text);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	unreadable = open(path, O_WRONLY | O_CLOEXEC);
+	CHECK(unreadable >= 0 && pagefile_check(unreadable, want.key, &e) == -ERR_IO, "one that can not be read is not called damaged: %s", e.text);
 }
 
 /* A memory file with these bytes. */
@@ -122,7 +128,7 @@ test_damage(int fd)
 
 			data[i] ^= (uint8_t)(1 << bit);
 			bad = copy_of(data, len);
-			missed += pagefile_check(bad, good.key, &e) == 0;
+			missed += pagefile_check(bad, good.key, &e) != -ERR_DOC_CRASH;
 			if (pagefile_read(bad, &p, &e) == 0) { /* without the checksum some must still read safely */
 				read++;
 				pagefile_done(&p);
@@ -135,7 +141,7 @@ test_damage(int fd)
 	for (size_t i = 0; i < len; i++) {
 		AUTO_FD bad = copy_of(data, i);
 
-		missed += pagefile_check(bad, good.key, &e) == 0;
+		missed += pagefile_check(bad, good.key, &e) != -ERR_DOC_CRASH;
 		if (pagefile_read(bad, &p, &e) == 0) {
 			missed++;
 			pagefile_done(&p);
