@@ -295,10 +295,14 @@ earlier_find(struct job *j, const struct siglist *list, uint32_t ours, uint32_t 
 	return n == x->list.n ? 0 : err_set(e, ERR_SIG, "our own check misses a signature that was there");
 }
 
+/*
+ * What our seal could have done to it: broken it, or put another in its place.  Whom
+ * the settings trust, and since when, is not its doing, and may have changed since.
+ */
 static bool
 stands(const struct judged_sig *then, const struct judged_sig *now)
 {
-	return then->verdict == now->verdict && then->expired == now->expired && strcmp(then->signer, now->signer) == 0 &&
+	return (then->verdict == VERDICT_DISPROVEN) == (now->verdict == VERDICT_DISPROVEN) && strcmp(then->signer, now->signer) == 0 &&
 	    memcmp(then->cert_hash, now->cert_hash, HASH_LEN) == 0;
 }
 

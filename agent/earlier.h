@@ -6,7 +6,8 @@
  * a verify child judges them, into the record `earlier`: bytes and verdicts as of that
  * time.  What the settings want a person to see is held, before anything is added.
  * When it is sealed, each of them must still be there, over the same bytes, with the
- * same CMS and the same verdict.
+ * same CMS, and no more broken than it was.  Trust is not asked about again: the record
+ * says what it was worth when it came.
  */
 #ifndef SEALROOM_AGENT_EARLIER_H
 #define SEALROOM_AGENT_EARLIER_H
@@ -47,7 +48,7 @@ int earlier_params(struct job *, struct compose_params *, struct err *);
  * stamp: indices of our own; stamp may be list->n for none.
  */
 int earlier_find(struct job *, const struct siglist *list, uint32_t ours, uint32_t stamp, struct judge_params *, struct err *);
-/* Do their verdicts stand?  judged is the answer to these parameters. */
+/* Do they stand?  judged is the answer to these parameters. */
 int earlier_stand(struct job *, const struct judge_params *, const struct judge_result *judged, struct err *);
 
 /* "valid", "broken", "expired" or "unknown" */

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #define FIELDS_MAX 20000
 #define XMP_MAX ((size_t)1 << 20)
+#define SPACE_MAX 1024
 
 struct search {
 	struct pdfin *p;
@@ -147,15 +149,13 @@ gap_is(const struct source *s, uint64_t from, uint64_t to, const uint8_t *der, s
 	return true;
 }
 
-/* Is 'at' right behind an end-of-file mark with at most one end of line? */
+/* Is 'at' right behind an end-of-file mark and white space?  As much as who appends allows there (revision.c). */
 static bool
 ends_revision(const struct source *s, uint64_t at)
 {
 	const uint8_t *d = s->map;
 
-	if (at > 0 && d[at - 1] == '\n')
-		at--;
-	if (at > 0 && d[at - 1] == '\r')
+	for (int i = 0; i < SPACE_MAX && at > 0 && isspace(d[at - 1]); i++)
 		at--;
 	return at >= 5 && memcmp(d + at - 5, "%%EOF", 5) == 0;
 }

@@ -342,7 +342,7 @@ struct sig_info {
 	char sub_filter[MSG_NAME_MAX];  /* "ETSI.CAdES.detached" ... */
 	uint32_t is_timestamp;          /* /Type /DocTimeStamp */
 	uint64_t range[4];
-	uint32_t covers_revision;       /* range ends at a %%EOF of the file */
+	uint32_t covers_revision;       /* range ends behind a %%EOF and white space, and leaves out the signature alone */
 	uint32_t has_cert_key;          /* /Cert present (PAdES forbids it) */
 	uint32_t has_signing_time_key;  /* /M present */
 	int64_t claimed_us;             /* what /M says; 0: nothing, or no date */

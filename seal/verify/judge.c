@@ -46,7 +46,8 @@ not_baseline(struct sig *s, const char *why)
 
 /*
  * ISO 32000-1, 12.8.1 and EN 319 142-1, 5.2: from the first byte to the end
- * of a revision, without the hole of the signature and nothing else.
+ * of a revision, without the hole of the signature and nothing else.  Whether
+ * it is that must not depend on what is appended later: our seal is.
  */
 static bool
 range_sane(struct sig *s, uint64_t file_len)
@@ -59,12 +60,11 @@ range_sane(struct sig *s, uint64_t file_len)
 	hole = r[2] - r[1];
 	if (hole < 2 || (hole - 2) % 2 != 0 || (hole - 2) / 2 < s->info.cms_len)
 		return findings_add(&s->f, VERDICT_DISPROVEN, "byte range leaves out more or less than the signature");
-	if (r[2] + r[3] == file_len)
-		return true;
 	if (!s->info.covers_revision)
-		return findings_add(&s->f, VERDICT_DISPROVEN, "byte range does not end where a revision ends");
-	findings_add(&s->f, VERDICT_PROVEN, "later revision: %" PRIu64 " bytes follow what is signed",
-	    file_len - (r[2] + r[3]));
+		return findings_add(&s->f, VERDICT_DISPROVEN, "byte range is not a whole revision without the signature");
+	if (r[2] + r[3] != file_len)
+		findings_add(&s->f, VERDICT_PROVEN, "later revision: %" PRIu64 " bytes follow what is signed",
+		    file_len - (r[2] + r[3]));
 	return true;
 }
 

@@ -625,11 +625,23 @@ twist_sealed_signer(uint32_t kind, void *result)
 		strcpy(((struct judge_result *)result)->sigs[0].signer, "CN=Somebody");
 }
 
+/* Settings that trust others than when it came. */
 static void
-twist_sealed_expired(uint32_t kind, void *result)
+twist_trusted_then(uint32_t kind, void *result)
 {
-	if (judged_sealed(kind, result))
-		((struct judge_result *)result)->sigs[0].expired = 1;
+	struct judged_sig *s = ((struct judge_result *)result)->sigs;
+
+	if (judged_sealed(kind, result)) {
+		s->verdict = VERDICT_UNKNOWN;
+		s->expired = 1;
+	}
+}
+
+static void
+twist_trusted_now(uint32_t kind, void *result)
+{
+	if (kind == TASK_JUDGE && ((struct judge_result *)result)->nsigs == 1)
+		((struct judge_result *)result)->sigs[0].verdict = VERDICT_UNKNOWN;
 }
 
 /* The list of what was sealed: sigs come one by one, the earlier one first. */
@@ -678,7 +690,8 @@ static const struct {
 	{ "composing that seals where it may be seen, and may not", SEAL_UNSEEN, twist_seen, REFUSED, "reader-crashed" },
 	{ "an earlier signature that our seal breaks", SEAL_SEEN, twist_sealed_broken, WAITS, NULL },
 	{ "one of somebody else now", SEAL_SEEN, twist_sealed_signer, WAITS, NULL },
-	{ "one that has expired meanwhile", SEAL_SEEN, twist_sealed_expired, WAITS, NULL },
+	{ "one that is trusted no more", SEAL_SEEN, twist_trusted_then, SEALED, NULL },
+	{ "one that is trusted meanwhile", SEAL_SEEN, twist_trusted_now, SEALED, NULL },
 	{ "one with other bytes", SEAL_SEEN, twist_other_cms, WAITS, NULL },
 	{ "one over other bytes", SEAL_SEEN, twist_other_range, WAITS, NULL },
 	{ "one that is missing", SEAL_SEEN, twist_lost_one, WAITS, NULL },

@@ -203,6 +203,7 @@ test_ranges(void)
 		{ "all but the hole", { 0, 1000, 1000 + HOLE_TEXT, 500 }, 1, VERDICT_PROVEN, 1 },
 		{ "an earlier revision", { 0, 1000, 1000 + HOLE_TEXT, 400 }, 1, VERDICT_PROVEN, 0 },
 		{ "tail left out", { 0, 1000, 1000 + HOLE_TEXT, 499 }, 0, VERDICT_DISPROVEN, 0 },
+		{ "to the end of the file, which ends no revision", { 0, 1000, 1000 + HOLE_TEXT, 500 }, 0, VERDICT_DISPROVEN, 1 },
 		{ "head left out", { 1, 999, 1000 + HOLE_TEXT, 500 }, 1, VERDICT_DISPROVEN, 1 },
 		{ "over the end", { 0, 1000, 1000 + HOLE_TEXT, 501 }, 1, VERDICT_DISPROVEN, 0 },
 		{ "sum wraps round", { 0, 1000, 1000 + HOLE_TEXT, UINT64_MAX - 100 }, 1, VERDICT_DISPROVEN, 0 },

@@ -113,6 +113,37 @@ test_facts(void)
 	CHECK(found[0].cms_len == 2, "an empty sequence is two bytes");
 }
 
+#define OPEN_SIG "<</Type/Sig/SubFilter/adbe.pkcs7.detached/ByteRange[0 0000000000 0000000000 0000000000]/Contents<3003020101000000>>>"
+
+/* What a range may end with stays the same when a revision follows: else a signature would break under our seal. */
+static void
+test_ends(void)
+{
+	static const struct {
+		const char *name, *end;
+		size_t cut;
+		uint32_t whole;
+	} ends[] = { { "the mark and a line", "", 0, 1 }, { "the mark alone", "", 1, 1 }, { "two lines", "\n", 0, 1 }, { "a blank", " ", 0, 1 },
+		{ "blanks and lines", " \r\n\t\n", 0, 1 }, { "half a mark", "", 3, 0 } };
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		for (int more = 0; more < 2; more++) {
+			char numbers[40];
+			size_t hole, end;
+
+			make("/AcroForm<</Fields[4 0 R]>>", "", 2, (const char *const[]){ "<</FT/Sig/T(A)/V 5 0 R>>", OPEN_SIG });
+			add("%s", ends[i].end);
+			hole = (size_t)(strstr(made.d, "/Contents<") + 9 - made.d);
+			end = made.n - ends[i].cut;
+			snprintf(numbers, sizeof(numbers), "%010zu %010zu %010zu", hole, hole + 18, end - hole - 18);
+			memcpy(strstr(made.d, "ByteRange[0 ") + 12, numbers, strlen(numbers));
+			if (more)
+				add("startxref\n%zu\n%%%%EOF\n", (size_t)(strstr(made.d, "\nxref\n") + 1 - made.d));
+			CHECK(read_made() == 1 && found[0].covers_revision == ends[i].whole, "a range that ends with %s%s: %s", ends[i].name,
+			    more ? ", and another revision" : "", ends[i].whole ? "whole" : "not");
+		}
+}
+
 /* What lies about its length is handed on whole, for the verifier to refuse. */
 static void
 test_lengths(void)
@@ -297,6 +328,7 @@ main(void)
 
 	test_places();
 	test_facts();
+	test_ends();
 	test_lengths();
 	test_hostile();
 	test_claim();
