@@ -337,11 +337,15 @@ admit(struct job *j)
 		job_trouble(j, &e);
 		return false;
 	}
-	if (r == 2)
+	if (r == 2) {
+		err_set(&j->why, ERR_LATER, "job %s has the same reference, and goes first", j->other);
+		j->stalled = true; /* that one may wait for long */
 		job_step_soon(j, WAIT_MS);
+	}
 	if (r > 0)
 		return false;
 	say_ticket(j);
 	j->admitted = true;
+	job_moved(j);
 	return true;
 }

@@ -192,10 +192,13 @@ byticket_step(struct job *j, struct err *e)
 		return 0;
 	if (r < 0 || (r = act(j, &t, &b, e)) < 0)
 		return r;
-	if (r == 0)
+	if (r == 0) {
+		err_set(&j->why, ERR_LATER, "what it decides about is just being handed out");
+		j->stalled = true; /* held/ may be out of reach for long */
 		job_step_soon(j, WAIT_MS);
-	else
+	} else {
 		outcome_end(j);
+	}
 	return 1;
 }
 

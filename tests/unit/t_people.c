@@ -2,6 +2,7 @@
  * t_people.c - what people do with jobs at work, through the socket and in the spool:
  * when it is too late, too early or in vain they are told so, and the letter goes on.
  */
+#include "agent/alive.h"
 #include "agent/reload.h"
 #include "agent/tokens.h"
 #include "tests/unit/roomsocket.h"
@@ -885,6 +886,74 @@ test_beside_held(void)
 	CHECK(so, "one that is longer than a ticket can be is not read to see whose it is");
 }
 
+/* --- one that waits for another -------------------------------------------------------------- */
+
+#define LONG (ALIVE_IDLE_MS / 1000 + 300)
+
+static bool
+waits_alive(const char *why)
+{
+	const struct job *j = core.jobs;
+
+	while (j != NULL && strstr(j->why.text, why) == NULL)
+		j = j->next;
+	return j != NULL && j->why.code == ERR_LATER && alive_complaint(&core, clock_ms(), true) == NULL;
+}
+
+static void
+same_reference(int second)
+{
+	if (second == 5)
+		room_sh("cp -p in/work/Brief.tif in/Zwei.tif; echo '{\"v\":1,\"reference\":\"R-1\"}' >in/Zwei.tif.ticket");
+	if (second != LONG)
+		return;
+	so = waits_alive("has the same reference, and goes first");
+	played.say[0].kind = 0;
+}
+
+static void
+decided_early(int second)
+{
+	if (second == 4)
+		played.twist = NULL;
+	if (second == 5)
+		room_sh("printf '{\"v\":1,\"sha256\":\"%%s\",\"decision\":{\"rule\":\"other\"}}' $(sha256sum in/work/Brief.tif | cut -d' ' -f1) >in/Brief.tif.ticket");
+	if (second != LONG)
+		return;
+	so = waits_alive("what it decides about is just being handed out");
+	room_sh("rm in/held");
+}
+
+/* For longer than any step may take: neither is stuck. */
+static void
+test_waits_for_another(void)
+{
+	int64_t began;
+
+	room_empty();
+	room_settings("ticket = \"optional\";");
+	room_drop("Brief.tif", "a letter");
+	room_sh("echo '{\"v\":1,\"reference\":\"R-1\"}' >in/Brief.tif.ticket");
+	played.say[0] = (struct play){ .kind = TASK_STAMP, .code = ERR_TSA_DOWN, .text = "none" };
+	day(same_reference, (LONG + 100) * 1000);
+	CHECK(so && room_entries(ENTRY_JOB) == 1 && room_entries(ENTRY_REPEAT) == 1 && room_proven(),
+	    "the same document again, while the first waits for its time stamp: it waits, and says for what");
+	room_empty();
+	room_settings("ticket = \"optional\";");
+	room_drop("Brief.tif", "a letter");
+	room_sh("echo '{\"v\":1,\"reference\":\"R-1\"}' >in/Brief.tif.ticket; cp in/Brief.tif in/Zwei.tif; cp in/Brief.tif.ticket in/Zwei.tif.ticket");
+	played.say[0] = (struct play){ .kind = TASK_STAMP, .code = ERR_TSA_DOWN, .text = "none" };
+	began = room_ms;
+	CHECK(room_once() == EX_TEMPFAIL && room_ms - began < (int64_t)ALIVE_IDLE_MS, "a single run gives it up as it does the first");
+	begin_in_the_way();
+	room_sh("sed -i \"1s/^/operators = [ \\\"$(id -un)\\\" ]; /\" sealroom.conf");
+	played.hold = ERR_ANCHOR_MANY;
+	day(decided_early, (LONG + 100) * 1000);
+	CHECK(so && room_count("in/done/Brief.pdf") == 1 && room_entries(ENTRY_RELEASE) == 1 && room_proven(),
+	    "a decision about what can not be handed out yet: it waits, and has its effect then");
+	room_settings("");
+}
+
 int
 main(void)
 {
@@ -908,6 +977,9 @@ main(void)
 	test_in_line_drawn();
 	test_long_history();
 	test_beside_held();
+}
+
+	test_waits_for_another();
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
 }
