@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,26 @@ batch_chain(const struct known *k, struct er_chain *ret, struct err *e)
 	return 0;
 }
 
+bool
+batch_is_lost(const struct err *e)
+{
+	return e->code == ERR_LOG || (e->code == ERR_IO && (errno == ENOENT || errno == EIO));
+}
+
+/*
+ * Which batches it covers, only its tree says.  None that it may cover is renewed
+ * without it: what it has proven would be left out, and could not be put back.
+ */
+static void
+learn_unread(struct batches *b, const struct known *renewal, const struct err *why)
+{
+	log_line(LOG_ALERT, "evidence/er/%u can not be read, and what it may cover can not be renewed: %s; put it back from a copy, and start again",
+	    renewal->record, why->text);
+	for (struct known *k = b->known; k < renewal; k++)
+		if (k->type == ENTRY_BATCH)
+			k->unread = renewal->record;
+}
+
 /* The records of earlier runs were found newest first. */
 static int
 turn_round(struct batches *b, struct err *e)
@@ -143,8 +164,10 @@ turn_round(struct batches *b, struct err *e)
 		b->known[b->n - 1 - i] = k;
 	}
 	for (size_t i = 0; r == 0 && i < b->n; i++)
-		if (b->known[i].type == ENTRY_RENEWAL)
-			r = learn_renewal(b, &b->known[i], e);
+		if (b->known[i].type == ENTRY_RENEWAL && (r = learn_renewal(b, &b->known[i], e)) < 0 && batch_is_lost(e)) {
+			learn_unread(b, &b->known[i], e);
+			r = 0;
+		}
 	return r;
 }
 

@@ -23,6 +23,7 @@ struct known { /* an entry batch or renewal */
 	uint32_t *renewals;
 	uint32_t nrenewals;
 	int64_t live_until_us;
+	uint32_t unread;     /* batch: a renewal that may cover it, and can not be read; 0: none */
 };
 
 struct batches {
@@ -75,6 +76,8 @@ uint32_t batch_next_number(const struct batches *);
 uint64_t batch_first(const struct batches *);
 bool batch_is_due(const struct batches *, const struct known *, int64_t now_us);
 int batch_learn(struct batches *, const struct entry *, struct err *);
+/* Is it the files of a record that are gone or damaged?  Else it is tried again. */
+bool batch_is_lost(const struct err *);
 /* The records over one batch, the batch first. */
 int batch_chain(const struct known *, struct er_chain *ret, struct err *);
 /* The work is over: NULL, or why it could not be done and is tried again. */

@@ -68,28 +68,34 @@ task_good(struct batches *b, const struct task_outcome *o)
 	return false;
 }
 
-/* The record of that chain, for a verify child: what it covers, how many of that, and the record itself. */
+/* The record of that chain, as a verify child reads it: how many objects it covers, their hashes, and the record itself. */
 static int
-judge(struct batches *b, const struct er_chain *c, task_cb *cb, struct err *e)
+compose(const struct batches *b, const struct er_chain *c, struct buf *in, struct err *e)
 {
-	const struct ers_params p = { .now_us = clock_wall_us() };
-	AUTO_BUF objects = { 0 }, record = { 0 }, in = { 0 }, params = { 0 };
-	AUTO_FD fd = -1;
+	AUTO_BUF objects = { 0 }, record = { 0 };
 	int r;
 
 	buf_init(&objects, (size_t)ERS_OBJECTS_MAX * HASH_LEN);
 	buf_init(&record, ERS_RECORD_MAX);
-	buf_init(&in, objects.max + record.max + 4);
-	buf_init(&params, 256);
+	buf_init(in, objects.max + record.max + 4);
 	if ((r = er_compose(archive_of(b), c, NULL, 0, &objects, &record, e)) < 0)
 		return r;
-	buf_put_u32(&in, (uint32_t)(objects.len / HASH_LEN));
-	buf_put(&in, objects.data, objects.len);
-	buf_put(&in, record.data, record.len);
-	if (!buf_ok(&in))
-		return err_set(e, ERR_MEM, "evidence record");
-	if ((fd = r = io_memfd("record", in.data, in.len, e)) < 0)
-		return r;
+	buf_put_u32(in, (uint32_t)(objects.len / HASH_LEN));
+	buf_put(in, objects.data, objects.len);
+	buf_put(in, record.data, record.len);
+	return buf_ok(in) ? 0 : err_set(e, ERR_MEM, "evidence record");
+}
+
+static int
+judge(struct batches *b, const struct buf *in, task_cb *cb, struct err *e)
+{
+	const struct ers_params p = { .now_us = clock_wall_us() };
+	AUTO_BUF params = { 0 };
+	AUTO_FD fd = io_memfd("record", in->data, in->len, e);
+
+	if (fd < 0)
+		return fd;
+	buf_init(&params, 256);
 	ers_params_put(&params, &p);
 	return run_task(b, TASK_RECORD, &params, fd, -1, JUDGE_MS, cb, e);
 }
@@ -196,7 +202,14 @@ add_due(struct batches *b, const struct known *k, struct err *e)
 	return hashtree_add(b->tree, HASHTREE_RECORD, k->record, (const uint8_t (*)[HASH_LEN])hashes, n, e);
 }
 
-/* What can not be proven any more is not renewed: a new time stamp would only hide it. */
+/* What can not be proven any more is not renewed: a new time stamp would only hide it.  The others are. */
+static void
+refuse(struct batches *b, const struct known *k, const char *why)
+{
+	b->refused++;
+	log_line(LOG_ALERT, "evidence record %u can not be renewed: %s", k->record, why);
+}
+
 static void
 on_due_judged(void *ctx, const struct task_outcome *o)
 {
@@ -215,11 +228,8 @@ on_due_judged(void *ctx, const struct task_outcome *o)
 		batch_over(b, &e);
 		return;
 	}
-	if (res->verdict != VERDICT_PROVEN) {
-		b->refused++;
-		log_line(LOG_ALERT, "evidence record %u can not be renewed: %s", k->record,
-		    res->nreasons > 0 ? res->reasons[0] : "it is not proven");
-	}
+	if (res->verdict != VERDICT_PROVEN)
+		refuse(b, k, res->nreasons > 0 ? res->reasons[0] : "it is not proven");
 	b->at++;
 	judge_next(b);
 }
@@ -239,19 +249,40 @@ all_judged(struct batches *b)
 		ask(b);
 }
 
+/* All that is there about one batch; -ERR_LOG, or as batch_is_lost() tells: not whole any more. */
+static int
+compose_due(const struct batches *b, const struct known *k, struct buf *in, struct err *e)
+{
+	struct er_chain chain;
+	int r;
+
+	if (k->unread != 0)
+		return err_set(e, ERR_LOG, "record %u, which may cover it, can not be read", k->unread);
+	return (r = batch_chain(k, &chain, e)) < 0 ? r : compose(b, &chain, in, e);
+}
+
 static void
 judge_next(struct batches *b)
 {
 	int64_t now = clock_wall_us();
-	struct er_chain chain;
 	struct err e = { 0 };
 
-	while (b->at < b->n && !batch_is_due(b, &b->known[b->at], now))
-		b->at++;
-	if (b->at == b->n)
-		all_judged(b);
-	else if (batch_chain(&b->known[b->at], &chain, &e) < 0 || judge(b, &chain, on_due_judged, &e) < 0)
-		batch_over(b, &e);
+	for (; b->at < b->n; b->at++) {
+		const struct known *k = &b->known[b->at];
+		AUTO_BUF in = { 0 };
+		int r;
+
+		if (!batch_is_due(b, k, now))
+			continue;
+		if ((r = compose_due(b, k, &in, &e)) < 0 && batch_is_lost(&e)) {
+			refuse(b, k, e.text);
+			continue;
+		}
+		if (r < 0 || judge(b, &in, on_due_judged, &e) < 0)
+			batch_over(b, &e);
+		return;
+	}
+	all_judged(b);
 }
 
 void
@@ -446,8 +477,9 @@ judge_written(struct batches *b)
 {
 	struct er_chain c;
 	struct err e = { 0 };
+	AUTO_BUF in = { 0 };
 
-	if (chain_of_work(b, &c, &e) < 0 || judge(b, &c, on_written_judged, &e) < 0)
+	if (chain_of_work(b, &c, &e) < 0 || compose(b, &c, &in, &e) < 0 || judge(b, &in, on_written_judged, &e) < 0)
 		batch_over(b, &e);
 }
 

@@ -106,6 +106,7 @@ static struct played {
 	bool no_token;
 	char *resume;              /* a person's word about the log (resume.h) */
 	uint32_t level;            /* that the judge finds */
+	uint64_t record_ms;        /* so long lasts the time stamp of an evidence record */
 	bool long_scan;            /* inspect: a PDF; in brief, when it may be ... */
 	uint32_t full_ms, page_ms; /* ... and else after this time; a page takes so long; 0: as all else */
 	uint32_t behind_ms;        /* what stands aside from the start takes so long; 0: no longer than all else */
@@ -383,6 +384,15 @@ toy_judge(struct play_task *t, struct buf *result)
 }
 
 static inline void
+toy_record(struct buf *result)
+{
+	int64_t now = clock_wall_us();
+	struct ers_result r = { .nstamps = 1, .stamps = { { .gen_time_us = now, .not_after_us = now + (int64_t)played.record_ms * 1000 } } };
+
+	ers_result_put(result, &r);
+}
+
+static inline void
 toy_files(struct play_task *t, struct buf *result)
 {
 	struct files_result f = { .n = played.files };
@@ -471,6 +481,9 @@ toy_answer(struct play_task *t, struct buf *result)
 		break;
 	case TASK_ATTACH:
 		toy_attach(t, result);
+		break;
+	case TASK_RECORD:
+		toy_record(result);
 		break;
 	default:
 		toy_judge(t, result);
