@@ -422,6 +422,7 @@ task_send(struct task_run *t, struct err *e)
 
 	if ((r = wire_pair(sv, e)) < 0)
 		return r;
+	t->sock = sv[0];
 	buf_init(&b, WIRE_PAYLOAD);
 	buf_put_u32(&b, t->id);
 	buf_put_u32(&b, t->req.kind);
@@ -435,11 +436,11 @@ task_send(struct task_run *t, struct err *e)
 		fds[n++] = t->req.in >= 0 ? t->req.in : t->req.out;
 	if (t->req.out >= 0)
 		fds[n++] = t->req.out;
-	r = wire_send(t->peer->proc.sock, MSG_TASK, ++t->peer->seq, &b, fds, n, e);
-	close(sv[1]);
-	t->sock = sv[0];
-	if (r == 0 && loop_fd(t->c->loop, t->sock, EPOLLIN, on_task_sock, t) < 0)
+	if (loop_fd(t->c->loop, t->sock, EPOLLIN, on_task_sock, t) < 0)
 		r = err_set(e, ERR_MEM, "event loop");
+	else
+		r = wire_send(t->peer->proc.sock, MSG_TASK, ++t->peer->seq, &b, fds, n, e);
+	close(sv[1]);
 	return r;
 }
 
@@ -447,6 +448,7 @@ static void
 task_start(struct task_run *t)
 {
 	struct err e = { 0 };
+	int r;
 
 	if (++t->c->ids == 0)
 		t->c->ids = 1;
@@ -454,8 +456,14 @@ task_start(struct task_run *t)
 	t->peer->running++;
 	if (t->peer->role != ROLE_FETCH) /* which waits for the network, not for a core */
 		aside_begin(t->c->asides, &t->aside, t->req.behind ? 0 : patience_of(t->req.kind));
-	if (task_send(t, &e) < 0) {
+	if ((r = task_send(t, &e)) == -ERR_CHILD) {
 		peer_down(t->peer, &e);
+		return;
+	}
+	if (r < 0) { /* no descriptor, no memory: our trouble, and of this task alone */
+		t->ours = true;
+		t->err = e;
+		task_finish(t, true);
 		return;
 	}
 	if (t->req.deadline_ms != 0)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,6 +190,8 @@ proc_spawn(const char *path, char *const argv[], struct proc *ret, struct err *e
 		r = err_sys(e, ERR_IO, "pidfd");
 		close(sv[0]);
 		kill(pid, SIGKILL);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
 		return r;
 	}
 	*ret = (struct proc){ pid, pidfd, sv[0] };

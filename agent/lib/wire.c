@@ -47,10 +47,11 @@ wire_pair(int sv[2], struct err *e)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_sys(e, ERR_IO, "socket pair");
-	for (int i = 0; i < 2; i++)
-		if ((r = wire_room(sv[i], e)) < 0)
-			return r;
-	return 0;
+	if ((r = wire_room(sv[0], e)) < 0 || (r = wire_room(sv[1], e)) < 0) {
+		close(sv[0]);
+		close(sv[1]);
+	}
+	return r;
 }
 
 static void
@@ -102,7 +103,8 @@ wire_send(int fd, enum msg_type type, uint32_t seq, const struct buf *payload, c
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN || poll(&p, 1, SEND_PATIENCE_MS) <= 0)
-			return err_sys(e, ERR_CHILD, "sending %s", wire_name(type));
+			return err_sys(e, errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS ? ERR_MEM : ERR_CHILD, "sending %s",
+			    wire_name(type));
 	}
 	return 0;
 }

@@ -30,7 +30,10 @@ int wire_pair(int sv[2], struct err *);
 /* Room for some messages of the largest size on a socket from elsewhere. */
 int wire_room(int fd, struct err *);
 
-/* payload may be NULL. The descriptors stay the caller's. Blocks at most 10 s. */
+/*
+ * payload may be NULL. The descriptors stay the caller's. Waits for room at most 10 s at a time.
+ * All of it is sent, or nothing: -ERR_PEER outside the message's bounds, -ERR_MEM, -ERR_CHILD: the peer does not take it.
+ */
 int wire_send(int fd, enum msg_type, uint32_t seq, const struct buf *payload, const int *fds, int nfds,
     struct err *);
 

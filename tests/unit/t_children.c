@@ -503,6 +503,14 @@ test_no_descriptors(void)
 	children_task(children, &req, on_task, NULL);
 	wait_task("a task with half its parameters ends");
 	CHECK(got.came && got.lost && got.code == ERR_MEM, "parameters that could not be written: our trouble, not a child's");
+	begin_task('g', 5000);
+	setrlimit(RLIMIT_NOFILE, &tight);
+	wait_task("a task without a socket ends");
+	setrlimit(RLIMIT_NOFILE, &old);
+	CHECK(got.came && got.lost && got.code == ERR_IO && gone_count == 0, "no socket for a child: that task's trouble alone, and its zygote lives");
+	begin_task('g', 5000);
+	wait_task("the next task ends");
+	CHECK(got.good, "and answers the next one");
 }
 
 /* The core holds what it made open for writing; a child that reads it does not. */

@@ -977,8 +977,6 @@ main(void)
 	test_in_line_drawn();
 	test_long_history();
 	test_beside_held();
-}
-
 	test_waits_for_another();
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,30 @@ open_fds(void)
 	if (d != NULL)
 		closedir(d);
 	return n;
+}
+
+static int no_room; /* for the n-th socket */
+
+int
+setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	if (no_room > 0 && --no_room == 0) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
+}
+
+static void
+test_no_room(void)
+{
+	int pair[2], before = open_fds();
+	struct err e;
+
+	for (int n = 1; n <= 2; n++) {
+		no_room = n;
+		CHECK(wire_pair(pair, &e) < 0 && open_fds() == before, "a pair that can not be made whole is none: neither socket stays open");
+	}
 }
 
 /* What no peer of ours would send: any header, any length, any number of descriptors. */
@@ -279,5 +304,6 @@ main(void)
 	test_send_bounds();
 	test_left();
 	test_end();
+	test_no_room();
 	return TEST_DONE();
 }
