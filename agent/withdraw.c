@@ -81,15 +81,16 @@ may_withdraw(struct job *j, struct err *e)
 	return err_set(e, ERR_USAGE, "job %s: the token was asked for its seal already; use void", j->claim.id);
 }
 
-/* The stamp is drawn, or being drawn, and nobody needs it. */
+/* The stamp is drawn, or being drawn, and nobody needs it; or the clock is asked about, and others ask for themselves. */
 static void
 stop_field(struct job *j)
 {
-	if (j->state != SPOOL_RENDERED || j->sealwork == NULL)
+	if (j->state != SPOOL_RENDERED || (j->sealwork == NULL && !j->probing))
 		return;
 	if (j->task != 0)
 		children_cancel(j->core->children, j->task);
 	j->task = 0;
+	stamping_probe_over(j);
 	sealing_forget(j);
 	j->busy = false;
 	io_close(&j->out);

@@ -107,6 +107,23 @@ prepares(uint32_t kind, void *result)
 		loop_timer(core.loop, 0, on_prepares, NULL);
 }
 
+/* The clock was set back: the first asks the authority about it, the second waits for what it hears. */
+static void
+while_clock_is_asked(int second)
+{
+	static const struct job *first;
+
+	if (second == 4) {
+		first = core.clock_probe;
+		so = first != NULL && first == core.jobs && first->busy;
+		ask("withdraw", MISTAKE);
+	}
+	if (second == 6) {
+		so = so && heard("\"state\":\"withdrawing\"") && core.clock_probe != NULL && core.clock_probe != first;
+		played.away[ROLE_FETCH] = false;
+	}
+}
+
 static void
 while_held(int second)
 {
@@ -154,6 +171,18 @@ test_in_time(void)
 	day(NULL, 20000);
 	CHECK(so && came_back("sent by mistake") && beside->signatures == 0, "while it is made ready for the token: it comes back");
 	played.twist = NULL;
+	room_empty();
+	room_drop("Erst.tif", "before");
+	CHECK(room_once() == EX_OK && beside->signatures == 1, "a letter before the clock is set back");
+	room_wall_ms -= 3600 * 1000;
+	room_drop("Brief.tif", "a letter");
+	room_drop("Zwei.tif", "another");
+	played.away[ROLE_FETCH] = true;
+	day(while_clock_is_asked, 20000);
+	CHECK(so && room_count("in/error/*.tif") == 1 && room_entries(ENTRY_WITHDRAW) == 1 && beside->signatures == 2 &&
+	        room_count("state/spool/*/*") == 0 && core.clock_probe == NULL,
+	    "while the clock is asked about for all: it comes back, and the next one asks");
+	room_wall_ms += 3600 * 1000;
 	room_empty();
 	room_drop("Brief.tif", "a letter");
 	played.hold = ERR_ANCHOR_MANY;
