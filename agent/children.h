@@ -126,7 +126,7 @@ void children_hurry(struct children *);
 /* One that is not busy. The callback comes once, with an error when the process died or hung; then it is free again. */
 void children_sign(struct peer *, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN],
     sign_cb *, void *ctx);
-/* During its callback, with an error: the question never left us, so surely nothing was signed. */
+/* During its callback, with an error: the question never left us, or never came to the token, so surely nothing was signed. */
 bool children_unasked(const struct peer *);
 
 /* NULL until the log's sealroom-seal is ready. */

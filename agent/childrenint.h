@@ -28,7 +28,7 @@ enum peer_state { PEER_DOWN, PEER_AWAITED, PEER_GREETING, PEER_SETTING, PEER_REA
 /* A question to a seal process: at most one of each kind at a time. */
 struct question {
 	bool open;
-	bool unasked;                   /* the process was gone before it could be sent */
+	bool unasked;                   /* the process was gone before it could be sent, or its token was not asked */
 	uint32_t ticket;
 	uint64_t timer;
 	sign_cb *sign;

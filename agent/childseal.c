@@ -55,13 +55,14 @@ peer_refused(struct peer *p, struct wire_msg *m, struct err *e)
 	struct err why = { 0 };
 	char text[ERR_TEXT_MAX];
 	uint32_t ticket = buf_get_u32(&m->payload);
-	uint32_t code = buf_get_u32(&m->payload);
+	uint32_t code = buf_get_u32(&m->payload), unasked = buf_get_u32(&m->payload);
 
 	buf_get_str(&m->payload, text, sizeof(text));
-	if (!buf_finished(&m->payload) || !err_code_valid(code) || !p->question.open ||
+	if (!buf_finished(&m->payload) || !err_code_valid(code) || unasked > MSG_UNASKED || !p->question.open ||
 	    (p->question.sign != NULL && ticket != p->question.ticket))
 		return err_set(e, ERR_PEER, "REFUSED without a question");
 	err_set(&why, (enum err_code)code, "%s", text);
+	p->question.unasked = unasked == MSG_UNASKED;
 	peer_fail_question(p, &why);
 	return 0;
 }

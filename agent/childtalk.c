@@ -217,6 +217,8 @@ peer_message(struct peer *p, struct wire_msg *m, struct err *e)
 	case MSG_FAIL:
 		r = child_fail_get(m, &p->why, e);
 		if (r == 0) {
+			p->question.unasked = p->role == ROLE_SEAL && p->why.page == MSG_UNASKED;
+			p->why.page = 0;
 			*e = p->why;
 			r = -(int)e->code;
 		}

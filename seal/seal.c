@@ -74,7 +74,7 @@ send_hello(const struct seal *s, struct err *e)
 	return wire_send(WIRE_FD, MSG_HELLO, 0, &b, NULL, 0, e);
 }
 
-/* The last words; they may find nobody. */
+/* The last words; they may find nobody.  why->page: MSG_UNASKED, or 0. */
 static void
 send_fail(const struct err *why)
 {
@@ -83,7 +83,7 @@ send_fail(const struct err *why)
 
 	buf_init(&b, WIRE_PAYLOAD);
 	buf_put_u32(&b, (uint32_t)why->code);
-	buf_put_u32(&b, 0);
+	buf_put_u32(&b, why->page);
 	buf_put_str(&b, why->text);
 	if (wire_send(WIRE_FD, MSG_FAIL, 0, &b, NULL, 0, &e) < 0)
 		log_err(LOG_WARNING, "telling the core", &e);
@@ -98,6 +98,7 @@ send_refused(uint32_t seq, uint32_t ticket, const struct err *why, struct err *e
 	buf_init(&b, WIRE_PAYLOAD);
 	buf_put_u32(&b, ticket);
 	buf_put_u32(&b, (uint32_t)why->code);
+	buf_put_u32(&b, why->page);
 	buf_put_str(&b, why->text);
 	return wire_send(WIRE_FD, MSG_REFUSED, seq, &b, NULL, 0, e);
 }
@@ -281,25 +282,27 @@ setup_log(struct seal *s, struct err *e)
 
 /* --- answering -------------------------------------------------------------------------- */
 
-/* 0: first time, or the same digest again. */
-static int
-remember(struct seal *s, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN], struct err *e)
+static struct recent *
+recent_find(struct seal *s, const char *job, uint32_t attempt)
+{
+	for (size_t i = 0; i < s->nrecent && i < RECENT_MAX; i++)
+		if (s->recent[i].attempt == attempt && strcmp(s->recent[i].job, job) == 0)
+			return &s->recent[i];
+	return NULL;
+}
+
+/* The token was asked to sign this for that attempt: nothing else may be signed for it. */
+static void
+remember(struct seal *s, const char *job, uint32_t attempt, const uint8_t digest[HASH_LEN])
 {
 	struct recent *r;
 
-	for (size_t i = 0; i < s->nrecent && i < RECENT_MAX; i++) {
-		r = &s->recent[i];
-		if (r->attempt != attempt || strcmp(r->job, job) != 0)
-			continue;
-		if (memcmp(r->digest, digest, HASH_LEN) == 0)
-			return 0;
-		return err_set(e, ERR_PEER, "job %s, attempt %u: a second digest", job, attempt);
-	}
+	if (recent_find(s, job, attempt) != NULL)
+		return;
 	r = &s->recent[s->nrecent++ % RECENT_MAX];
 	snprintf(r->job, sizeof(r->job), "%s", job);
 	r->attempt = attempt;
 	memcpy(r->digest, digest, HASH_LEN);
-	return 0;
 }
 
 static int
@@ -320,8 +323,10 @@ on_sign(struct seal *s, struct wire_msg *m, struct err *e)
 {
 	uint8_t digest[HASH_LEN], imprint[HASH_LEN];
 	uint32_t ticket = buf_get_u32(&m->payload), attempt;
+	uint64_t asked;
 	char job[ID_MAX];
-	struct err why;
+	const struct recent *known;
+	struct err why = { 0 };
 	int r;
 	AUTO_BUF cms = { 0 };
 
@@ -330,13 +335,21 @@ on_sign(struct seal *s, struct wire_msg *m, struct err *e)
 	buf_get(&m->payload, digest, HASH_LEN);
 	if (!buf_finished(&m->payload) || !id_valid(job) || s->token == NULL || !s->facts.logged_in)
 		return err_set(e, ERR_PEER, "a SIGN that is not allowed here");
-	if (remember(s, job, attempt, digest, &why) < 0)
+	if ((known = recent_find(s, job, attempt)) != NULL && memcmp(known->digest, digest, HASH_LEN) != 0) {
+		err_set(&why, ERR_PEER, "job %s, attempt %u: a second digest", job, attempt);
 		return send_refused(m->seq, ticket, &why, e);
+	}
 	buf_init(&cms, WIRE_PAYLOAD);
+	asked = token_asked(s->token);
 	if ((r = cert_valid_at(token_cert(s->token), clock_wall_us(), e)) == 0)
 		r = cms_sign(token_cert(s->token), token_chain(s->token), digest, sign_by_token, s->token, &cms, imprint, e);
+	if (token_asked(s->token) != asked)
+		remember(s, job, attempt, digest);
+	if (r < 0)
+		e->page = token_asked(s->token) == asked ? MSG_UNASKED : 0;
 	if (r == -ERR_TOKEN_FAULT && ++s->faults < FAULTS_IN_A_ROW) {
 		why = *e;
+		e->page = 0;
 		return send_refused(m->seq, ticket, &why, e);
 	}
 	if (r < 0)
@@ -352,7 +365,7 @@ on_note(struct seal *s, struct wire_msg *m, struct err *e)
 	char origin[SOFTKEY_NAME_MAX + 1];
 	uint8_t root[HASH_LEN];
 	uint64_t size;
-	struct err why;
+	struct err why = { 0 };
 	int r;
 	AUTO_BUF b = { 0 };
 

@@ -37,6 +37,7 @@ struct token {
 	bool every_time;
 	struct pin pin; /* only with every_time */
 	int mark_fd;
+	uint64_t asked;
 };
 
 /* --- keys ------------------------------------------------------------------------------- */
@@ -525,6 +526,7 @@ sign_raw(struct token *t, CK_MECHANISM_TYPE type, const uint8_t *in, size_t n, u
 	/* between C_SignInit and C_Sign, never after a failed C_Sign (PKCS#11, CKA_ALWAYS_AUTHENTICATE) */
 	if (t->every_time && (r = login(t, CKU_CONTEXT_SPECIFIC, &t->pin, e)) < 0)
 		return r;
+	t->asked++;
 	if ((rv = t->p.f->C_Sign(t->p.session, data, n, out, &got)) != CKR_OK)
 		return p11_fail(&t->p, rv, "C_Sign", e);
 	*ret_len = got;
@@ -566,6 +568,12 @@ bool
 token_every_time(const struct token *t)
 {
 	return t->every_time;
+}
+
+uint64_t
+token_asked(const struct token *t)
+{
+	return t->asked;
 }
 
 X509 *

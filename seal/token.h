@@ -49,6 +49,8 @@ int token_login(struct token *, struct pin *, int mark_fd, struct err *);
 int token_check(struct token *, struct err *); /* still there, still ours?  Never logs in. */
 void token_free(struct token *);
 
+/* How often its key was asked to sign: a token_sign() that fails without that has surely left no signature. */
+uint64_t token_asked(const struct token *);
 /* RSA: PKCS#1 v1.5; EC: DER of ECDSA-Sig-Value.  Not yet checked: seal/cms.h does. */
 int token_sign(struct token *, const uint8_t digest[HASH_LEN], uint8_t sig[TOKEN_SIG_MAX], size_t *ret_len,
     struct err *);

@@ -25,13 +25,13 @@
  *   KILL       u32 task; where the core may not signal the child itself: a zygote of another user
  *   EXIT       u32 task, i32 wait status, u64 maxrss KiB, u64 cpu microseconds
  *   RESULT     the kind's result (taskmsg.h); final
- *   FAIL       u32 code, u32 page, str text; final (k), before exit (s, z)
+ *   FAIL       u32 code, u32 page, str text; final (k), before exit (s, z); page of s: MSG_UNASKED, or 0
  *   PROGRESS   u32 done, u32 of
  *   PAGE_WANT  u32 page (0-based); one outstanding
  *   PAGE       u32 page; descriptor: page result, read only
  *   SIGN       u32 ticket, str job, u32 attempt, 32 bytes SHA-256 of the byte ranges
  *   SIGNED     u32 ticket, blob CMS, 32 bytes imprint = SHA-256 of the signature value
- *   REFUSED    u32 ticket, u32 code, str text: this SIGN or NOTE failed, the process lives on
+ *   REFUSED    u32 ticket, u32 code, u32 MSG_UNASKED or 0, str text: this SIGN or NOTE failed, the process lives on
  *   STATUS     empty (c to s); answer: struct ready_seal
  *   NOTE       str origin, u64 size, 32 bytes root
  *   NOTED      blob signed checkpoint
@@ -46,6 +46,7 @@
 #define WIRE_HEADER 12
 #define WIRE_PAYLOAD (WIRE_MAX - WIRE_HEADER)
 #define WIRE_FDS 3
+#define MSG_UNASKED 1           /* the token was not asked for this signature: surely there is none */
 
 enum role { ROLE_CORE = 1, ROLE_SCAN, ROLE_VERIFY, ROLE_FETCH, ROLE_SEAL, ROLE_TASK, ROLE_COUNT };
 

@@ -14,7 +14,7 @@
  *	tries=N         N wrong PINs lock it; the count is kept in P11FAULT_CTL.tries
  *	pinpad=PIN      C_Login(NULL) logs in with PIN; with one it is an argument error
  *	always_auth=1   keys show CKA_ALWAYS_AUTHENTICATE, C_Sign wants a context login
- *	sign_rv=0x30    what C_Sign answers; login_rv, open_rv likewise
+ *	sign_rv=0x30    what C_Sign answers; init_rv (C_SignInit), login_rv, open_rv likewise
  *	flip=1          one bit of each signature is wrong
  *	nocert=1        certificates can not be found
  *	hang=C_Sign     C_Sign, C_Login or C_OpenSession never comes back
@@ -321,6 +321,8 @@ sign_init(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE key)
 
 	sign_wants_login = number("always_auth") != 0;
 	context_login = false;
+	if (rv == CKR_OK)
+		rv = number("init_rv");
 	return answer("C_SignInit", rv == CKR_OK ? behind->C_SignInit(s, m, key) : rv);
 }
 

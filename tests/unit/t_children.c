@@ -284,9 +284,19 @@ answer_sign(struct wire_msg *m)
 		raise(SIGKILL);
 		break;
 	case 'R':
+	case 'u':
 		buf_put_u32(&b, ERR_TOKEN_FAULT);
+		buf_put_u32(&b, digest[0] == 'u' ? MSG_UNASKED : 0);
 		buf_put_str(&b, "not now");
 		say(WIRE_FD, MSG_REFUSED, &b);
+		break;
+	case 'e':
+	case 'E':
+		buf_init(&b, 256);
+		buf_put_u32(&b, ERR_CERT);
+		buf_put_u32(&b, digest[0] == 'e' ? MSG_UNASKED : 0);
+		buf_put_str(&b, "expired");
+		say(WIRE_FD, MSG_FAIL, &b);
 		break;
 	default:
 		buf_put_blob(&b, "cms", 3);
@@ -626,11 +636,12 @@ test_build(void)
 
 static int signs;
 static struct err sign_err;
+static bool sign_unasked;
 
 static void
 on_sign(void *ctx, const struct err *why, const uint8_t *cms, size_t len, const uint8_t imprint[HASH_LEN])
 {
-	(void)ctx;
+	sign_unasked = ctx != NULL && children_unasked(ctx);
 	(void)imprint;
 	signs++;
 	memset(&sign_err, 0, sizeof(sign_err));
@@ -649,6 +660,9 @@ static const struct {
 } sign_cases[] = {
 	{ 'g', ERR_OK, "a token that signs", false },
 	{ 'R', ERR_TOKEN_FAULT, "a token that refuses lives on", false },
+	{ 'u', ERR_TOKEN_FAULT, "one that could not be asked", false },
+	{ 'E', ERR_CERT, "one whose process can not go on", true },
+	{ 'e', ERR_CERT, "one whose process can not go on, and was not asked", true },
 	{ 'c', ERR_CHILD, "a token's process that dies", true },
 	{ 'w', ERR_PEER, "an answer to another question", true },
 	{ 'h', ERR_TOKEN_FAULT, "a token that hangs is ended", true },
@@ -684,12 +698,13 @@ test_sign(void)
 		begin_children(true);
 		p = await_token();
 
-		children_sign(p, "01m81mynnqvfzebzdnbm2m34yg", 1, digest, on_sign, NULL);
+		children_sign(p, "01m81mynnqvfzebzdnbm2m34yg", 1, digest, on_sign, p);
 		CHECK(!is_free(), "a token is asked by one job at a time");
 		while (signs == asked)
 			run(sign_cases[i].name);
 		CHECK(signs == asked + 1 && sign_err.code == sign_cases[i].code, "%s: %s", sign_cases[i].name,
 		    err_word(sign_cases[i].code));
+		CHECK(sign_unasked == (sign_cases[i].what == 'u' || sign_cases[i].what == 'e'), "whether there may be a signature is told");
 		CHECK(free_count == 1, "it is said that its answer, or its end, sets it free: %u times", free_count);
 		CHECK(is_free() != sign_cases[i].dies, "%s",
 		    sign_cases[i].dies ? "and its process is gone" : "its process stays");

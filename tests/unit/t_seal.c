@@ -32,6 +32,7 @@ static char program[PATH_MAX];
 struct said {
 	enum msg_type type;     /* MSG_NONE: hung up */
 	enum err_code code;     /* FAIL, REFUSED */
+	uint32_t unasked;       /* likewise */
 	char text[ERR_TEXT_MAX];
 	struct ready_seal facts; /* READY, STATUS */
 	uint8_t cms[8192];      /* SIGNED */
@@ -68,8 +69,7 @@ hear(int sock)
 		if (m.type == MSG_REFUSED)
 			buf_get_u32(&m.payload);
 		s.code = (enum err_code)buf_get_u32(&m.payload);
-		if (m.type == MSG_FAIL)
-			buf_get_u32(&m.payload);
+		s.unasked = buf_get_u32(&m.payload);
 		buf_get_str(&m.payload, s.text, sizeof(s.text));
 		CHECK(buf_finished(&m.payload), "%s is well-formed: %s", wire_name(m.type), s.text);
 	} else if (m.type == MSG_READY || m.type == MSG_STATUS) {
@@ -244,7 +244,7 @@ test_pin_stopped(void)
 static void
 test_faults(void)
 {
-	uint8_t digest[HASH_LEN] = { 0 };
+	uint8_t digest[HASH_LEN] = { 0 }, other[HASH_LEN] = { 1 };
 	struct proc p;
 	struct said s;
 
@@ -253,14 +253,27 @@ test_faults(void)
 	CHECK(s.type == MSG_READY, "through the proxy it is ready: %s", s.text);
 	put_text(in_dir("module/ctl"), "sign_rv=0x30\n");
 	s = ask_sign(&p, JOB_A, 1, digest);
-	CHECK(s.type == MSG_REFUSED && s.code == ERR_TOKEN_FAULT, "a device error is refused once: %s", s.text);
+	CHECK(s.type == MSG_REFUSED && s.code == ERR_TOKEN_FAULT && !s.unasked, "a device error is refused once: %s", s.text);
 	put_text(in_dir("module/ctl"), "");
 	CHECK(ask_sign(&p, JOB_A, 2, digest).type == MSG_SIGNED, "and the next attempt is signed");
 	put_text(in_dir("module/ctl"), "sign_rv=0x30\n");
 	CHECK(ask_sign(&p, JOB_A, 3, digest).type == MSG_REFUSED, "a device error again");
 	s = ask_sign(&p, JOB_A, 4, digest);
-	CHECK(s.type == MSG_FAIL && s.code == ERR_TOKEN_FAULT, "two in a row end it");
+	CHECK(s.type == MSG_FAIL && s.code == ERR_TOKEN_FAULT && !s.unasked, "two in a row end it");
 	CHECK(end(&p) == EX_TEMPFAIL, "with the status of a retry");
+	put_text(in_dir("module/ctl"), "");
+	begin(&p, "proxy", 0);
+	put_text(in_dir("module/ctl"), "init_rv=0x30\n");
+	s = ask_sign(&p, JOB_A, 1, digest);
+	CHECK(s.type == MSG_REFUSED && s.code == ERR_TOKEN_FAULT && s.unasked == MSG_UNASKED, "one before it was asked: there is no signature");
+	put_text(in_dir("module/ctl"), "");
+	CHECK(ask_sign(&p, JOB_A, 1, other).type == MSG_SIGNED, "and another digest may be signed for the attempt");
+	CHECK(ask_sign(&p, JOB_A, 1, digest).type == MSG_REFUSED, "but then no second one");
+	put_text(in_dir("module/ctl"), "init_rv=0x30\n");
+	ask_sign(&p, JOB_A, 2, digest);
+	s = ask_sign(&p, JOB_A, 2, digest);
+	CHECK(s.type == MSG_FAIL && s.code == ERR_TOKEN_FAULT && s.unasked == MSG_UNASKED, "nor is there one when that ends it");
+	end(&p);
 	put_text(in_dir("module/ctl"), "");
 	begin(&p, "proxy", 0);
 	put_text(in_dir("module/ctl"), "flip=1\n");
