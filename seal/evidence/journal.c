@@ -83,20 +83,19 @@ record_get(int fd, uint64_t off, uint64_t size, uint64_t *ret_index, struct buf 
 	return buf_ok(text) ? 1 : err_set(e, ERR_LOG, "journal: entry is too long for its reader");
 }
 
+/* Memory for the offsets of so many records. */
 static int
-journal_push(struct journal *j, uint64_t off, struct err *e)
+journal_grow(struct journal *j, size_t n, struct err *e)
 {
+	size_t cap = j->cap == 0 ? 256 : 2 * j->cap;
 	uint64_t *p;
-	size_t cap;
 
-	if (j->n == j->cap) {
-		cap = j->cap == 0 ? 256 : 2 * j->cap;
-		if ((p = reallocarray(j->off, cap, sizeof(*p))) == NULL)
-			return err_set(e, ERR_MEM, "journal");
-		j->off = p;
-		j->cap = cap;
-	}
-	j->off[j->n++] = off;
+	if (n <= j->cap)
+		return 0;
+	if ((p = reallocarray(j->off, cap, sizeof(*p))) == NULL)
+		return err_set(e, ERR_MEM, "journal");
+	j->off = p;
+	j->cap = cap;
 	return 0;
 }
 
@@ -137,8 +136,11 @@ journal_scan(struct journal *j, struct err *e)
 		return err_set(e, ERR_LOG, "evidence/journal: its first record is damaged or missing");
 	for (;;) {
 		at = j->end + RECORD_HEAD + text.len;
-		if (j->end > 0 && (r = journal_push(j, j->end, e)) < 0)
-			return r;
+		if (j->end > 0) {
+			if ((r = journal_grow(j, j->n + 1, e)) < 0)
+				return r;
+			j->off[j->n++] = j->end;
+		}
 		j->end = at;
 		buf_clear(&text);
 		if ((r = record_get(j->fd, at, j->file_end, &index, &text, e)) < 0)
@@ -257,6 +259,8 @@ journal_add(struct journal *j, const void *text, size_t len, struct err *e)
 		return r;
 	if (len == 0 || len > ENTRY_MAX)
 		return err_set(e, ERR_LOG, "an entry of %zu bytes", len);
+	if ((r = journal_grow(j, j->n + j->nqueued + 1, e)) < 0) /* here, for a commit must not fail when it is durable */
+		return r;
 	record_put(&j->queue, journal_end(j) + j->nqueued, text, len);
 	if (!buf_ok(&j->queue)) {
 		j->queue.len = before;
@@ -284,25 +288,20 @@ reserve(struct journal *j, struct err *e)
 }
 
 /* The queue's records are committed from here on. */
-static int
-journal_account(struct journal *j, struct err *e)
+static void
+journal_account(struct journal *j)
 {
 	struct buf v;
 	uint64_t base = j->end;
-	int r;
 
 	buf_view(&v, j->queue.data, j->queue.len);
 	while (buf_left(&v) > 0) {
-		if ((r = journal_push(j, base + v.pos, e)) < 0) {
-			j->poisoned = true; /* on disk, but we lost count */
-			return r;
-		}
+		j->off[j->n++] = base + v.pos;
 		buf_get_raw(&v, buf_get_u32(&v) + RECORD_HEAD - 4);
 	}
 	j->end = j->file_end = base + j->queue.len;
 	buf_clear(&j->queue);
 	j->nqueued = 0;
-	return 0;
 }
 
 int
@@ -323,7 +322,8 @@ journal_commit(struct journal *j, struct err *e)
 	}
 	if (fdatasync(j->fd) < 0)
 		return poison(j, e, "fdatasync");
-	return journal_account(j, e);
+	journal_account(j);
+	return 0;
 }
 
 int

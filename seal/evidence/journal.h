@@ -17,9 +17,11 @@
  *	journal_commit(j, &e)                  one write, one fdatasync
  *	journal_rotate(j, dir, first, &e)      a new, empty one takes its place
  *
- * ENOSPC while writing leaves the journal as it was (cut back), ERR_SPACE.  A
- * failed sync or a failed cut is ERR_LOG, and so is every call after it: what
- * is in the page cache can no longer be trusted to be what is on disk.
+ * ENOSPC while writing leaves the journal as it was (cut back), ERR_SPACE; so does
+ * no memory, ERR_MEM, which only opening, journal_add() and reading ask for.  A
+ * failed sync or a failed cut is ERR_LOG, and so is every call after it, or after a
+ * rotation that left a new file which could not be opened: what is in the page cache
+ * can no longer be trusted to be what is on disk.
  */
 #ifndef SEALROOM_JOURNAL_H
 #define SEALROOM_JOURNAL_H

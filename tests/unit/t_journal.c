@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -35,6 +36,35 @@ reads(struct journal *j, uint64_t index, const char *text)
 
 	buf_init(&b, 5000);
 	return journal_read(j, index, &b, &e) == 0 && b.len == strlen(text) && memcmp(b.data, text, b.len) == 0;
+}
+
+static bool no_memory;
+
+void *
+reallocarray(void *p, size_t n, size_t size)
+{
+	return no_memory ? NULL : realloc(p, n * size);
+}
+
+/* What is committed is counted without asking for anything: memory is asked for before. */
+static void
+test_no_memory(int dir)
+{
+	struct err e = { 0 };
+	struct journal *j = NULL;
+	int r = 0, n = 0;
+
+	CHECK(journal_create(dir, &e) == 0 && (j = open_journal(dir)) != NULL, "a journal");
+	no_memory = true;
+	while (n < 1000 && (r = journal_add(j, "entry", 5, &e)) == 0)
+		n++;
+	CHECK(r == -ERR_MEM && journal_queued(j) == (size_t)n && journal_commit(j, &e) == 0 && journal_end(j) == (uint64_t)n,
+	    "no memory for entry %d: all before it are committed (%s)", n, e.text);
+	no_memory = false;
+	add(j, "one more");
+	CHECK(journal_commit(j, &e) == 0 && journal_end(j) == (uint64_t)n + 1 && reads(j, (uint64_t)n, "one more"),
+	    "and with memory it goes on (%s)", e.text);
+	journal_free(j);
 }
 
 static void
@@ -166,7 +196,7 @@ test_full(int dir)
 int
 main(void)
 {
-	static void (*const tests[])(int) = { test_life, test_torn, test_full };
+	static void (*const tests[])(int) = { test_life, test_torn, test_full, test_no_memory };
 	char path[64];
 	int dir;
 
