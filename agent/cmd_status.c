@@ -284,7 +284,8 @@ print_stopped(const json_t *s)
 		    "(evidence.anchor). Only if there is none: sealroom evidence resume --after-restore --reason TEXT. "
 		    "What lies in the folders stays there and is taken in afterwards. See RESTORE in sealroomd(8).")));
 	else
-		printf("%s\n", t(N_("What to do: bring back the directory evidence of the archive from its newest copy. "
+		printf("%s\n", t(N_("What to do: bring back what is damaged, missing or another, from its newest copy: the directory "
+		    "evidence of the archive, the log's key (evidence.key), or the anti-rollback record (evidence.anchor). "
 		    "What lies in the folders stays there and is taken in afterwards. See RESTORE in sealroomd(8).")));
 }
 

@@ -448,12 +448,33 @@ core_stop(struct core *c, int exit_code)
 		return;
 	c->stopping = true;
 	c->exit_code = exit_code;
-	if (!c->log_ready || exit_code == EXIT_LOG_ROLLBACK || exit_code == EXIT_FAILURE) {
+	if (!c->log_ready || (exit_code != EX_OK && exit_code != EX_TEMPFAIL)) { /* no log to say it in, or none to be trusted */
 		loop_stop(c->loop);
 		return;
 	}
-	logbook_stop(c, exit_code == EX_OK || exit_code == EX_TEMPFAIL ? "end" : "trouble");
+	logbook_stop(c);
 	loop_timer(c->loop, 3000, on_stop_late, c);
+}
+
+int
+core_exit_of(const struct err *e)
+{
+	switch (e->code) {
+	case ERR_CONF:
+		return EX_CONFIG;
+	case ERR_LOCKED:
+		return EX_TEMPFAIL;
+	case ERR_LOG:
+	case ERR_LOG_ROLLBACK:
+	case ERR_SIG: /* the log's checkpoint is not signed by its key */
+	case ERR_KEY: /* the log's own: a token that has none is waited for */
+		return EXIT_LOG_ROLLBACK;
+	case ERR_IO:
+	case ERR_SPACE:
+		return EX_IOERR;
+	default:
+		return EX_SOFTWARE;
+	}
 }
 
 /* --- once ------------------------------------------------------------------------------ */

@@ -250,6 +250,8 @@ int job_lied(struct err *, const char *what);
 /* Is that process ready? Work for one that is not waits unseen. */
 bool core_has(const struct core *, enum role);
 void core_stop(struct core *, int exit_code);
+/* The exit status for what kept the daemon from beginning: 78 and 79 want a person first, after the others a restart may do. */
+int core_exit_of(const struct err *);
 void core_idle_check(struct core *);
 const char *job_waits_for(const struct job *); /* word for status, "" when it moves */
 
@@ -374,7 +376,7 @@ void logbook_config(struct core *);
 void logbook_commit_soon(struct core *);
 /* A checkpoint that is due soon comes at once: nothing else is left to do. */
 void logbook_publish_now(struct core *);
-void logbook_stop(struct core *, const char *reason);
+void logbook_stop(struct core *);
 /* The log can not be trusted or written: never sign, stop. */
 void logbook_fatal(struct core *, const struct err *);
 #define STOPPED_FILE "stopped" /* below state/: "word text", why a person must act before the daemon goes on */

@@ -64,9 +64,10 @@ logbook_remedy(struct core *c, const struct err *e)
 		log_line(LOG_ALERT, "evidence log: bring back the newest copy of %s, or of the anti-rollback record in %s; only "
 		                    "if there is none: sealroom evidence resume --after-restore --reason TEXT. What lies in the "
 		                    "folders stays there. See RESTORE in sealroomd(8)", c->conf->archive.path, c->conf->evidence.anchor);
-	else if (e->code == ERR_LOG && !c->log_ready)
-		log_line(LOG_ALERT, "evidence log: bring back %s/evidence from the newest copy; see RESTORE in sealroomd(8)",
-		    c->conf->archive.path);
+	else if (core_exit_of(e) == EXIT_LOG_ROLLBACK && !c->log_ready)
+		log_line(LOG_ALERT, "evidence log: bring back what is damaged, missing or another, from its newest copy: %s/evidence, "
+		                    "the log's key %s, or the anti-rollback record in %s; see RESTORE in sealroomd(8)",
+		    c->conf->archive.path, c->conf->evidence.key, c->conf->evidence.anchor);
 	else
 		return;
 	n = snprintf(text, sizeof(text), "%s %s\n", err_word(e->code), e->text);
@@ -74,14 +75,26 @@ logbook_remedy(struct core *c, const struct err *e)
 		log_err(LOG_WARNING, "state/" STOPPED_FILE, &why);
 }
 
+/* Once it had begun, and after a sync that failed, only the next start can tell what is wrong with the log. */
+static int
+fatal_status(const struct core *c, const struct err *e)
+{
+	if (e->code != ERR_LOG_ROLLBACK && (c->log_ready || elog_poisoned(c->elog)))
+		return EX_IOERR;
+	return core_exit_of(e);
+}
+
 /* The log can not be trusted or written any more: nothing is signed on top of it. */
 void
 logbook_fatal(struct core *c, const struct err *e)
 {
+	int status = fatal_status(c, e);
+
 	journal(JOURNAL_LOG_STOPPED, LOG_ALERT, &(struct about){ .reason = err_word(e->code) },
 	    "evidence log: %s: %s; nothing is sealed until this is settled", err_word(e->code), e->text);
-	logbook_remedy(c, e);
-	core_stop(c, e->code == ERR_LOG_ROLLBACK ? EXIT_LOG_ROLLBACK : EXIT_FAILURE);
+	if (status == EXIT_LOG_ROLLBACK)
+		logbook_remedy(c, e);
+	core_stop(c, status);
 }
 
 int
@@ -466,13 +479,12 @@ logbook_key_ready(struct core *c)
 
 /* Last words. Their checkpoint follows; core_stop() waits for it. */
 void
-logbook_stop(struct core *c, const char *reason)
+logbook_stop(struct core *c)
 {
-	struct entry x = { .type = ENTRY_STOP };
+	struct entry x = { .type = ENTRY_STOP, .reason = "end" };
 	struct err e = { 0 };
 	uint64_t at;
 
-	snprintf(x.reason, sizeof(x.reason), "%s", reason);
 	if (logbook_append(c, &x, &at, &e) < 0 || elog_commit(c->elog, &e) < 0) {
 		log_err(LOG_WARNING, "evidence log: stop is not written", &e);
 		return;

@@ -45,25 +45,6 @@ options(struct core *c, int argc, char **argv)
 	return conf;
 }
 
-static int
-exit_of(const struct err *e)
-{
-	switch (e->code) {
-	case ERR_CONF:
-		return EX_CONFIG;
-	case ERR_LOCKED:
-		return EX_TEMPFAIL;
-	case ERR_LOG: /* at the start: no restart helps */
-	case ERR_LOG_ROLLBACK:
-		return EXIT_LOG_ROLLBACK;
-	case ERR_IO:
-	case ERR_SPACE:
-		return EX_IOERR;
-	default:
-		return EX_SOFTWARE;
-	}
-}
-
 int
 main(int argc, char **argv)
 {
@@ -85,10 +66,10 @@ main(int argc, char **argv)
 			log_line(LOG_ERR, "%s:%u: %s", p[i].file, p[i].line, p[i].text);
 		log_err(LOG_CRIT, "can not start", &e);
 		logbook_remedy(&c, &e);
-		status = exit_of(&e);
+		status = core_exit_of(&e);
 	} else {
 		e = (struct err){ 0 }; /* what was not there and need not be */
-		status = core_run(&c, &e) < 0 ? exit_of(&e) : c.exit_code;
+		status = core_run(&c, &e) < 0 ? core_exit_of(&e) : c.exit_code;
 		if (e.code != ERR_OK)
 			log_err(LOG_CRIT, "ended", &e);
 	}

@@ -82,8 +82,9 @@ read_record(struct anchor *a, int dir, struct err *e)
 	if (!io_exists(dir, RECORD))
 		return 0;
 	if (io_read_file(dir, RECORD, &b, e) < 0) {
-		e->code = ERR_LOG;
-		return -ERR_LOG;
+		if (e->code == ERR_IO && errno != EIO) /* else it may be read the next time */
+			e->code = ERR_LOG;
+		return -(int)e->code;
 	}
 	if (b.len == 0 || memchr(b.data, '\0', b.len) != NULL)
 		return err_set(e, ERR_LOG, "evidence.anchor: its record is empty or damaged");

@@ -76,7 +76,7 @@ read_key(const char *path, EVP_PKEY **ret, struct err *e)
 	AUTO_FD fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(e, ERR_KEY, "log key %s", path);
+		return err_sys(e, errno == EIO ? ERR_IO : ERR_KEY, "log key %s", path);
 	if ((r = check_file(fd, path, e)) < 0 || (r = io_size(fd, &size, e)) < 0)
 		return r;
 	if (size > sizeof(pem))

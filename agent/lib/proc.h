@@ -12,8 +12,8 @@
 #include "agent/lib/err.h"
 #include "agent/lib/msgs.h"
 
-/* Exit codes of sysexits(3), and our own two. */
-#define EXIT_LOG_ROLLBACK 79 /* the evidence log is shorter than its anti-rollback record */
+/* Exit codes of sysexits(3), and our own. */
+#define EXIT_LOG_ROLLBACK 79 /* the evidence log is older than its anti-rollback record, another or damaged; or its key or record is */
 
 extern const char build_id[];      /* hash of the sources, 16 hex digits */
 extern const char build_version[]; /* "0.1.0" */

@@ -221,6 +221,12 @@ journal_torn(const struct journal *j)
 	return j->file_end > j->end;
 }
 
+bool
+journal_poisoned(const struct journal *j)
+{
+	return j->poisoned;
+}
+
 static int
 poison(struct journal *j, struct err *e, const char *what)
 {

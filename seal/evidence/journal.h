@@ -49,6 +49,7 @@ uint64_t journal_end(const struct journal *);   /* one behind the last committed
 size_t journal_queued(const struct journal *);  /* records added and not committed */
 uint64_t journal_bytes(const struct journal *); /* size up to the last committed record */
 bool journal_torn(const struct journal *);
+bool journal_poisoned(const struct journal *);  /* a sync or a cut has failed */
 
 int journal_cut(struct journal *, struct err *);
 int journal_add(struct journal *, const void *text, size_t len, struct err *);

@@ -531,6 +531,12 @@ elog_commit(struct elog *l, struct err *e)
 	return journal_commit(l->journal, e);
 }
 
+bool
+elog_poisoned(const struct elog *l)
+{
+	return journal_poisoned(l->journal);
+}
+
 static int
 next_entry(void *ctx, uint64_t index, struct buf *out, struct err *e)
 {

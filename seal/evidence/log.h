@@ -81,6 +81,8 @@ int elog_append(struct elog *, const struct entry *, uint64_t *ret_index, struct
 /* Queued, not yet committed. */
 size_t elog_queued(const struct elog *);
 int elog_commit(struct elog *, struct err *);
+/* A sync of the journal has failed: nothing says that the log is wrong, opened anew it may do. */
+bool elog_poisoned(const struct elog *);
 int elog_integrate(struct elog *, struct err *);
 int elog_publish(struct elog *, const char *signed_checkpoint, struct err *);
 

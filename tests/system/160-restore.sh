@@ -196,4 +196,43 @@ run 0 "resumed from nothing"
 entries >"$W/log"
 is "$(sed -n '/^== 0$/,/^== 1$/p' "$W/log" | grep -c '^type break$')" 1 "the break is its first entry"
 audited 0 "what follows is proven"
+
+# --- 8. the log's key, the record or the checkpoint is missing, damaged or another
+stops() { # word sentence: a restart would not help, and status knows why
+	: >"$LOG"
+	rm -f "$R/state/stopped"
+	run 79 "$2: the daemon stops for good"
+	like "$(cmd status)" "seals nothing: $1: " "and status says why"
+	grep -q "bring back what is damaged.*$R/state/evidence.key" "$LOG"
+	ok $? "and its journal what to do"
+}
+mv "$R/state/evidence.key" "$W/key"
+stops key-missing "the log's key is missing"
+openssl genpkey -algorithm ed25519 -out "$R/state/evidence.key" 2>/dev/null && chmod 400 "$R/state/evidence.key"
+stops log-inconsistent "another key"
+echo none >"$W/none" && install -m 400 "$W/none" "$R/state/evidence.key"
+stops key-missing "a file that is no key"
+install -m 440 "$W/key" "$R/state/evidence.key"
+stops key-missing "a key that others may read"
+install -m 400 "$W/key" "$R/state/evidence.key"
+cp "$R/anchor/checkpoint" "$W/record"
+: >"$R/anchor/checkpoint"
+stops log-inconsistent "an empty record"
+cp "$W/record" "$R/anchor/checkpoint"
+log=$R/archive/evidence/log/checkpoint
+cp -a "$log" "$W/head"
+python3 - "$log" <<'PY'
+import base64, sys
+text = open(sys.argv[1]).read()
+head, line = text.rstrip("\n").rsplit(" ", 1)
+raw = bytearray(base64.b64decode(line))
+raw[-1] ^= 1
+open(sys.argv[1] + ".new", "w").write(head + " " + base64.b64encode(raw).decode() + "\n")
+PY
+mv -f "$log.new" "$log"
+stops signature-wrong "a checkpoint with a wrong signature"
+cp -a "$W/head" "$log"
+run 0 "brought back: it goes on"
+[ ! -e "$R/state/stopped" ]
+ok $? "and nothing says that it stopped"
 finish
