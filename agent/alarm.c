@@ -163,9 +163,9 @@ load(struct alarms *s, struct err *e)
 static void
 tell(struct alarms *s, const struct alarm *a, bool ended)
 {
-	const struct about about = { .folder = a->kind == ALARM_FOLDER || a->kind == ALARM_HELD ? a->subject : NULL,
+	const bool folder = a->kind == ALARM_FOLDER || a->kind == ALARM_HELD || a->kind == ALARM_DELIVERY;
+	const struct about about = { .folder = folder ? a->subject : NULL,
 		.token = a->kind == ALARM_TOKEN || a->kind == ALARM_CERT ? a->subject : NULL,
-		.job = a->kind == ALARM_DELIVERY ? a->subject : NULL,
 		.reason = kinds[a->kind].word };
 	struct err e = { 0 };
 	json_t *body = alarm_object(a);
@@ -292,7 +292,7 @@ alarm_held_since(const struct job *j)
 }
 
 static void
-look_at_jobs(struct alarms *s)
+look_at_held(struct alarms *s)
 {
 	const struct core *c = s->core;
 	int64_t limit = clock_wall_us() - (int64_t)c->conf->alarms.held_ms * 1000;
@@ -312,9 +312,23 @@ look_at_jobs(struct alarms *s)
 		clock_iso(oldest, since);
 		cause(s, ALARM_HELD, c->conf->folders[f].name, "%u documents wait for a decision, the oldest since %s", n, since);
 	}
-	for (const struct job *j = c->jobs; j != NULL; j = j->next)
-		if (j->state == SPOOL_LOGGED && j->stalled && j->why.code == ERR_IO)
-			cause(s, ALARM_DELIVERY, j->claim.id, "sealed and logged, and can not be handed out: %s", j->why.text);
+}
+
+/* What has become of it is settled, and its folder has not got it yet. */
+static bool
+is_handed_out(const struct job *j)
+{
+	return j->state == SPOOL_LOGGED || j->state == SPOOL_REFUSED || (j->state == SPOOL_HELD && !j->settled);
+}
+
+/* What the log keeps from being handed out is no trouble of the folder. */
+static void
+look_at_deliveries(struct alarms *s)
+{
+	for (const struct job *j = s->core->jobs; j != NULL; j = j->next)
+		if (is_handed_out(j) && j->stalled && !j->log_wait && j->why.code != ERR_OK)
+			cause(s, ALARM_DELIVERY, j->claim.folder, "job %s (%s) can not be handed out: %s: %s", j->claim.id,
+			    spool_state_name(j->state), err_word(j->why.code), j->why.text);
 }
 
 static void
@@ -353,18 +367,41 @@ cert_unknown(const struct alarms *s, const char *token)
 	return false;
 }
 
-/* Nothing was heard of this TSA or token yet in this run: whether the alarm holds is not known. */
+static bool
+tsa_unknown(const struct alarms *s, const char *tsa)
+{
+	for (size_t i = 0; i < s->ntsas; i++)
+		if (strcmp(s->tsas[i].name, tsa) == 0)
+			return !s->tsas[i].fine;
+	return conf_tsa(s->core->conf, tsa) != NULL;
+}
+
+/* Before the log is ready nothing is handed out; then each delivery is tried. */
+static bool
+delivery_unknown(const struct core *c, const char *folder)
+{
+	if (!c->log_ready)
+		return true;
+	for (const struct job *j = c->jobs; j != NULL; j = j->next)
+		if (is_handed_out(j) && !j->stalled && strcmp(j->claim.folder, folder) == 0)
+			return true;
+	return false;
+}
+
+/* Nothing was heard yet in this run of what the alarm is about: whether it holds is not known. */
 static bool
 unknown(const struct alarms *s, const struct alarm *a)
 {
-	if (a->kind == ALARM_CERT)
+	switch (a->kind) {
+	case ALARM_CERT:
 		return cert_unknown(s, a->subject);
-	if (a->kind != ALARM_TSA || conf_tsa(s->core->conf, a->subject) == NULL)
+	case ALARM_TSA:
+		return tsa_unknown(s, a->subject);
+	case ALARM_DELIVERY:
+		return delivery_unknown(s->core, a->subject);
+	default:
 		return false;
-	for (size_t i = 0; i < s->ntsas; i++)
-		if (strcmp(s->tsas[i].name, a->subject) == 0)
-			return !s->tsas[i].fine;
-	return true;
+	}
 }
 
 static void
@@ -398,7 +435,8 @@ on_look(void *ctx)
 	look_at_tsas(s);
 	look_at_space(s, "spool", c->spool.state);
 	look_at_space(s, "archive", archive_dir(c->archive));
-	look_at_jobs(s);
+	look_at_held(s);
+	look_at_deliveries(s);
 	look_at_folders(s);
 	look_at_records(s);
 	sweep(s);

@@ -5,11 +5,11 @@
  *	alarm_close(core)
  *	alarm_json(core)         those that are raised, for status
  *
- * A cause is a kind and a subject: this token, that folder.  When it has lasted
+ * A cause is a kind and a subject: this token, that folder; however many documents it concerns.  When it has lasted
  * for its kind's patience the alarm is raised: a line of the journal with an id of
  * its own, an event file, status, metrics.  When the cause is gone the same says
  * that it ended.  Raised alarms lie in state/alarms.json, so that a restart does
- * not say them again.
+ * not say them again, and they stay raised until it is known that the cause is gone.
  */
 #ifndef SEALROOM_ALARM_H
 #define SEALROOM_ALARM_H
@@ -27,7 +27,7 @@
 	X(SPACE,    "disk-low",            JOURNAL_ALARM_SPACE,    0) \
 	X(HELD,     "held-long",           JOURNAL_ALARM_HELD,     0) \
 	X(FOLDER,   "folder-away",         JOURNAL_ALARM_FOLDER,   10000) \
-	X(DELIVERY, "not-delivered",       JOURNAL_ALARM_DELIVERY, 0) \
+	X(DELIVERY, "not-delivered",       JOURNAL_ALARM_DELIVERY, 10000) \
 	X(PROGRAM,  "program-away",        JOURNAL_ALARM_PROGRAM,  30000) \
 	X(RENEWAL,  "renewal-due",         JOURNAL_ALARM_RENEWAL,  0) /* alarms.renewal is its patience */
 /* clang-format on */

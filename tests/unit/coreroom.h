@@ -103,7 +103,7 @@ static struct played {
 	uint32_t sigs, allowed;    /* inspect: the document came with so many signatures, which allow this ... */
 	uint32_t files;            /* ... and so many attachments */
 	bool away[ROLE_COUNT];
-	bool no_token;
+	bool no_token;             /* the one token is away; the log's key is there */
 	char *resume;              /* a person's word about the log (resume.h) */
 	uint32_t level;            /* that the judge finds */
 	uint64_t record_ms;        /* so long lasts the time stamp of an evidence record */
@@ -807,7 +807,7 @@ children_status(const struct children *c, uint32_t i, struct peer_status *ret)
 {
 	enum role role = play_roles[i];
 
-	*ret = (struct peer_status){ .role = role, .name = i == PLAY_LOG ? "log" : i == 3 ? "soft" : "", .ready = !played.away[role] };
+	*ret = (struct peer_status){ .role = role, .name = i == PLAY_LOG ? "log" : i == 3 ? "soft" : "", .ready = !played.away[role] && (i != 3 || !played.no_token) };
 	if (role == ROLE_SCAN && ret->ready)
 		ret->scan = &c->scan;
 	if (role == ROLE_SEAL && ret->ready)
