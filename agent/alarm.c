@@ -376,12 +376,10 @@ tsa_unknown(const struct alarms *s, const char *tsa)
 	return conf_tsa(s->core->conf, tsa) != NULL;
 }
 
-/* Before the log is ready nothing is handed out; then each delivery is tried. */
+/* One of its deliveries was not tried yet, for want of the log or because it goes on just now. */
 static bool
 delivery_unknown(const struct core *c, const char *folder)
 {
-	if (!c->log_ready)
-		return true;
 	for (const struct job *j = c->jobs; j != NULL; j = j->next)
 		if (is_handed_out(j) && !j->stalled && strcmp(j->claim.folder, folder) == 0)
 			return true;
