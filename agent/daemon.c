@@ -141,6 +141,7 @@ core_close(struct core *c)
 	keep_close(c);
 	expiry_close(c);
 	standing_close(c);
+	metrics_end(c);
 	metrics_close(c);
 	alarm_close(c);
 	batch_close(c);

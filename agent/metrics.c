@@ -46,6 +46,7 @@ struct tsa_figures {
 
 struct metrics {
 	struct core *core;
+	bool ends;
 	uint64_t timer, pages;
 	size_t ntsas;
 	struct tsa_figures tsas[TSAS_MAX];
@@ -342,8 +343,10 @@ metrics_text(struct core *c, struct buf *b, struct err *e)
 	value(b, "info", "version", build_version, "build", build_id, 1);
 	head(b, "start_time_seconds", "gauge", "When the daemon began, seconds since 1970.");
 	value(b, "start_time_seconds", NULL, NULL, NULL, NULL, (double)(c->started_us / 1000000));
-	head(b, "running", "gauge", "1 while it works, 0 while it starts or ends.");
-	value(b, "running", NULL, NULL, NULL, NULL, c->log_ready && !c->stopping);
+	head(b, "written_time_seconds", "gauge", "When this was written, seconds since 1970; old, when the daemon was killed.");
+	value(b, "written_time_seconds", NULL, NULL, NULL, NULL, (double)(clock_wall_us() / 1000000));
+	head(b, "running", "gauge", "1 while it works, 0 while it starts or ends, and after its end.");
+	value(b, "running", NULL, NULL, NULL, NULL, c->log_ready && !c->stopping && !m->ends);
 	put_jobs(b, m);
 	put_folders(b, m);
 	put_held(b, c);
@@ -416,6 +419,15 @@ metrics_open(struct core *c, struct err *e)
 	m->timer = loop_timer(c->loop, FIRST_MS, on_write, m);
 	c->metrics = m;
 	return 0;
+}
+
+void
+metrics_end(struct core *c)
+{
+	if (c->metrics == NULL)
+		return;
+	c->metrics->ends = true;
+	write_now(c->metrics);
 }
 
 void

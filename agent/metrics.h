@@ -2,6 +2,7 @@
  * metrics.h - figures for Prometheus: a text file, replaced every few seconds.
  *
  *	metrics_open(core, &e)      nothing is counted, let alone written, before
+ *	metrics_end(core)           the last ones, which say that it does not run any more
  *	metrics_close(core)
  *
  * The format is the text exposition format, version 0.0.4; sealroomd(8) lists
@@ -14,6 +15,7 @@
 #include "agent/core.h"
 
 int metrics_open(struct core *, struct err *);
+void metrics_end(struct core *);
 void metrics_close(struct core *);
 
 /* The text as of now; out is emptied first. */

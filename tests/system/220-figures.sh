@@ -118,6 +118,41 @@ days, disk, log, failed = map(float, sys.argv[1].split())
 sys.exit(not (0 < days < 3650 and disk > 1e6 and log >= 4 and failed >= 1))
 PY
 ok $? "certificate, disk, log, TSA"
+is "$(figure 'sealroom_program_up{program="sealroom-scan"}' 'sealroom_program_up{program="sealroom-verify"}' \
+    'sealroom_program_up{program="sealroom-fetch"}' 'sealroom_program_up{program="log-key"}' | tr '\n' ' ')" "1 1 1 1 " "all programs are up"
+is "$(figure 'sealroom_token_signatures_total{token="soft"}' 'sealroom_tsa_seconds_count{tsa="test"}' \
+    'sealroom_tsa_requests_total{tsa="test",outcome="answered"}' 'sealroom_evidence_records' | tr '\n' ' ')" "1 1 1 0 " \
+    "one letter: one signature, one time stamp; no evidence record without evidence.tsa"
+python3 - "$(figure 'sealroom_tsa_seconds_sum{tsa="test"}' 'sealroom_tsa_seconds_bucket{tsa="test",le="1"}')" <<'PY'
+import sys
+took, within = map(float, sys.argv[1].split())
+sys.exit(not (0 < took < 1 and within == 1)) # tsa.test.timeout is 1 s
+PY
+ok $? "and how long that took" || note "$(figure 'sealroom_tsa_seconds_sum{tsa="test"}')"
+log_is() { [ "$(figure sealroom_log_entries sealroom_log_signed_entries | tr '\n' ' ')" = \
+    "$("$TOOLS/logread" "$R/archive" --count) $(sed -n 2p "$R/archive/evidence/log/checkpoint") " ]; }
+wait_for 30 log_is
+ok $? "the log's entries, and those under its checkpoint" || note "$(figure sealroom_log_entries sealroom_log_signed_entries)"
+cmd pause post --reason "a drill" >/dev/null
+: >"$R/in/.hidden"
+ln -s /etc/passwd "$R/in/link.tif"
+mkdir "$R/in/directory"
+cp "$SCANS/en-letter.tif" "$R/in/waits.tif"
+files() { figure "sealroom_folder_paused{folder=\"post\"}" "sealroom_folder_files{folder=\"post\",is=\"ignored\"}" \
+    "sealroom_folder_files{folder=\"post\",is=\"odd\"}" "sealroom_folder_files{folder=\"post\",is=\"later\"}" | tr '\n' ' '; }
+files_are() { [ "$(files)" = "$1" ]; }
+was=$(files)
+wait_for 30 files_are "1 1 2 1 "
+ok $? "a paused folder, and what lies in it" || note "$was / $(files)"
+rm -r "$R/in/.hidden" "$R/in/link.tif" "$R/in/directory" "$R/in/waits.tif"
+cmd resume post >/dev/null
+wait_for 30 files_are "0 0 0 0 "
+ok $? "it goes on, and they are gone" || note "$(files)"
+waited=$(figure sealroom_oldest_held_seconds)
+since=$(stat -c %Y "$(echo "$R"/state/spool/held/*/question)")
+now=$(stat -c %Y "$R/sealroom.prom")
+[ $((now - since - waited)) -ge -1 ] && [ $((now - since - waited)) -le 1 ] && [ "$waited" -ge 10 ]
+ok $? "how long the held document has waited" || note "$waited, $((now - since))"
 for twin in 's/^# TYPE sealroom_jobs gauge/# TYPE sealroom_jobs gouge/' 's/state="held"/state=held/' 's/state="held"/state="signed"/' \
     '/^# HELP sealroom_pages_total/d' 's/^\(sealroom_job_seconds_bucket.*le="+Inf".*\) [0-9]*$/\1 99/'; do
 	sed "$twin" "$R/sealroom.prom" >"$W/twin"
@@ -129,6 +164,11 @@ is "$(find "$R" -maxdepth 1 -name 'sealroom.prom*' | wc -l)" 1 "nothing but the 
 # --- a restart says nothing again, and changes nothing -------------------------------------------------------
 stand=$(stat -c '%i %Y' "$R/in/Stand.txt")
 room_stop
+is "$(figure sealroom_running) $(figure 'sealroom_alarm{alarm="held-long",subject="post"}') $(figure 'sealroom_jobs{folder="post",state="held"}')" "0 1 1" \
+    "after its end the metrics say that it does not run, and the rest as it was"
+written=$(figure sealroom_written_time_seconds | python3 -c 'print(int(float(input())))')
+[ $((written - $(stat -c %Y "$R/sealroom.prom"))) -ge -1 ] && [ $((written - $(stat -c %Y "$R/sealroom.prom"))) -le 0 ]
+ok $? "and when that was" || note "$written $(stat -c %Y "$R/sealroom.prom")"
 before=$(grep -c 'alarm held-long' "$LOG")
 room_start
 wait_for 30 is_raised held-long:post

@@ -195,6 +195,8 @@ cmd evidence verify "$W/log.er" "$R/archive/evidence/checkpoints/$at" >"$W/verif
 is $? 0 "the log itself has a record" || note "$(cat "$W/verify.out")"
 room_stop
 is $? 0 "the daemon ends"
+is "$("$TOOLS/promcheck" "$W/metrics" sealroom_evidence_records)" "$(find "$ER" -mindepth 1 -maxdepth 1 -type d | wc -l)" \
+    "the metrics count the records there are"
 audit_says 0 "all is proven" 'with 1 renewals'
 script
 is $? 0 "also for the script" || note "$(cat "$W/script.out")"
