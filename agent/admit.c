@@ -12,6 +12,7 @@
 #include "agent/admit.h"
 #include "agent/byticket.h"
 #include "agent/hot.h"
+#include "agent/journal.h"
 #include "agent/rights.h"
 #include "agent/stack.h"
 
@@ -277,7 +278,8 @@ check_duplicate(struct job *j, struct err *e)
 		return err_set(e, ERR_DUPLICATE, "the same bytes as job %s", j->other);
 	if (j->folder->duplicates == DUPLICATES_REFUSE)
 		return err_set(e, ERR_DUP_REFUSED, "the same bytes as job %s", j->other);
-	log_line(LOG_NOTICE, "job %s: the same bytes as job %s; sealed once more", j->claim.id, j->other);
+	journal_line(LOG_NOTICE, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+	    "job %s: the same bytes as job %s; sealed once more", j->claim.id, j->other);
 	return 0;
 }
 
@@ -318,7 +320,8 @@ say_ticket(const struct job *j)
 	if (j->ticket == NULL)
 		return;
 	path_escape(j->ticket->reference, reference, sizeof(reference));
-	log_line(LOG_INFO, "job %s: ticket of user %u, reference %s", j->claim.id, j->claim.ticket.owner,
+	journal_line(LOG_INFO, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+	    "job %s: ticket of user %u, reference %s", j->claim.id, j->claim.ticket.owner,
 	    reference[0] != '\0' ? reference : "-");
 }
 

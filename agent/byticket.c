@@ -11,6 +11,7 @@
 #include "agent/byticket.h"
 #include "agent/deliver.h"
 #include "agent/hot.h"
+#include "agent/journal.h"
 #include "agent/rights.h"
 #include "agent/ticket.h"
 #include "agent/watch.h"
@@ -126,7 +127,8 @@ decide_now(struct job *j, struct job *k, const struct ticket *t, const struct bu
 	if ((r = io_replace(j->dir, DECIDES, k->claim.id, ID_LEN, 0600, e)) < 0)
 		return r;
 	if ((r = outcome_release(k, &d, e)) == 0) {
-		log_line(LOG_NOTICE, "job %s: decided by a ticket of user %u (job %s)", k->claim.id, j->claim.owner, j->claim.id);
+		journal_line(LOG_NOTICE, &(struct about){ .job = k->claim.id, .folder = k->claim.folder },
+		    "job %s: decided by a ticket of user %u (job %s)", k->claim.id, j->claim.owner, j->claim.id);
 		return 1;
 	}
 	if (r == -ERR_USAGE) { /* a page that is not there, a place without a rule: the ticket's fault, and no operator's */
@@ -247,7 +249,8 @@ look_in(struct core *c, const struct conf_folder *f, int hot, uint32_t *names)
 		    hot_rename(held, de->d_name, hot, de->d_name) < 0)
 			continue;
 		path_escape(de->d_name, shown, sizeof(shown));
-		log_line(LOG_INFO, "folder %s: %s was put into %s and is taken in from the folder", f->name, shown, f->word_held);
+		journal_line(LOG_INFO, &(struct about){ .folder = f->name },
+		    "folder %s: %s was put into %s and is taken in from the folder", f->name, shown, f->word_held);
 	}
 	if (*names < NAMES_A_LOOK)
 		byticket_forget(c);

@@ -86,8 +86,8 @@ trouble(struct claiming *k, const struct err *e)
 
 	path_display(k->name, shown, sizeof(shown));
 	if (e->code == ERR_SPACE) {
-		log_limited(&c->space_said, 60000, LOG_CRIT, "no space to take in %s: %s; it stays where it is", shown,
-		    e->text);
+		journal_limited(&c->space_said, 60000, LOG_CRIT, &(struct about){ .folder = k->folder->name, .reason = err_word(e->code) },
+		    "no space to take in %s: %s; it stays where it is", shown, e->text);
 		c->space_low = true;
 		put_off(k, SPACE_LATER_MS);
 		return;
@@ -97,7 +97,8 @@ trouble(struct claiming *k, const struct err *e)
 		over(k);
 		return;
 	}
-	log_line(LOG_NOTICE, "%s is not taken in yet: %s: %s", shown, err_word(e->code), e->text);
+	journal_line(LOG_NOTICE, &(struct about){ .folder = k->folder->name, .reason = err_word(e->code) },
+	    "%s is not taken in yet: %s: %s", shown, err_word(e->code), e->text);
 	put_off(k, LATER_MS);
 }
 
@@ -183,7 +184,7 @@ remove_again(struct claiming *k, const char *id, struct err *e)
 
 	snprintf(x.text, sizeof(x.text), "the delivery of job %s was found in folder %s again and removed", id,
 	    k->folder->name);
-	log_line(LOG_NOTICE, "%s", x.text);
+	journal_line(LOG_NOTICE, &(struct about){ .job = id, .folder = k->folder->name }, "%s", x.text);
 	if ((r = logbook_append(k->core, &x, &at, e)) < 0)
 		return r;
 	logbook_commit_soon(k->core);

@@ -11,6 +11,7 @@
 
 #include "agent/batch.h"
 #include "agent/core.h"
+#include "agent/journal.h"
 #include "agent/keep.h"
 #include "agent/watch.h"
 
@@ -204,8 +205,8 @@ second_chance(struct job *j, const struct err *e)
 	if (j->failed_once.code != ERR_OK || !is_ours_to_refuse(j))
 		return false;
 	j->failed_once = *e;
-	log_line(LOG_WARNING, "job %s: %s: %s; trying once more with doubled limits", j->claim.id,
-	    err_word(e->code), e->text);
+	journal_line(LOG_WARNING, &(struct about){ .job = j->claim.id, .folder = j->claim.folder, .reason = err_word(e->code) },
+	    "job %s: %s: %s; trying once more with doubled limits", j->claim.id, err_word(e->code), e->text);
 	job_step_soon(j, 0);
 	return true;
 }
@@ -214,8 +215,9 @@ second_chance(struct job *j, const struct err *e)
 static void
 say_waits(struct job *j, const struct err *e)
 {
-	log_limited(&j->core->wait_said[e->code], 5000, LOG_NOTICE, "job %s (%s) waits: %s: %s", j->claim.id,
-	    spool_state_name(j->state), err_word(e->code), e->text);
+	journal_limited(&j->core->wait_said[e->code], 5000, LOG_NOTICE,
+	    &(struct about){ .job = j->claim.id, .folder = j->claim.folder, .reason = err_word(e->code) },
+	    "job %s (%s) waits: %s: %s", j->claim.id, spool_state_name(j->state), err_word(e->code), e->text);
 }
 
 void
@@ -240,8 +242,8 @@ job_trouble(struct job *j, const struct err *e)
 		}
 		break;
 	case ERR_CLASS_STOP:
-		log_line(LOG_ALERT, "job %s (%s): %s: %s", j->claim.id, spool_state_name(j->state),
-		    err_word(e->code), e->text);
+		journal_line(LOG_ALERT, &(struct about){ .job = j->claim.id, .folder = j->claim.folder, .reason = err_word(e->code) },
+		    "job %s (%s): %s: %s", j->claim.id, spool_state_name(j->state), err_word(e->code), e->text);
 		if (e->code == ERR_LOG || e->code == ERR_LOG_ROLLBACK) {
 			logbook_fatal(j->core, e);
 			return;

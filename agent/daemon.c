@@ -75,7 +75,8 @@ on_peer_changed(void *ctx, enum role role, const char *name, bool ready, const s
 			logbook_fatal(c, why);
 			return;
 		}
-		log_line(err_class(why->code) == ERR_CLASS_STOP ? LOG_ALERT : LOG_WARNING, "%s%s: %s: %s",
+		journal_line(err_class(why->code) == ERR_CLASS_STOP ? LOG_ALERT : LOG_WARNING,
+		    &(struct about){ .token = role == ROLE_SEAL ? name : NULL, .reason = err_word(why->code) }, "%s%s: %s: %s",
 		    role == ROLE_SCAN ? "sealroom-scan" : role == ROLE_VERIFY ? "sealroom-verify" :
 		    role == ROLE_FETCH ? "sealroom-fetch" : "token ", role == ROLE_SEAL ? name : "", err_word(why->code), why->text);
 		return;

@@ -14,6 +14,7 @@
 
 #include "agent/hot.h"
 #include "agent/intake.h"
+#include "agent/journal.h"
 
 #define LEASE_LOOK_MS 250 /* a writer that waits for our lease waits no longer than this */
 
@@ -394,7 +395,8 @@ give_back(const struct intake *in, int work)
 
 	hot_free_name(in->hot, c->name, NULL, NULL, name);
 	if (name[0] == '\0' || hot_rename(work, c->work_name, in->hot, name) < 0)
-		log_line(LOG_ALERT, "folder %s: job %s: a file was moved to %s/ and could not be moved back: %s",
+		journal_line(LOG_ALERT, &(struct about){ .job = c->id, .folder = in->folder->name },
+		    "folder %s: job %s: a file was moved to %s/ and could not be moved back: %s",
 		    in->folder->name, c->id, in->folder->word_work, strerror(errno));
 }
 
@@ -473,7 +475,7 @@ uncommit(const struct spool *spool, const char *id)
 {
 	if (renameat2(spool->dir[SPOOL_CLAIMED], id, spool->dir[SPOOL_INCOMING], id, RENAME_NOREPLACE) < 0 &&
 	    errno != ENOENT)
-		log_line(LOG_ALERT, "intake: job %s stays in claimed/ after a failed sync: %s", id, strerror(errno));
+		journal_line(LOG_ALERT, &(struct about){ .job = id }, "intake: job %s stays in claimed/ after a failed sync: %s", id, strerror(errno));
 }
 
 /* The last look at the sender's file comes as late as it can: what changes behind it is another delivery. */
@@ -533,7 +535,8 @@ put_back(const struct conf_folder *f, int dir, int work, const char *name, struc
 	if (to[0] == '\0' || hot_rename(work, name, dir, to) < 0)
 		return err_sys(e, ERR_IO, "moving a file back from %s", f->word_work);
 	path_display(name, shown, sizeof(shown));
-	log_line(LOG_NOTICE, "folder %s: %s was taken and not yet safe: back into the folder", f->name, shown);
+	journal_line(LOG_NOTICE, &(struct about){ .folder = f->name },
+	    "folder %s: %s was taken and not yet safe: back into the folder", f->name, shown);
 	return 0;
 }
 

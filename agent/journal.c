@@ -60,21 +60,20 @@ send_record(const struct buf *b)
 	return sendto(fd, b->data, b->len, MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof(a)) == (ssize_t)b->len;
 }
 
-void
-journal(enum journal_id id, int priority, const struct about *about, const char *fmt, ...)
+/* id NULL: none. */
+static void
+say(const char *id, int priority, const struct about *about, const char *fmt, va_list ap)
 {
 	char line[1024], shown[3 * sizeof(line)];
-	va_list ap;
 	AUTO_BUF b;
 
-	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
 	buf_init(&b, RECORD_MAX);
 	if (stderr_is_journal()) {
 		log_show(line, shown, sizeof(shown));
 		put_field(&b, "MESSAGE", shown);
-		buf_printf(&b, "PRIORITY=%d\nSYSLOG_IDENTIFIER=sealroomd\nMESSAGE_ID=%s\n", priority & 7, ids[id]);
+		buf_printf(&b, "PRIORITY=%d\nSYSLOG_IDENTIFIER=sealroomd\n", priority & 7);
+		put_field(&b, "MESSAGE_ID", id);
 		put_field(&b, "SEALROOM_JOB", about->job);
 		put_field(&b, "SEALROOM_FOLDER", about->folder);
 		put_field(&b, "SEALROOM_TOKEN", about->token);
@@ -83,4 +82,36 @@ journal(enum journal_id id, int priority, const struct about *about, const char 
 			return;
 	}
 	log_line(priority, "%s", line);
+}
+
+void
+journal(enum journal_id id, int priority, const struct about *about, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(ids[id], priority, about, fmt, ap);
+	va_end(ap);
+}
+
+void
+journal_line(int priority, const struct about *about, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(NULL, priority, about, fmt, ap);
+	va_end(ap);
+}
+
+void
+journal_limited(struct log_limit *state, uint64_t every_ms, int priority, const struct about *about, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_due(state, every_ms, priority))
+		return;
+	va_start(ap, fmt);
+	say(NULL, priority, about, fmt, ap);
+	va_end(ap);
 }

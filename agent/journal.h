@@ -2,6 +2,9 @@
  * journal.h - lines that other programs may look for: with an id and fields.
  *
  *	journal(JOURNAL_JOB_DONE, LOG_INFO, &(struct about){ .job = id, .folder = name }, "job %s done", id);
+ *	journal_line(LOG_INFO, &(struct about){ .job = id, .folder = name }, "job %s: a stack", id);   without an id
+ *
+ * Every line about a job, folder or token goes this way: who asks for that one is told all of it.
  *
  * Where stderr is the journal's (JOURNAL_STREAM, systemd.exec(5)) the line goes
  * there by its native protocol, with MESSAGE_ID= and SEALROOM_*=; else it is an
@@ -58,5 +61,9 @@ struct about {
 
 void journal(enum journal_id, int priority, const struct about *, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* Fields alone, for what needs no explanation. */
+void journal_line(int priority, const struct about *, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void journal_limited(struct log_limit *, uint64_t every_ms, int priority, const struct about *, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6))); /* log_limited() */
 
 #endif

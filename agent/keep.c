@@ -268,7 +268,8 @@ put_back(struct keep *k, const char *aside)
 
 	if (hot_rename(k->done, aside, k->done, k->given.file[k->n].name) < 0) {
 		path_escape(k->given.file[k->n].name, name, sizeof(name));
-		log_line(LOG_WARNING, "folder %s: %s was replaced while it was looked at, and twice: one of the two is %s now",
+		journal_line(LOG_WARNING, &(struct about){ .folder = k->folder->name },
+		    "folder %s: %s was replaced while it was looked at, and twice: one of the two is %s now",
 		    k->folder->name, name, aside);
 	}
 	return FATE_STAYS;
@@ -297,7 +298,8 @@ take_out(struct keep *k, struct err *e)
 		return FATE_LATER;
 	}
 	if (fsync(k->done) < 0)
-		log_line(LOG_WARNING, "folder %s: fsync: %s", k->folder->name, strerror(errno)); /* it comes by again */
+		journal_line(LOG_WARNING, &(struct about){ .folder = k->folder->name },
+		    "folder %s: fsync: %s", k->folder->name, strerror(errno)); /* it comes by again */
 	return FATE_CLEARED;
 }
 
@@ -336,7 +338,8 @@ record_later(struct keep *k, const struct err *why)
 	struct err e = { 0 };
 
 	path_escape(k->given.file[k->n].name, name, sizeof(name));
-	log_limited(&k->mine->said, RETRY_MS, LOG_NOTICE, "folder %s: %s is not cleared yet: %s", f->name, name, why->text);
+	journal_limited(&k->mine->said, RETRY_MS, LOG_NOTICE, &(struct about){ .folder = f->name },
+	    "folder %s: %s is not cleared yet: %s", f->name, name, why->text);
 	k->given.age_ms += f->give_keep_ms < RETRY_MS ? f->give_keep_ms : RETRY_MS;
 	if (++k->given.tries >= TRIES)
 		k->mine->left++;
@@ -457,7 +460,8 @@ look_at_record(struct keep *k, const struct conf_folder *f, struct keep_folder *
 	int r;
 
 	if ((r = next_record(k, f, mine, &e)) < 0 || (r == 1 && given_age(&k->core->spool, &age, &e) < 0)) {
-		log_limited(&mine->said, RETRY_MS, LOG_WARNING, "folder %s: %s", f->name, e.text);
+		journal_limited(&mine->said, RETRY_MS, LOG_WARNING, &(struct about){ .folder = f->name },
+		    "folder %s: %s", f->name, e.text);
 		mine->not_before = now + DUE_MS;
 		return false;
 	}

@@ -404,8 +404,8 @@ outcome_repeat(struct job *j, const char *id)
 		job_trouble(j, &e);
 		return;
 	}
-	log_line(LOG_NOTICE, "job %s: the same document and reference as job %s; its result is handed out again",
-	    j->claim.id, id);
+	journal_line(LOG_NOTICE, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+	    "job %s: the same document and reference as job %s; its result is handed out again", j->claim.id, id);
 	job_step_soon(j, 0);
 }
 

@@ -10,6 +10,7 @@
 
 #include "agent/core.h"
 #include "agent/hot.h"
+#include "agent/journal.h"
 #include "agent/stack.h"
 #include "agent/watch.h"
 
@@ -98,7 +99,7 @@ note_too_late(struct job *j)
 		log_err(LOG_WARNING, "a note", &e);
 		return;
 	}
-	log_line(LOG_NOTICE, "%s", x.text);
+	journal_line(LOG_NOTICE, &(struct about){ .job = j->claim.id, .folder = j->claim.folder }, "%s", x.text);
 }
 
 bool
@@ -122,9 +123,11 @@ receipt_there(struct job *j)
 		return true;
 	}
 	if (job_withdraw(j, &w, &e) < 0)
-		log_err(LOG_WARNING, j->claim.id, &e);
+		journal_line(LOG_WARNING, &(struct about){ .job = j->claim.id, .folder = j->claim.folder, .reason = err_word(e.code) },
+		    "job %s: its receipt was taken out of the folder, and withdrawing it failed: %s", j->claim.id, e.text);
 	else
-		log_line(LOG_NOTICE, "job %s: its receipt was taken out of the folder: withdrawn", j->claim.id);
+		journal_line(LOG_NOTICE, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+		    "job %s: its receipt was taken out of the folder: withdrawn", j->claim.id);
 	return false;
 }
 

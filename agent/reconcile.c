@@ -8,6 +8,7 @@
 #include "agent/lib/path.h"
 #include "seal/evidence/entry.h"
 
+#include "agent/journal.h"
 #include "agent/outcome.h"
 #include "agent/reconcile.h"
 
@@ -94,7 +95,8 @@ adopt_refusal(struct job *j, const struct entry *x, struct err *e)
 		return r;
 	err_set(&why, x->type == ENTRY_WITHDRAW ? ERR_DOC_WITHDRAWN :
 	        err_code_by_word(x->reason) != ERR_OK ? err_code_by_word(x->reason) : ERR_DOC_REFUSED, "%s", x->text);
-	log_line(LOG_WARNING, "job %s: the spool is older than the log: it was refused or withdrawn already (entry %llu)",
+	journal_line(LOG_WARNING, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+	    "job %s: the spool is older than the log: it was refused or withdrawn already (entry %llu)",
 	    j->claim.id, (unsigned long long)x->index);
 	outcome_refuse(j, &why);
 	return 0;
@@ -115,8 +117,9 @@ adopt_stack(struct job *j, const struct entry *x, struct err *e)
 		return r;
 	j->withdrawn = false;
 	j->divided = true;
-	log_line(LOG_WARNING, "job %s: the spool is older than the log: it is a stack that was divided already (entry %llu); its "
-	                      "documents are looked for, and made again where they are lost", j->claim.id, (unsigned long long)x->index);
+	journal_line(LOG_WARNING, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+	    "job %s: the spool is older than the log: it is a stack that was divided already (entry %llu); its "
+	    "documents are looked for, and made again where they are lost", j->claim.id, (unsigned long long)x->index);
 	return 0;
 }
 
@@ -131,8 +134,9 @@ adopt(struct job *j, const struct entry *x, struct err *e)
 		return adopt_refusal(j, x, e);
 	if ((r = fetch_sealed(j, x, e)) < 0 || (r = job_move(j, SPOOL_LOGGED, e)) < 0)
 		return r;
-	log_line(LOG_WARNING, "job %s: the spool is older than the log: it was sealed already (entry %llu), is not sealed "
-	                      "again, and is handed out from the archive", j->claim.id, (unsigned long long)x->index);
+	journal_line(LOG_WARNING, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+	    "job %s: the spool is older than the log: it was sealed already (entry %llu), is not sealed "
+	    "again, and is handed out from the archive", j->claim.id, (unsigned long long)x->index);
 	return 0;
 }
 
@@ -143,7 +147,8 @@ adopt_or_aside(struct job *j, const struct entry *x, struct err *e)
 	int r = adopt(j, x, e);
 
 	if (r == -ERR_ARCHIVE) {
-		log_err(LOG_ALERT, "job is set aside", e);
+		journal_line(LOG_ALERT, &(struct about){ .job = j->claim.id, .folder = j->claim.folder, .reason = err_word(e->code) },
+		    "job %s is set aside: %s: %s", j->claim.id, err_word(e->code), e->text);
 		j->why = *e;
 		j->aside = true;
 		return 0;

@@ -11,6 +11,7 @@
 
 #include "agent/core.h"
 #include "agent/events.h"
+#include "agent/journal.h"
 #include "agent/reconcile.h"
 #include "agent/steps.h"
 
@@ -79,7 +80,8 @@ recover_forget(struct job *j)
 static void
 set_aside(struct job *j, const struct err *e)
 {
-	log_err(LOG_ALERT, "claimed job is set aside", e);
+	journal_line(LOG_ALERT, &(struct about){ .job = j->claim.id, .folder = j->claim.folder, .reason = err_word(e->code) },
+	    "job %s is set aside: %s: %s", j->claim.id, err_word(e->code), e->text);
 	j->why = *e;
 	j->aside = true;
 }

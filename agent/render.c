@@ -16,6 +16,7 @@
 #include "agent/attached.h"
 #include "agent/core.h"
 #include "agent/earlier.h"
+#include "agent/journal.h"
 #include "agent/metrics.h"
 #include "agent/pageread.h"
 #include "agent/stack.h"
@@ -424,7 +425,8 @@ on_page(void *ctx, const struct task_outcome *o)
 	page_run_end(p);
 	j->page_state[page] = r == 0 ? PAGE_DONE : unread ? PAGE_UNREAD : PAGE_TODO;
 	if (unread) {
-		log_line(LOG_WARNING, "job %s: page %u goes without its text: %s", j->claim.id, page + 1, e.text);
+		journal_line(LOG_WARNING, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+		    "job %s: page %u goes without its text: %s", j->claim.id, page + 1, e.text);
 		j->page_next = page;
 	} else if (r == 0) {
 		if (res.mark.page == page && page >= j->page_mark.page)

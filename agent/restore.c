@@ -11,6 +11,7 @@
 #include "seal/evidence/entry.h"
 
 #include "agent/hot.h"
+#include "agent/journal.h"
 #include "agent/reconcile.h"
 #include "agent/stack.h"
 #include "agent/watch.h"
@@ -381,7 +382,7 @@ note_lost(struct restore *w, int dir, const char *where, const char *name, struc
 		return r;
 	snprintf(line, sizeof(line), "lost %s\n", id);
 	gone_add(w, line);
-	log_line(LOG_ALERT, "job %s was sealed and is in neither log nor spool any more", id);
+	journal_line(LOG_ALERT, &(struct about){ .job = id }, "job %s was sealed and is in neither log nor spool any more", id);
 	return 0;
 }
 
@@ -434,8 +435,8 @@ receipt_back(struct restore *w, const struct conf_folder *f, int hot, int work, 
 		return r;
 	path_display(name, shown, sizeof(shown));
 	if (was_final(w, &st, hash)) {
-		log_line(LOG_WARNING, "folder %s: %s/%s has its result already and belongs to no job; remove it", f->name,
-		    f->word_work, shown);
+		journal_line(LOG_WARNING, &(struct about){ .folder = f->name },
+		    "folder %s: %s/%s has its result already and belongs to no job; remove it", f->name, f->word_work, shown);
 		return 0;
 	}
 	hash_hex(hash, hex);
@@ -444,12 +445,14 @@ receipt_back(struct restore *w, const struct conf_folder *f, int hot, int work, 
 	if ((r = gone_save(w, e)) < 0)
 		return r;
 	if (hot_rename(work, name, hot, name) < 0) {
-		log_line(LOG_ALERT, "folder %s: %s/%s belongs to no job and can not be moved back: %s; deliver it again",
+		journal_line(LOG_ALERT, &(struct about){ .folder = f->name },
+		    "folder %s: %s/%s belongs to no job and can not be moved back: %s; deliver it again",
 		    f->name, f->word_work, shown, strerror(errno));
 		w->gone.len = before;
 		return 0;
 	}
-	log_line(LOG_WARNING, "folder %s: %s/%s belongs to no job; it is taken in again", f->name, f->word_work, shown);
+	journal_line(LOG_WARNING, &(struct about){ .folder = f->name },
+	    "folder %s: %s/%s belongs to no job; it is taken in again", f->name, f->word_work, shown);
 	return 0;
 }
 

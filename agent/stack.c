@@ -281,7 +281,8 @@ next_part(struct job *j, struct err *e)
 		return part_start(j, e);
 	if ((r = put_records(j, e)) < 0 || (r = job_move(j, SPOOL_SEALED, e)) < 0)
 		return r;
-	log_line(LOG_INFO, "job %s: a stack of %u documents", j->claim.id, j->dividing->at);
+	journal_line(LOG_INFO, &(struct about){ .job = j->claim.id, .folder = j->claim.folder },
+	    "job %s: a stack of %u documents", j->claim.id, j->dividing->at);
 	render_forget(j);
 	job_step_soon(j, 0);
 	return 0;

@@ -9,6 +9,7 @@
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
 
+#include "agent/journal.h"
 #include "agent/messages.h"
 #include "agent/outcome.h"
 #include "agent/pause.h"
@@ -225,7 +226,8 @@ look_at(struct standing *s, size_t i)
 			return;
 		}
 	}
-	log_limited(&mine->said, 3600000, LOG_WARNING, "folder %s: %s", f->name, e.text);
+	journal_limited(&mine->said, 3600000, LOG_WARNING, &(struct about){ .folder = f->name },
+	    "folder %s: %s", f->name, e.text);
 }
 
 static void

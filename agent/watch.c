@@ -15,6 +15,7 @@
 #include "agent/lib/path.h"
 
 #include "agent/hot.h"
+#include "agent/journal.h"
 #include "agent/marker.h"
 #include "agent/watch.h"
 
@@ -270,9 +271,11 @@ report(struct folder *f, struct name *n, const char *what)
 	n->reported = true;
 	path_escape(n->text, name, sizeof(name));
 	if (f->reports++ < REPORTS_FREE)
-		log_line(LOG_WARNING, "folder %s: %s: %s; left alone", f->conf->name, name, what);
+		journal_line(LOG_WARNING, &(struct about){ .folder = f->conf->name },
+		    "folder %s: %s: %s; left alone", f->conf->name, name, what);
 	else
-		log_limited(&f->limit, 60000, LOG_WARNING, "folder %s: %s: %s; left alone", f->conf->name, name, what);
+		journal_limited(&f->limit, 60000, LOG_WARNING, &(struct about){ .folder = f->conf->name },
+		    "folder %s: %s: %s; left alone", f->conf->name, name, what);
 }
 
 static const char *
@@ -467,10 +470,11 @@ folder_watch(struct watch_set *w, struct folder *f)
 	/* by descriptor: the path may lead elsewhere by now */
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", f->dir);
 	if ((f->wd = inotify_add_watch(w->inotify, proc, EVENTS)) < 0)
-		log_line(LOG_WARNING, "folder %s: no inotify watch (%s); it is scanned every %llu s", f->conf->name,
+		journal_line(LOG_WARNING, &(struct about){ .folder = f->conf->name },
+		    "folder %s: no inotify watch (%s); it is scanned every %llu s", f->conf->name,
 		    strerror(errno), (unsigned long long)(f->poll_ms / 1000));
 	if (f->remote != NULL)
-		log_line(LOG_WARNING,
+		journal_line(LOG_WARNING, &(struct about){ .folder = f->conf->name },
 		    "folder %s lies on %s: writers on other hosts cannot be seen; it is read every %.1f s, and only quiet time "
 		    "(settle, %.1f s) and structure tell whether a document is complete",
 		    f->conf->name, f->remote, (double)f->poll_ms / 1000, (double)f->settle_ms / 1000);
@@ -522,7 +526,8 @@ folder_gone(struct watch_set *w, struct folder *f, const struct err *why)
 	f->locked = why->code == ERR_LOCKED;
 	memcpy(f->why, why->text, sizeof(f->why));
 	if (!f->alarmed)
-		log_line(LOG_ALERT, "folder %s: %s: %s; nothing is taken from it", f->conf->name, f->conf->path, why->text);
+		journal_line(LOG_ALERT, &(struct about){ .folder = f->conf->name },
+		    "folder %s: %s: %s; nothing is taken from it", f->conf->name, f->conf->path, why->text);
 	f->alarmed = true;
 	if (f->next_scan > clock_ms() + GONE_MS)
 		f->next_scan = clock_ms() + GONE_MS;
@@ -533,7 +538,7 @@ static void
 folder_back(struct folder *f)
 {
 	if (f->alarmed)
-		log_line(LOG_NOTICE, "folder %s is there again", f->conf->name);
+		journal_line(LOG_NOTICE, &(struct about){ .folder = f->conf->name }, "folder %s is there again", f->conf->name);
 	f->alarmed = f->locked = false;
 	f->why[0] = '\0';
 }
@@ -684,10 +689,9 @@ say_no_lease(struct folder *f)
 	if (f->no_lease_said || f->remote != NULL)
 		return;
 	f->no_lease_said = true;
-	log_line(LOG_WARNING,
+	journal_line(LOG_WARNING, &(struct about){ .folder = f->conf->name },
 	    "folder %s: whether a file is still open for writing cannot be asked (not our file and no CAP_LEASE, or "
-	    "the file system has no leases); only quiet time and structure count",
-	    f->conf->name);
+	    "the file system has no leases); only quiet time and structure count", f->conf->name);
 }
 
 /* The last look before an offer.  False: not quiet after all. */
@@ -704,7 +708,8 @@ name_quiet(struct folder *f, struct name *n, struct stat *st)
 			report(f, n, e.text);
 		} else if (errno != ENOENT) { /* ours (EMFILE), or passing (EIO) */
 			name_touch(f, n);
-			log_limited(&f->limit, 60000, LOG_WARNING, "folder %s: %s", f->conf->name, e.text);
+			journal_limited(&f->limit, 60000, LOG_WARNING, &(struct about){ .folder = f->conf->name },
+			    "folder %s: %s", f->conf->name, e.text);
 		}
 		return false;
 	}

@@ -67,20 +67,29 @@ log_err(int priority, const char *what, const struct err *e)
 	log_line(priority, "%s: %s: %s", what, err_word(e->code), e->text);
 }
 
-void
-log_limited(struct log_limit *state, uint64_t every_ms, int priority, const char *fmt, ...)
+bool
+log_due(struct log_limit *state, uint64_t every_ms, int priority)
 {
 	uint64_t now = clock_ms();
-	va_list ap;
 
 	if (state->last != 0 && now - state->last < every_ms && priority > LOG_CRIT) {
 		state->skipped++;
-		return;
+		return false;
 	}
 	if (state->skipped > 0)
 		log_line(priority, "the next line was left out %u times", state->skipped);
 	state->last = now;
 	state->skipped = 0;
+	return true;
+}
+
+void
+log_limited(struct log_limit *state, uint64_t every_ms, int priority, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_due(state, every_ms, priority))
+		return;
 	va_start(ap, fmt);
 	log_write(priority, fmt, ap);
 	va_end(ap);

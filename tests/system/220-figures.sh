@@ -36,13 +36,16 @@ PY
 python3 "$W/journal" "$R/j" "$W/journal.out" 2>"$W/journal.err" &
 PIDS+=("$!")
 wait_for 10 test -S "$R/j"
-(
-	stream=$(stat -L -c %d:%i "$LOG" 2>/dev/null || { : >>"$LOG"; stat -L -c %d:%i "$LOG"; })
-	export SEALROOM_JOURNAL=$R/j JOURNAL_STREAM=$stream
-	exec "$BIN/sealroomd" --conf "$R/sealroom.conf" >>"$LOG" 2>&1 </dev/null
-) &
-ROOM_PID=$!
-PIDS+=("$ROOM_PID")
+journal_start() {
+	(
+		stream=$(stat -L -c %d:%i "$LOG" 2>/dev/null || { : >>"$LOG"; stat -L -c %d:%i "$LOG"; })
+		export SEALROOM_JOURNAL=$R/j JOURNAL_STREAM=$stream
+		exec "$BIN/sealroomd" --conf "$R/sealroom.conf" >>"$LOG" 2>&1 </dev/null
+	) &
+	ROOM_PID=$!
+	PIDS+=("$ROOM_PID")
+}
+journal_start
 wait_for 30 test -S "$R/control"
 drop "$SCANS/en-letter.tif"
 
@@ -75,11 +78,19 @@ ok $? "Stand.txt says that nothing waits" || note "$(cat "$R/in/Stand.txt")"
 lines() { python3 -c 'import json, sys
 for l in open(sys.argv[1]):
     d = json.loads(l)
-    if all(d.get(k) == v for k, v in (a.split("=", 1) for a in sys.argv[2:])): print(d["MESSAGE_ID"])' "$W/journal.out" "$@" | wc -l; }
+    if all(d.get(k) == v for k, v in (a.split("=", 1) for a in sys.argv[2:])): print(d["MESSAGE"])' "$W/journal.out" "$@" | wc -l; }
 is "$(lines SEALROOM_REASON=tsa-away PRIORITY=1)" 1 "the journal heard once that it began"
 is "$(lines SEALROOM_REASON=tsa-away PRIORITY=5)" 1 "and once that it ended"
 job=$(sed -n 's/.*"SEALROOM_JOB": "\([^"]*\)".*/\1/p' "$W/journal.out" | head -n 1)
-is "$(lines SEALROOM_JOB="$job" SEALROOM_FOLDER=post SYSLOG_IDENTIFIER=sealroomd)" 2 "the job's lines carry its number and folder"
+story() { python3 -c 'import json, sys
+for l in open(sys.argv[1]):
+    d = json.loads(l)
+    if d.get("SEALROOM_JOB") == sys.argv[2] and d.get("SEALROOM_FOLDER") == "post" and d["SYSLOG_IDENTIFIER"] == "sealroomd":
+        print(d["MESSAGE"].replace(sys.argv[2], "JOB"), d.get("SEALROOM_REASON", "-"), len(d.get("MESSAGE_ID", "")))' "$W/journal.out" "$1" | uniq; }
+told=$(story "$job" | sed 's/tsa-unreachable: .* tsa-unreachable/tsa-unreachable: WHY tsa-unreachable/' | uniq)
+is "$told" "job JOB: taken from folder post - 32
+job JOB (signed) waits: tsa-unreachable: WHY tsa-unreachable 0
+job JOB done - 32" "the job's lines tell all of its story, with number, folder and reason"
 is "$(cat "$W/journal.err")" "" "all of it was readable"
 
 # --- events -----------------------------------------------------------------------------------------
@@ -169,13 +180,13 @@ is "$(figure sealroom_running) $(figure 'sealroom_alarm{alarm="held-long",subjec
 written=$(figure sealroom_written_time_seconds | python3 -c 'print(int(float(input())))')
 [ $((written - $(stat -c %Y "$R/sealroom.prom"))) -ge -1 ] && [ $((written - $(stat -c %Y "$R/sealroom.prom"))) -le 0 ]
 ok $? "and when that was" || note "$written $(stat -c %Y "$R/sealroom.prom")"
-before=$(grep -c 'alarm held-long' "$LOG")
-room_start
+before=$(lines SEALROOM_REASON=held-long)
+journal_start
 wait_for 30 is_raised held-long:post
 ok $? "after a restart the alarm still stands" || note "$(raised)"
 wait_for 30 figure_is sealroom_running 1
 sleep 6 # two looks at everything
-is "$(grep -c 'alarm held-long' "$LOG")" "$before" "and is not said again"
+is "$before $(lines SEALROOM_REASON=held-long)" "1 1" "and is not said again"
 is "$(stat -c '%i %Y' "$R/in/Stand.txt")" "$stand" "Stand.txt was not written again"
 mv "$R/in" "$R/in.away"
 wait_for 60 is_raised folder-away:post
@@ -183,6 +194,22 @@ ok $? "a folder that is gone is an alarm" || note "$(raised)"
 mv "$R/in.away" "$R/in"
 wait_for 60 not_raised folder-away:post
 ok $? "until it is back" || note "$(raised)"
+said() { # sentence of the line, fields it must have
+	local text=$1
+	shift
+	python3 -c 'import json, sys
+found = [d for d in map(json.loads, open(sys.argv[1])) if sys.argv[2] in d["MESSAGE"]]
+sys.exit(not found or any(d.get(k) != v for d in found for k, v in (a.split("=", 1) for a in sys.argv[3:])))' "$W/journal.out" "$text" "$@"
+}
+said "nothing is taken from it" SEALROOM_FOLDER=post && said "folder post is there again" SEALROOM_FOLDER=post
+ok $? "the lines about a folder carry its name"
+cp "$SCANS/en-letter.tif" "$R/in/again.tif"
+wait_for 60 test -s "$R/in/$DONE/again.pdf"
+said "the same bytes as job $job" SEALROOM_FOLDER=post "SEALROOM_JOB=$(sed -n 's/.*job \([0-9a-z]*\): the same bytes.*//p' "$W/journal.out")"
+ok $? "and those about a job its number, whatever they say"
+kill -9 "$(pgrep -P "$ROOM_PID" -f -- '--token soft')"
+wait_for 20 said "token soft: child-lost" SEALROOM_TOKEN=soft SEALROOM_REASON=child-lost
+ok $? "and those about a token that" || note "$(grep token "$W/journal.out")"
 room_stop
 is $? 0 "the daemon ends when told to"
 
