@@ -89,9 +89,11 @@ cmd_release(struct cmd_args *a)
 	r = control_ask(conf->control, request, &answer, &e);
 	if (r < 0 && e.code == ERR_PEER && (errno == ENOENT || errno == ECONNREFUSED))
 		err_set(&e, ERR_PEER, "sealroomd is not running; start it, then decide (%s)", conf->control);
-	conf_free(conf);
 	if (r < 0)
-		return cmd_fail(a, &e);
+		r = cmd_fail_ask(a, &e);
+	conf_free(conf);
+	if (r != 0)
+		return r;
 	if (a->json)
 		return cmd_json(answer);
 	printf("job %s goes on\n", json_string_value(json_object_get(answer, "job")));

@@ -28,6 +28,14 @@ is "$lost" "" "every word of an error is explained in a manual page"
 [ "$(sed -n 's/^[ \t]*X(ERR_[A-Z_]*,.*/x/p' agent/lib/err.h | wc -l)" -gt 30 ]
 ok $? "the words were found in the header"
 
+# The other way round: what can be asked for, written and waited for.
+lost=$(sed -n 's/^\t{ "\([a-z]*\)", .*/\1/p' agent/sealroom.c | while read -r verb; do
+	grep -qE "^\.It Ic $verb( |\$)" agent/sealroom.1 || echo "$verb"
+done)
+is "$lost" "" "every verb of the command is in its page"
+[ "$(sed -n 's/^\t{ "\([a-z]*\)", .*/\1/p' agent/sealroom.c | wc -l)" -gt 20 ]
+ok $? "the verbs were found in the source"
+
 for po in agent/po/*.po; do
 	[ -e "$po" ] || { ok 1 "translations are there"; break; }
 	out=$(msgfmt --check --statistics -o /dev/null "$po" 2>&1)

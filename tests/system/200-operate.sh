@@ -35,7 +35,8 @@ def ask(s, line):
 PY
 
 # --- nobody there -------------------------------------------------------------------------------
-for v in "jobs" "retry all" "pause" "withdraw 0123456789" "void 0123456789 --reason x"; do
+for v in "jobs" "jobs 0123456789" "retry all" "pause" "resume" "withdraw 0123456789" "void 0123456789 --reason x" "release 0123456789 --again" \
+    "events" "submit $SCANS/en-letter.tif --folder post" "try $SCANS/en-letter.tif --folder post --daemon"; do
 	# shellcheck disable=SC2086
 	cmd $v >"$W/out" 2>&1
 	is $? 69 "without a daemon '$v' says so"
