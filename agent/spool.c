@@ -214,7 +214,12 @@ spool_job_dir(const struct spool *s, enum spool_state st, const char *id, struct
 int
 spool_move(const struct spool *s, const char *id, enum spool_state from, enum spool_state to, struct err *e)
 {
-	return io_move(s->dir[from], id, s->dir[to], id, e);
+	int r = io_move(s->dir[from], id, s->dir[to], id, e);
+
+	/* one whose sync failed, and which could not be taken back on a disk that was full: what it left unsynced is done again */
+	if (r < 0 && errno == ENOENT && renameat2(s->dir[to], id, s->dir[from], id, RENAME_NOREPLACE) == 0)
+		r = io_move(s->dir[from], id, s->dir[to], id, e);
+	return r;
 }
 
 int

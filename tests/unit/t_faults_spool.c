@@ -269,6 +269,45 @@ test_sweep(enum faults kind, unsigned long step)
 	CHECK(bad == 0 && n > 4, "%s in each of %lu calls: the next start brings it to its end, once", faults_names[kind], n - 1);
 }
 
+/*
+ * A disk that is full from any call of a move on, so that what was not synced can
+ * not be taken back either; then the same step again.
+ */
+static void
+test_move(void)
+{
+	static const char id[ID_MAX] = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+	unsigned long n = 1;
+	unsigned bad = 0;
+	bool hit = true;
+	struct spool s;
+	struct err e;
+
+	spool_init(&s);
+	restore();
+	if (spool_open(&s, &conf, &e) < 0)
+		exit(99);
+	for (; hit; n++) {
+		int r;
+
+		if (mkdirat(s.dir[SPOOL_LOGGED], id, 0700) < 0)
+			exit(99);
+		faults_arm(FAULTS_SPACE, n);
+		r = spool_move(&s, id, SPOOL_LOGGED, SPOOL_RELEASED, &e);
+		hit = faults_hit();
+		if (hit && (r == 0 || (r = spool_move(&s, id, SPOOL_LOGGED, SPOOL_RELEASED, &e)) < 0)) {
+			printf("# full from call %lu on (%s): %d %s\n", n, faults_call, r, e.text);
+			bad++;
+		}
+		if (unlinkat(s.dir[SPOOL_RELEASED], id, AT_REMOVEDIR) < 0) {
+			unlinkat(s.dir[SPOOL_LOGGED], id, AT_REMOVEDIR);
+			bad++;
+		}
+	}
+	spool_close(&s);
+	CHECK(bad == 0 && n > 3, "a move that could not be taken back is made again: full from each of %lu calls on", n - 2);
+}
+
 int
 main(void)
 {
@@ -284,6 +323,7 @@ main(void)
 #ifndef SEALROOM_SANITIZE
 	test_sweep(FAULTS_MEM, 1);
 #endif
+	test_move();
 	tmpdir_remove(top, root);
 	return TEST_DONE();
 }
