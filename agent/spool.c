@@ -211,13 +211,26 @@ spool_job_dir(const struct spool *s, enum spool_state st, const char *id, struct
 	return io_open_dir(s->dir[st], id, e);
 }
 
+/*
+ * A job that was moved, not synced, and could not be moved back on a disk that was
+ * full: back, wherever to, so that what was not synced is done again.  What is only
+ * being claimed is nobody's yet, and taken back by who claims it.
+ */
+static bool
+take_back(const struct spool *s, const char *id, enum spool_state from)
+{
+	for (enum spool_state st = SPOOL_CLAIMED; from != SPOOL_INCOMING && st < SPOOL_STATES; st++)
+		if (st != from && renameat2(s->dir[st], id, s->dir[from], id, RENAME_NOREPLACE) == 0)
+			return true;
+	return false;
+}
+
 int
 spool_move(const struct spool *s, const char *id, enum spool_state from, enum spool_state to, struct err *e)
 {
 	int r = io_move(s->dir[from], id, s->dir[to], id, e);
 
-	/* one whose sync failed, and which could not be taken back on a disk that was full: what it left unsynced is done again */
-	if (r < 0 && errno == ENOENT && renameat2(s->dir[to], id, s->dir[from], id, RENAME_NOREPLACE) == 0)
+	if (r < 0 && errno == ENOENT && take_back(s, id, from))
 		r = io_move(s->dir[from], id, s->dir[to], id, e);
 	return r;
 }

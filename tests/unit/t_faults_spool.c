@@ -271,10 +271,10 @@ test_sweep(enum faults kind, unsigned long step)
 
 /*
  * A disk that is full from any call of a move on, so that what was not synced can
- * not be taken back either; then the same step again.
+ * not be taken back either; then a step again, the same or another.
  */
 static void
-test_move(void)
+test_move(enum spool_state to)
 {
 	static const char id[ID_MAX] = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
 	unsigned long n = 1;
@@ -295,17 +295,18 @@ test_move(void)
 		faults_arm(FAULTS_SPACE, n);
 		r = spool_move(&s, id, SPOOL_LOGGED, SPOOL_RELEASED, &e);
 		hit = faults_hit();
-		if (hit && (r == 0 || (r = spool_move(&s, id, SPOOL_LOGGED, SPOOL_RELEASED, &e)) < 0)) {
+		if (hit && (r == 0 || (r = spool_move(&s, id, SPOOL_LOGGED, to, &e)) < 0)) {
 			printf("# full from call %lu on (%s): %d %s\n", n, faults_call, r, e.text);
 			bad++;
 		}
-		if (unlinkat(s.dir[SPOOL_RELEASED], id, AT_REMOVEDIR) < 0) {
+		if (unlinkat(s.dir[hit ? to : SPOOL_RELEASED], id, AT_REMOVEDIR) < 0) {
+			unlinkat(s.dir[SPOOL_RELEASED], id, AT_REMOVEDIR);
 			unlinkat(s.dir[SPOOL_LOGGED], id, AT_REMOVEDIR);
 			bad++;
 		}
 	}
 	spool_close(&s);
-	CHECK(bad == 0 && n > 3, "a move that could not be taken back is made again: full from each of %lu calls on", n - 2);
+	CHECK(bad == 0 && n > 3, "a move that could not be taken back is made again, to %s: full from each of %lu calls on", spool_state_name(to), n - 2);
 }
 
 int
@@ -323,7 +324,8 @@ main(void)
 #ifndef SEALROOM_SANITIZE
 	test_sweep(FAULTS_MEM, 1);
 #endif
-	test_move();
+	test_move(SPOOL_RELEASED);
+	test_move(SPOOL_REFUSED);
 	tmpdir_remove(top, root);
 	return TEST_DONE();
 }
