@@ -321,7 +321,6 @@ static void
 on_refused_released(void *ctx, const struct err *why)
 {
 	struct job *j = ctx;
-	struct spool *s = &j->core->spool;
 	struct err e = { 0 };
 
 	j->busy = false;
@@ -331,7 +330,7 @@ on_refused_released(void *ctx, const struct err *why)
 	}
 	/* page results are worth nothing any more; the bytes and the reason stay */
 	if (io_remove_tree(j->dir, "pages", &e) < 0 ||
-	    io_move(s->dir[SPOOL_REFUSED], j->claim.id, s->quarantine, j->claim.id, &e) < 0) {
+	    spool_put_away(&j->core->spool, j->claim.id, &e) < 0) {
 		job_trouble(j, &e);
 		return;
 	}

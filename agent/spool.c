@@ -219,20 +219,34 @@ spool_job_dir(const struct spool *s, enum spool_state st, const char *id, struct
 static bool
 take_back(const struct spool *s, const char *id, enum spool_state from)
 {
+	if (from == SPOOL_REFUSED && renameat2(s->quarantine, id, s->dir[from], id, RENAME_NOREPLACE) == 0)
+		return true;
 	for (enum spool_state st = SPOOL_CLAIMED; from != SPOOL_INCOMING && st < SPOOL_STATES; st++)
 		if (st != from && renameat2(s->dir[st], id, s->dir[from], id, RENAME_NOREPLACE) == 0)
 			return true;
 	return false;
 }
 
+static int
+move_to(const struct spool *s, const char *id, enum spool_state from, int to, struct err *e)
+{
+	int r = io_move(s->dir[from], id, to, id, e);
+
+	if (r < 0 && errno == ENOENT && take_back(s, id, from))
+		r = io_move(s->dir[from], id, to, id, e);
+	return r;
+}
+
 int
 spool_move(const struct spool *s, const char *id, enum spool_state from, enum spool_state to, struct err *e)
 {
-	int r = io_move(s->dir[from], id, s->dir[to], id, e);
+	return move_to(s, id, from, s->dir[to], e);
+}
 
-	if (r < 0 && errno == ENOENT && take_back(s, id, from))
-		r = io_move(s->dir[from], id, s->dir[to], id, e);
-	return r;
+int
+spool_put_away(const struct spool *s, const char *id, struct err *e)
+{
+	return move_to(s, id, SPOOL_REFUSED, s->quarantine, e);
 }
 
 int

@@ -67,6 +67,8 @@ void spool_close(struct spool *);
 int spool_job_dir(const struct spool *, enum spool_state, const char *id, struct err *);
 /* rename + sync of both parents. */
 int spool_move(const struct spool *, const char *id, enum spool_state from, enum spool_state to, struct err *);
+/* From refused to the quarantine. */
+int spool_put_away(const struct spool *, const char *id, struct err *);
 
 /* One delivery: who, what, when.  File `claim`, JSON, written once. */
 struct claim {

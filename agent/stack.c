@@ -510,6 +510,7 @@ part_take(struct job *j, const struct part *p, struct err *e)
 	struct core *c = j->core;
 	struct claim claim;
 	struct job *k;
+	struct err ignored;
 	char file[24];
 	int dir, r;
 
@@ -519,6 +520,8 @@ part_take(struct job *j, const struct part *p, struct err *e)
 		return r;
 	r = (k = job_new(e)) == NULL ? -(int)e->code : spool_move(&c->spool, p->id, SPOOL_INCOMING, SPOOL_CLAIMED, e);
 	if (r < 0) {
+		/* neither synced nor taken back, on a disk that was full: it is made anew, and nobody's until then */
+		io_remove_tree(c->spool.dir[SPOOL_CLAIMED], p->id, &ignored);
 		free(k);
 		close(dir);
 		return r;

@@ -271,42 +271,40 @@ test_sweep(enum faults kind, unsigned long step)
 
 /*
  * A disk that is full from any call of a move on, so that what was not synced can
- * not be taken back either; then a step again, the same or another.
+ * not be taken back either; then a step again, to the same place or another.
  */
 static void
-test_move(enum spool_state to)
+test_move(const char *what, enum spool_state to, bool away)
 {
 	static const char id[ID_MAX] = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+	const enum spool_state from = away ? SPOOL_REFUSED : SPOOL_LOGGED;
 	unsigned long n = 1;
 	unsigned bad = 0;
 	bool hit = true;
 	struct spool s;
 	struct err e;
 
-	spool_init(&s);
 	restore();
+	spool_init(&s);
 	if (spool_open(&s, &conf, &e) < 0)
 		exit(99);
 	for (; hit; n++) {
 		int r;
 
-		if (mkdirat(s.dir[SPOOL_LOGGED], id, 0700) < 0)
+		if (mkdirat(s.dir[from], id, 0700) < 0)
 			exit(99);
 		faults_arm(FAULTS_SPACE, n);
-		r = spool_move(&s, id, SPOOL_LOGGED, SPOOL_RELEASED, &e);
+		r = away ? spool_put_away(&s, id, &e) : spool_move(&s, id, from, SPOOL_RELEASED, &e);
 		hit = faults_hit();
-		if (hit && (r == 0 || (r = spool_move(&s, id, SPOOL_LOGGED, to, &e)) < 0)) {
+		if (hit == (r == 0) || (hit && spool_move(&s, id, from, to, &e) < 0)) {
 			printf("# full from call %lu on (%s): %d %s\n", n, faults_call, r, e.text);
 			bad++;
 		}
-		if (unlinkat(s.dir[hit ? to : SPOOL_RELEASED], id, AT_REMOVEDIR) < 0) {
-			unlinkat(s.dir[SPOOL_RELEASED], id, AT_REMOVEDIR);
-			unlinkat(s.dir[SPOOL_LOGGED], id, AT_REMOVEDIR);
-			bad++;
-		}
+		if (unlinkat(hit ? s.dir[to] : away ? s.quarantine : s.dir[SPOOL_RELEASED], id, AT_REMOVEDIR) < 0)
+			exit(99);
 	}
 	spool_close(&s);
-	CHECK(bad == 0 && n > 3, "a move that could not be taken back is made again, to %s: full from each of %lu calls on", spool_state_name(to), n - 2);
+	CHECK(bad == 0 && n > 3, "%s: full from each of %lu calls on", what, n - 2);
 }
 
 int
@@ -324,8 +322,9 @@ main(void)
 #ifndef SEALROOM_SANITIZE
 	test_sweep(FAULTS_MEM, 1);
 #endif
-	test_move(SPOOL_RELEASED);
-	test_move(SPOOL_REFUSED);
+	test_move("a move that could not be taken back is made again", SPOOL_RELEASED, false);
+	test_move("a move that could not be taken back is no hindrance to another", SPOOL_HELD, false);
+	test_move("nor is one to the quarantine", SPOOL_RELEASED, true);
 	tmpdir_remove(top, root);
 	return TEST_DONE();
 }
