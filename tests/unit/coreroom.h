@@ -1036,6 +1036,19 @@ room_run(uint64_t ms)
 	return r < 0 ? r : core.exit_code;
 }
 
+/* Behind room_run(), when it was late: on, so long. */
+static inline int
+room_go_on(uint64_t ms)
+{
+	uint64_t t = loop_timer(core.loop, ms, room_on_late, NULL);
+	int r;
+
+	room_late = false;
+	r = loop_run(core.loop, &room_why);
+	loop_timer_del(core.loop, t);
+	return r < 0 ? r : core.exit_code;
+}
+
 /* A whole run of sealroomd --once: its exit status, or -code. */
 static inline int
 room_once(void)

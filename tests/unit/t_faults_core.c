@@ -4,6 +4,7 @@
  */
 #include "tests/unit/faults.h"
 
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -20,12 +21,28 @@ static struct story {
 	uint64_t ms;             /* as a daemon, so long; 0: --once */
 } const *story;
 
+/* How a run went: shared, for some are a process of their own. */
+static struct outcome {
+	bool hit;      /* the fault came */
+	bool restarts; /* it did not begin, or ended itself: who supervises it starts it anew */
+	bool unsaid;   /* it came when all was done, or its disk is full still: then no checkpoint covers the last words */
+	int r;         /* what it said, and why */
+	char why[ERR_TEXT_MAX];
+	char call[64]; /* that failed */
+} *outcome;
+
 /* --- the stories ------------------------------------------------------------------------ */
+
+static bool
+proven(void)
+{
+	return outcome->unsaid || room_proven();
+}
 
 static bool
 nothing_waits(void)
 {
-	return room_count("in/*.tif") == 0 && room_count("in/work/*") == 0 && room_count("state/spool/*/*") == 0 && room_proven();
+	return room_count("in/*.tif") == 0 && room_count("in/work/*") == 0 && room_count("state/spool/*/*") == 0 && proven();
 }
 
 static bool
@@ -95,7 +112,7 @@ static bool
 doubt_held(void)
 {
 	return room_count("in/held/*") >= 2 && room_count("in/done/*") == 0 && room_count("state/spool/held/*/question") == 1 &&
-	    room_entries(ENTRY_HOLD) == 1 && room_proven();
+	    room_entries(ENTRY_HOLD) == 1 && proven();
 }
 
 /* A letter that is held, and what a person wrote down about it. */
@@ -554,47 +571,91 @@ static const struct story stories[] = {
 
 /* --- the sweep -------------------------------------------------------------------------- */
 
+#define PATIENCE_MS (3600 * 1000) /* what has not gone on by then waits for a restart */
+#define FULL_MS 20000             /* so long a disk stays full at most */
+
+static void
+make_space(void *ctx)
+{
+	(void)ctx;
+	if (faults_came && faults_kind == FAULTS_SPACE) {
+		faults_hit();
+		return;
+	}
+	FAULTS_PAUSE;
+	loop_timer(core.loop, FULL_MS, make_space, NULL);
+}
+
+/* As the story has it; where a fault has come, as long as it takes to go on by itself. */
 static int
 run_story(void)
 {
-	int r;
+	const int64_t began = room_ms;
+	bool once = story->ms == 0;
+	int r, more = PATIENCE_MS / 60000;
 
-	if (story->ms == 0)
-		return room_once();
-	if ((r = room_open(false)) == 0)
-		r = room_run(story->ms);
+	if ((r = room_open(once)) == 0) {
+		core.once_wait_ms = PATIENCE_MS;
+		{
+			FAULTS_PAUSE;
+			loop_timer(core.loop, FULL_MS, make_space, NULL);
+		}
+		r = room_run(once ? 6 * PATIENCE_MS : story->ms);
+		while (!once && r == 0 && room_late && faults_hit() && more-- > 0 && !story->ended())
+			r = room_go_on(60000);
+	}
+	outcome->unsaid |= faults_came && faults_kind == FAULTS_SPACE;
+	/* --once that has waited in vain did not end on purpose */
+	outcome->restarts = r != 0 && room_ms - began < PATIENCE_MS;
 	core_close(&core);
 	return r;
 }
 
-/* Without memory to hash or to wait anything it dies, and so is a process of its own. */
-static int
-run_faulty(enum faults kind, unsigned long n, bool *ret_hit, struct err *e)
+static void
+note_fault(void)
 {
-	int r, status;
-	pid_t pid = kind == FAULTS_MEM ? fork() : 0;
-
-	if (pid < 0)
-		exit(99);
-	if (pid > 0) {
-		if (waitpid(pid, &status, 0) < 0)
-			exit(99);
-		*ret_hit = WIFSIGNALED(status) || (WEXITSTATUS(status) & 128) != 0;
-		err_set(e, ERR_MEM, "a process of its own");
-		return WIFEXITED(status) && (WEXITSTATUS(status) & 127) == 0 ? 0 : -1;
-	}
-	faults_arm(kind, n);
-	r = run_story();
-	*ret_hit = faults_hit();
-	if (kind == FAULTS_MEM)
-		exit((r != 0) | *ret_hit << 7);
-	*e = room_why;
-	return r;
+	outcome->hit = true;
+	outcome->unsaid = core.stopping;
+	snprintf(outcome->call, sizeof(outcome->call), "%s", faults_call);
 }
 
-#define LOOK_STEP 5
+static void
+run_struck(enum faults kind, unsigned long n)
+{
+	faults_arm(kind, n);
+	outcome->r = run_story();
+	snprintf(outcome->why, sizeof(outcome->why), "%s", room_why.text);
+	faults_hit();
+}
 
-/* FAULTS_ONLY=number of a story, FAULTS_FROM, FAULTS_STEP: to look at one closely. */
+/* Without memory to hash or to wait anything it dies; so does who is killed. */
+static void
+run_faulty(enum faults kind, unsigned long n)
+{
+	int status;
+	pid_t pid;
+
+	*outcome = (struct outcome){ .r = 0 };
+	if (kind != FAULTS_MEM && kind != FAULTS_DEATH) {
+		run_struck(kind, n);
+		return;
+	}
+	if ((pid = fork()) < 0)
+		exit(99);
+	if (pid == 0) {
+		run_struck(kind, n);
+		exit(0);
+	}
+	if (waitpid(pid, &status, 0) < 0 || (WIFEXITED(status) && WEXITSTATUS(status) != 0))
+		exit(99);
+	if (WIFSIGNALED(status)) {
+		outcome->restarts = WTERMSIG(status) == (kind == FAULTS_MEM ? SIGABRT : SIGKILL);
+		outcome->r = -ERR_MEM;
+		snprintf(outcome->why, sizeof(outcome->why), "signal %d", WTERMSIG(status));
+	}
+}
+
+/* FAULTS_ONLY=number of a story, FAULTS_KIND=number of a kind, FAULTS_FROM, FAULTS_STEP: to look at one closely. */
 static unsigned long
 setting(const char *name, unsigned long otherwise)
 {
@@ -604,56 +665,90 @@ setting(const char *name, unsigned long otherwise)
 }
 
 static void
+say_bad(enum faults kind, unsigned long n, const char *what, int next)
+{
+	printf("# %s in %s, call %lu: %s; %d %s; the next start: %d %s\n", faults_names[kind], outcome->call, n, what, outcome->r, outcome->why,
+	    next, room_why.text);
+	room_sh("find in state/spool archive/evidence ! -type d | sed 's/^/#   /'");
+}
+
+/* The story with its n-th call failing; false: something is wrong behind it. */
+static bool
+strike(enum faults kind, unsigned long n)
+{
+	const char *settings = story->settings != NULL ? story->settings : "";
+	const char *wrong = NULL;
+	struct outcome first;
+	int next = 0;
+
+	room_empty();
+	room_settings(settings);
+	story->begin();
+	run_faulty(kind, n);
+	if (outcome->r < 0 && outcome->why[0] == '\0')
+		wrong = "an error without words";
+	else if (!outcome->restarts && (outcome->r != 0 || !story->ended()))
+		wrong = "it does not go on by itself";
+	first = *outcome;
+	outcome->unsaid = false;
+	if (outcome->hit) {
+		room_settings(settings); /* it may have died while others were there */
+		next = run_story();
+	}
+	if (wrong == NULL && (next != 0 || !story->ended()))
+		wrong = "a restart does not bring it to its end";
+	*outcome = first;
+	if (wrong != NULL)
+		say_bad(kind, n, wrong, next);
+	return wrong == NULL;
+}
+
+static void
 sweep(enum faults kind, unsigned long step)
 {
-	unsigned long n = setting("FAULTS_FROM", 1);
+	unsigned long n = setting("FAULTS_FROM", 1), by_itself = 0, restarted = 0;
 	unsigned bad = 0;
 
 	for (;; n += step) {
-		struct err e = { 0 };
-		bool hit;
-		int r, r2 = 0;
-
-		room_empty();
-		room_settings(story->settings != NULL ? story->settings : "");
-		story->begin();
-		r = run_faulty(kind, n, &hit, &e);
-		if (hit) {
-			room_settings(story->settings != NULL ? story->settings : ""); /* it may have died while others were there */
-			r2 = run_story();
-		}
-		if ((!hit && r != 0) || (r < 0 && e.text[0] == '\0') || !story->ended()) {
-			printf("# %s in %s, call %lu: %d %s; the next start: %d %s\n", faults_names[kind], faults_call, n, r, e.text, r2, room_why.text);
-			fflush(stdout);
-			room_sh("find in state/spool archive/evidence ! -type d | sed 's/^/#   /'");
-			bad++;
-		}
-		if (!hit)
+		bad += !strike(kind, n);
+		if (!outcome->hit)
 			break;
+		*(outcome->restarts ? &restarted : &by_itself) += 1;
 	}
-	CHECK(bad == 0 && n > 4, "%s: %s in each of %lu calls, every %lu", story->name, faults_names[kind], n - 1, step);
+	CHECK(bad == 0 && n > 4, "%s: %s in each of %lu calls, every %lu; goes on by itself: %lu, restarted: %lu", story->name, faults_names[kind],
+	    n - 1, step, by_itself, restarted);
 }
+
+static const struct {
+	enum faults kind;
+	unsigned long step; /* at most: some are few */
+} kinds[] = {
+	{ FAULTS_IO, ULONG_MAX }, { FAULTS_SPACE, ULONG_MAX }, { FAULTS_SHORT, ULONG_MAX },
+#ifndef SEALROOM_SANITIZE
+	{ FAULTS_MEM, ULONG_MAX },
+#endif
+	{ FAULTS_LOOK, 5 }, { FAULTS_FILES, 23 },
+};
 
 int
 main(void)
 {
-	unsigned long step = setting("FAULTS_STEP", 61), only = setting("FAULTS_ONLY", SIZE_MAX);
+	unsigned long step = setting("FAULTS_STEP", 61), only = setting("FAULTS_ONLY", SIZE_MAX), only_kind = setting("FAULTS_KIND", SIZE_MAX);
 
+	faults_tell = note_fault;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	beside = mmap(NULL, sizeof(*beside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (beside == MAP_FAILED)
+	outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (beside == MAP_FAILED || outcome == MAP_FAILED)
 		exit(99);
 	room_make();
 	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
 		story = &stories[i];
 		if (only != SIZE_MAX && only != i)
 			continue;
-		for (enum faults kind = FAULTS_IO; kind <= FAULTS_MEM; kind++)
-#ifdef SEALROOM_SANITIZE
-			if (kind != FAULTS_MEM)
-#endif
-				sweep(kind, step);
-		sweep(FAULTS_LOOK, step < LOOK_STEP ? step : LOOK_STEP); /* they are few */
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+			if (only_kind == SIZE_MAX || only_kind == kinds[k].kind)
+				sweep(kinds[k].kind, step < kinds[k].step ? step : kinds[k].step);
 	}
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
