@@ -400,8 +400,12 @@ check_strays(struct walk *w, const char *dir, struct err *e)
 			audit_say(w->a, VERDICT_DISPROVEN, dir, "holds what does not belong to this log.");
 			continue;
 		}
-		if ((fd = path_open(w->a->dir, path, O_RDONLY | O_DIRECTORY)) >= 0 && is_tile_dir(l.v[i])) {
+		if (is_tile_dir(l.v[i]) && (fd = path_open(w->a->dir, path, O_RDONLY | O_DIRECTORY)) >= 0) {
 			r = check_strays(w, path, e);
+			continue;
+		}
+		if (is_tile_dir(l.v[i]) && errno != ENOTDIR && errno != ELOOP && errno != EXDEV) {
+			audit_unread(w->a, path, strerror(errno));
 			continue;
 		}
 		if (tiles_path_parse(path + strlen(LOG), &level, &n, &width) < 0 ||
