@@ -1,6 +1,8 @@
 /*
  * The whole core with every call failing once: whatever it was, the letter comes
- * to its end - in the same run, or in the next - once, sealed once, logged once.
+ * to its end, once, sealed once, logged once - in the same run, unless that did not
+ * begin or ended on purpose.  Then the same with runs that are killed, and what
+ * recovers from that struck: as often as wanted, it is followed by the same recovery.
  */
 #include "tests/unit/faults.h"
 
@@ -655,7 +657,9 @@ run_faulty(enum faults kind, unsigned long n)
 	}
 }
 
-/* FAULTS_ONLY=number of a story, FAULTS_KIND=number of a kind, FAULTS_FROM, FAULTS_STEP: to look at one closely. */
+#define DEATHS_APART 131
+
+/* FAULTS_ONLY=number of a story, FAULTS_KIND=number of a kind, FAULTS_FROM, FAULTS_STEP, FAULTS_AGAIN=1, FAULTS_DEATH: to look at one closely. */
 static unsigned long
 setting(const char *name, unsigned long otherwise)
 {
@@ -672,18 +676,34 @@ say_bad(enum faults kind, unsigned long n, const char *what, int next)
 	room_sh("find in state/spool archive/evidence ! -type d | sed 's/^/#   /'");
 }
 
-/* The story with its n-th call failing; false: something is wrong behind it. */
+static void
+room_of_story(void)
+{
+	room_settings(story->settings != NULL ? story->settings : "");
+}
+
+/* The room in which a fault shall strike: before the story, or where it was killed before this call. False: that did not come. */
+static bool
+set_out(unsigned long death)
+{
+	room_empty();
+	room_of_story();
+	story->begin();
+	if (death == 0)
+		return true;
+	run_faulty(FAULTS_DEATH, death);
+	room_of_story(); /* it may have died while others were there */
+	return outcome->hit;
+}
+
+/* A run with its n-th call failing; false: something is wrong behind it. */
 static bool
 strike(enum faults kind, unsigned long n)
 {
-	const char *settings = story->settings != NULL ? story->settings : "";
 	const char *wrong = NULL;
 	struct outcome first;
 	int next = 0;
 
-	room_empty();
-	room_settings(settings);
-	story->begin();
 	run_faulty(kind, n);
 	if (outcome->r < 0 && outcome->why[0] == '\0')
 		wrong = "an error without words";
@@ -692,7 +712,7 @@ strike(enum faults kind, unsigned long n)
 	first = *outcome;
 	outcome->unsaid = false;
 	if (outcome->hit) {
-		room_settings(settings); /* it may have died while others were there */
+		room_of_story();
 		next = run_story();
 	}
 	if (wrong == NULL && (next != 0 || !story->ended()))
@@ -703,20 +723,50 @@ strike(enum faults kind, unsigned long n)
 	return wrong == NULL;
 }
 
+struct count {
+	unsigned long calls, by_itself, restarted;
+	unsigned bad;
+};
+
+static void
+strike_each(unsigned long death, enum faults kind, unsigned long from, unsigned long step, struct count *c)
+{
+	for (unsigned long n = from; set_out(death); n += step) {
+		c->bad += !strike(kind, n);
+		c->calls = n - 1;
+		if (!outcome->hit)
+			break;
+		*(outcome->restarts ? &c->restarted : &c->by_itself) += 1;
+	}
+}
+
 static void
 sweep(enum faults kind, unsigned long step)
 {
-	unsigned long n = setting("FAULTS_FROM", 1), by_itself = 0, restarted = 0;
-	unsigned bad = 0;
+	struct count c = { .bad = 0 };
 
-	for (;; n += step) {
-		bad += !strike(kind, n);
-		if (!outcome->hit)
-			break;
-		*(outcome->restarts ? &restarted : &by_itself) += 1;
+	strike_each(0, kind, setting("FAULTS_FROM", 1), step, &c);
+	CHECK(c.bad == 0 && c.calls > 3, "%s: %s in each of %lu calls, every %lu; goes on by itself: %lu, restarted: %lu", story->name,
+	    faults_names[kind], c.calls, step, c.by_itself, c.restarted);
+}
+
+/* Killed in the middle of the story; what recovers from that is struck, and followed by a run that is not. */
+static void
+sweep_again(enum faults kind, unsigned long step)
+{
+	const unsigned long apart = step == 1 ? 37 : DEATHS_APART;
+	struct count c = { .bad = 0 };
+	unsigned long deaths = 0;
+
+	for (unsigned long death = setting("FAULTS_DEATH", apart); set_out(death); death += apart, deaths++) {
+		unsigned bad = c.bad;
+
+		strike_each(death, kind, setting("FAULTS_FROM", 1 + deaths), step, &c);
+		if (c.bad != bad)
+			printf("# when it was killed before call %lu\n", death);
 	}
-	CHECK(bad == 0 && n > 4, "%s: %s in each of %lu calls, every %lu; goes on by itself: %lu, restarted: %lu", story->name, faults_names[kind],
-	    n - 1, step, by_itself, restarted);
+	CHECK(c.bad == 0 && deaths > 0, "%s: killed before %lu calls, then %s, every %lu; goes on by itself: %lu, restarted: %lu", story->name,
+	    deaths, faults_names[kind], step, c.by_itself, c.restarted);
 }
 
 static const struct {
@@ -730,9 +780,12 @@ static const struct {
 	{ FAULTS_LOOK, 5 }, { FAULTS_FILES, 23 },
 };
 
+static const enum faults again[] = { FAULTS_IO, FAULTS_DEATH };
+
 int
 main(void)
 {
+	const bool only_again = setting("FAULTS_AGAIN", 0) != 0;
 	unsigned long step = setting("FAULTS_STEP", 61), only = setting("FAULTS_ONLY", SIZE_MAX), only_kind = setting("FAULTS_KIND", SIZE_MAX);
 
 	faults_tell = note_fault;
@@ -746,9 +799,12 @@ main(void)
 		story = &stories[i];
 		if (only != SIZE_MAX && only != i)
 			continue;
-		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]) && !only_again; k++)
 			if (only_kind == SIZE_MAX || only_kind == kinds[k].kind)
 				sweep(kinds[k].kind, step < kinds[k].step ? step : kinds[k].step);
+		for (size_t k = 0; k < sizeof(again) / sizeof(again[0]) && story->ms == 0; k++)
+			if (only_kind == SIZE_MAX || only_kind == again[k])
+				sweep_again(again[k], step);
 	}
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
