@@ -34,6 +34,20 @@ for k in 1 10 25 40 55 70 85 100 120; do
 	rm -rf "$R" && mv "$W/copy" "$R"
 done
 
+# Full for three of its calls: the same run goes on by itself.
+for k in 40 70 100; do
+	printf '%04d' $k >>"$W/sender/a.tif"
+	rm -rf "$W/copy" && cp -a "$R" "$W/copy"
+	drop "$W/sender/a.tif"
+	TRACE=("$BIN/tests/tracer" -r "$R/state" -r "$R/archive" -r "$R/in" -r "$R/anchor" -m error -e ENOSPC -k "$k" -n 3 -o "$W/result" --)
+	room_once
+	is "$? $(sed -n 's/^hit //p' "$W/result")" "0 1" "full for three calls from call $k on: the daemon waits, and finishes the work" || daemon_said
+	TRACE=()
+	"$TOP/tests/fault/check" "$R" "$W/sender" "" >"$W/check" 2>&1
+	is $? 0 "nothing lost, nothing rejected" || note "$(cat "$W/check")"
+	rm -rf "$R" && mv "$W/copy" "$R"
+done
+
 # The floor: claiming stops before the disk is full, and says so.
 EXTRA='space_floor = "1000GiB";'
 room_settings
