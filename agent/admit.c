@@ -142,16 +142,6 @@ ticket_remove(struct job *j, struct err *e)
 
 /* --- may it be sealed? ----------------------------------------------------------------- */
 
-static int
-check_owner(const struct job *j, uid_t uid, const char *what, struct err *e)
-{
-	int r = rights_allowed(&j->folder->allow, uid, e);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	return err_set(e, ERR_OWNER, "%s belongs to user %u, who is not in allow of folder %s", what, uid, j->folder->name);
-}
-
 /* What a file of this name can be here. */
 static int
 check_kind(const struct job *j, struct err *e)
@@ -168,12 +158,14 @@ check_kind(const struct job *j, struct err *e)
 static int
 check_ticket(struct job *j, struct err *e)
 {
+	const struct claim *c = &j->claim;
 	const struct ticket *t;
 	int r;
 
-	if (!j->claim.ticket.has)
+	if (!c->ticket.has)
 		return 0;
-	if ((r = check_owner(j, j->claim.ticket.owner, "the ticket", e)) < 0 || (r = admit_ticket(j, &t, e)) < 0)
+	if ((r = rights_send(j->folder, c->ticket.owner, c->ticket.others_write, "the ticket", e)) < 0 ||
+	    (r = admit_ticket(j, &t, e)) < 0)
 		return r;
 	if (t->bound && memcmp(t->sha256, j->claim.hash, HASH_LEN) != 0)
 		return err_set(e, ERR_TICKET_OTHER, "sha256 of the ticket is not that of the document");
@@ -295,10 +287,11 @@ check_hold(const struct job *j, struct err *e)
 static int
 look(struct job *j, bool decided, struct err *e)
 {
+	const struct claim *c = &j->claim;
 	int r;
 
 	j->other[0] = '\0';
-	if ((r = ticket_remove(j, e)) < 0 || (r = check_owner(j, j->claim.owner, "the document", e)) < 0 ||
+	if ((r = ticket_remove(j, e)) < 0 || (r = rights_send(j->folder, c->owner, c->others_write, "the document", e)) < 0 ||
 	    (r = check_kind(j, e)) < 0 || (r = check_ticket(j, e)) < 0)
 		return r;
 	/* a person has seen all that */

@@ -173,7 +173,7 @@ act(struct job *j, const struct ticket *t, const struct buf *text, struct err *e
 		return 1;
 	if (before == 0 && ((r = find_held(j, t, &k, e)) < 0 || (r = ticket_check(t, j->folder, e)) < 0))
 		return r;
-	if ((r = rights_release(j->core->conf, &k->claim, j->claim.owner, e)) < 0)
+	if ((r = rights_release(j->core->conf, &k->claim, &j->claim, e)) < 0)
 		return r;
 	return decide_now(j, k, t, text, e);
 }

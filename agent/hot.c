@@ -36,6 +36,12 @@ hot_same(const struct hot_stamp *a, const struct hot_stamp *b)
 	    a->ctime_ns == b->ctime_ns;
 }
 
+bool
+hot_others_write(const struct stat *st)
+{
+	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
 static int
 not_ours(int error, struct err *e, const char *what)
 {

@@ -27,6 +27,9 @@ struct hot_stamp {
 void hot_stamp(const struct stat *, struct hot_stamp *ret);
 bool hot_same(const struct hot_stamp *, const struct hot_stamp *);
 
+/* May anybody but its owner write it?  Where there is an ACL, the bits of the group are the most that it gives anyone. */
+bool hot_others_write(const struct stat *);
+
 /* Opens a regular file for reading; the descriptor, or -code with errno. Everything else: errno EINVAL or ELOOP. */
 int hot_open_file(int dir, const char *name, struct stat *ret, struct err *);
 /*

@@ -96,6 +96,7 @@ open_source(struct intake *in, int passed, struct err *e)
 	in->claim.size = in->stamp.size;
 	in->claim.mtime_ns = in->stamp.mtime_ns;
 	in->claim.owner = st.st_uid;
+	in->claim.others_write = hot_others_write(&st);
 	return 0;
 }
 
@@ -270,8 +271,10 @@ intake_begin_passed(struct intake **ret, struct loop *loop, const struct conf *c
 {
 	int r = begin(ret, loop, conf, spool, folder, -1, fd, name, cb, ctx, e);
 
-	if (r == 0)
+	if (r == 0) {
 		(*ret)->claim.owner = owner;
+		(*ret)->claim.others_write = false; /* who passed it is known, whoever may write the file */
+	}
 	return r;
 }
 
@@ -374,6 +377,7 @@ intake_ticket(struct intake *in, const char *name, struct buf *ret, struct err *
 	c->ticket.size = in->ticket_stamp.size;
 	c->ticket.mtime_ns = in->ticket_stamp.mtime_ns;
 	c->ticket.owner = st.st_uid;
+	c->ticket.others_write = hot_others_write(&st);
 	hash_bytes(ret->data, ret->len, c->ticket.hash);
 	return 1;
 }

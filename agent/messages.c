@@ -86,6 +86,11 @@ static const struct sentences table[] = {
 	  N_("Whoever put this file here may not have documents sealed in this folder."),
 	  N_("Please use the folder that is meant for you, or ask your administrator for the right (setting "
 	     "allow). If the file came through a network drive, ask under whose name the drive stores files."), NULL },
+	{ ERR_SENDER,
+	  N_("In this folder it counts who sends a file, and this one does not show that: others could have written it or put it here."),
+	  N_("Please copy or save it into the folder anew, under your own name; do not move back what was given back to you. If "
+	     "that does not help, your administrator has to see to it that nobody else may write your files there (mode 0640; "
+	     "setting allow)."), NULL },
 	{ ERR_TICKET_MISSING,
 	  N_("In this folder every document needs a ticket, and none came."),
 	  N_("Please put the document into the folder again, together with its ticket: a file with the document's "

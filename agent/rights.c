@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/rights.h"
 
@@ -97,10 +98,42 @@ rights_allowed(const struct strings *allow, uid_t uid, struct err *e)
 		}
 		if ((r = group_id(name + 1, &gid)) < 0 || (ngroups < 0 && groups_of(uid, groups, &ngroups) < 0))
 			return err_sys(e, ERR_IO, "looking up group %s and its members", name + 1);
-		if (r > 0 && has_group(groups, ngroups, gid))
+		if (r > 0 && uid != geteuid() && has_group(groups, ngroups, gid))
 			return 1;
 	}
 	return allow->n == 0;
+}
+
+/* --- who sent it? -------------------------------------------------------------------------- */
+
+static int
+check_alone(uid_t owner, bool others_write, const char *what, struct err *e)
+{
+	return !others_write ? 0 : err_set(e, ERR_SENDER,
+	    "%s belongs to user %u, and others may write it, too: that does not show who sent it", what, owner);
+}
+
+static int
+check_proven(const struct conf_folder *f, uid_t owner, bool others_write, const char *what, struct err *e)
+{
+	int r = check_alone(owner, others_write, what, e);
+
+	if (r == 0 && f->release_not_dropper && owner == geteuid())
+		return err_set(e, ERR_SENDER, "%s belongs to the daemon's own user, as all that it gave back: that does not show who sent it",
+		    what);
+	return r;
+}
+
+int
+rights_send(const struct conf_folder *f, uid_t owner, bool others_write, const char *what, struct err *e)
+{
+	int r = rights_allowed(&f->allow, owner, e);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(e, ERR_OWNER, "%s belongs to user %u, who is not in allow of folder %s", what, owner, f->name);
+	return f->allow.n > 0 || f->release_not_dropper ? check_proven(f, owner, others_write, what, e) : 0;
 }
 
 /* --- held documents ----------------------------------------------------------------------- */
@@ -108,9 +141,17 @@ rights_allowed(const struct strings *allow, uid_t uid, struct err *e)
 static int
 check_not_dropper(const struct conf_folder *f, const struct claim *held, uid_t uid, struct err *e)
 {
-	if (!f->release_not_dropper || (uid != held->owner && (!held->ticket.has || uid != held->ticket.owner)))
+	if (!f->release_not_dropper)
 		return 0;
-	return err_set(e, ERR_DECISION_RIGHT, "user %u dropped the document, and release.not of folder %s is dropper", uid, f->name);
+	if (uid == held->owner || (held->ticket.has && uid == held->ticket.owner))
+		return err_set(e, ERR_DECISION_RIGHT, "user %u dropped the document, and release.not of folder %s is dropper", uid, f->name);
+	/* taken in under other settings */
+	if (check_proven(f, held->owner, held->others_write, "the document", e) < 0 ||
+	    (held->ticket.has && check_proven(f, held->ticket.owner, held->ticket.others_write, "its ticket", e) < 0)) {
+		e->code = ERR_DECISION_RIGHT;
+		return -ERR_DECISION_RIGHT;
+	}
+	return 0;
 }
 
 static int
@@ -125,13 +166,16 @@ check_by(const struct conf_folder *f, const struct strings *by, const char *what
 }
 
 int
-rights_release(const struct conf *c, const struct claim *held, uid_t uid, struct err *e)
+rights_release(const struct conf *c, const struct claim *held, const struct claim *ticket, struct err *e)
 {
 	const struct conf_folder *f = conf_folder(c, held->folder);
+	uid_t uid = ticket->owner;
 	int r;
 
 	if (f == NULL)
 		return err_set(e, ERR_DECISION_RIGHT, "folder %s is not in the settings any more", held->folder);
+	if ((r = check_alone(uid, ticket->others_write, "the ticket", e)) < 0)
+		return r;
 	r = f->release_by.n > 0 ? check_by(f, &f->release_by, "release.by", uid, e) : check_by(f, &c->operators, "operators", uid, e);
 	return r < 0 ? r : check_not_dropper(f, held, uid, e);
 }

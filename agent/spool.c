@@ -298,8 +298,9 @@ ticket_json(const struct claim *c)
 	char hash[HASH_HEX];
 
 	hash_hex(c->ticket.hash, hash);
-	return json_pack("{s:I, s:I, s:s, s:I}", "size", (json_int_t)c->ticket.size, "mtime_ns",
-	    (json_int_t)c->ticket.mtime_ns, "sha256", hash, "owner", (json_int_t)c->ticket.owner);
+	return json_pack("{s:I, s:I, s:s, s:I, s:b}", "size", (json_int_t)c->ticket.size, "mtime_ns",
+	    (json_int_t)c->ticket.mtime_ns, "sha256", hash, "owner", (json_int_t)c->ticket.owner, "others_write",
+	    c->ticket.others_write);
 }
 
 static int
@@ -307,16 +308,18 @@ ticket_from(const json_t *t, struct claim *c)
 {
 	json_int_t size, mtime, owner;
 	const char *hash;
+	int others_write = 0;
 
 	if (t == NULL)
 		return 0;
-	if (json_unpack((json_t *)(uintptr_t)t, "{s:I, s:I, s:s, s:I}", "size", &size, "mtime_ns", &mtime, "sha256", &hash,
-	        "owner", &owner) < 0 || hash_from_hex(hash, c->ticket.hash) < 0)
+	if (json_unpack((json_t *)(uintptr_t)t, "{s:I, s:I, s:s, s:I, s?b}", "size", &size, "mtime_ns", &mtime, "sha256",
+	        &hash, "owner", &owner, "others_write", &others_write) < 0 || hash_from_hex(hash, c->ticket.hash) < 0)
 		return -1;
 	c->ticket.has = true;
 	c->ticket.size = (uint64_t)size;
 	c->ticket.mtime_ns = mtime;
 	c->ticket.owner = (uid_t)owner;
+	c->ticket.others_write = others_write;
 	return 0;
 }
 
@@ -330,10 +333,10 @@ claim_put(int job_dir, const struct claim *c, struct err *e)
 	hash_hex(c->hash, hash);
 	path_escape(c->name, name, sizeof(name));
 	path_escape(c->work_name, work, sizeof(work));
-	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s:I}", "v", 1, "id", c->id,
+	j = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:b, s:I, s:I, s:s, s:I}", "v", 1, "id", c->id,
 	    "folder", c->folder, "name", name, "work_name", work, "size", (json_int_t)c->size, "mtime_ns",
-	    (json_int_t)c->mtime_ns, "sha256", hash, "owner", (json_int_t)c->owner, "received_us",
-	    (json_int_t)c->received_us, "log_size", (json_int_t)c->log_size, "salt", c->salt, "work_ino",
+	    (json_int_t)c->mtime_ns, "sha256", hash, "owner", (json_int_t)c->owner, "others_write",
+	    c->others_write, "received_us", (json_int_t)c->received_us, "log_size", (json_int_t)c->log_size, "salt", c->salt, "work_ino",
 	    (json_int_t)c->work_ino);
 	if (c->ticket.has)
 		json_put(&j, "ticket", ticket_json(c));
@@ -351,13 +354,13 @@ claim_parse(const char *text, size_t len, struct claim *c)
 	const char *id, *folder, *name, *work, *hash, *salt;
 	json_int_t size, mtime, owner, received, log_size, work_ino = 0;
 	json_t *j = json_loadb(text, len, 0, NULL);
-	int v, r = -1;
+	int v, others_write = 0, r = -1;
 
 	if (j != NULL &&
-	    json_unpack(j, "{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:s, s?I}", "v", &v, "id", &id,
+	    json_unpack(j, "{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:I, s?b, s:I, s:I, s:s, s?I}", "v", &v, "id", &id,
 	        "folder", &folder, "name", &name, "work_name", &work, "size", &size, "mtime_ns", &mtime, "sha256",
-	        &hash, "owner", &owner, "received_us", &received, "log_size", &log_size, "salt", &salt, "work_ino",
-	        &work_ino) == 0 &&
+	        &hash, "owner", &owner, "others_write", &others_write, "received_us", &received, "log_size", &log_size,
+	        "salt", &salt, "work_ino", &work_ino) == 0 &&
 	    v == 1 && id_valid(id) && strlen(folder) < sizeof(c->folder) && strlen(salt) == sizeof(c->salt) - 1 &&
 	    hash_from_hex(hash, c->hash) == 0 && path_unescape(name, c->name, sizeof(c->name)) == 0 &&
 	    path_unescape(work, c->work_name, sizeof(c->work_name)) == 0 &&
@@ -369,6 +372,7 @@ claim_parse(const char *text, size_t len, struct claim *c)
 		c->mtime_ns = mtime;
 		c->work_ino = (uint64_t)work_ino;
 		c->owner = (uid_t)owner;
+		c->others_write = others_write;
 		c->received_us = received;
 		c->log_size = (uint64_t)log_size;
 		r = 0;

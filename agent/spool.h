@@ -81,6 +81,7 @@ struct claim {
 	int64_t mtime_ns;
 	uint8_t hash[HASH_LEN];
 	uid_t owner;
+	bool others_write;              /* anybody else could have written the file: its owner proves nothing */
 	int64_t received_us;
 	uint64_t log_size;              /* tree size when claimed: where a search for entries begins */
 	struct {                        /* NAME.ticket, in file `ticket` */
@@ -89,6 +90,7 @@ struct claim {
 		int64_t mtime_ns;
 		uint8_t hash[HASH_LEN];
 		uid_t owner;
+		bool others_write;
 	} ticket;
 	char salt[33];                  /* 32 hex digits, for hashed names in the log */
 };

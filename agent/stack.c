@@ -464,8 +464,8 @@ is_taken(const struct job *j, const char *id, struct err *e)
 static int
 part_claim(const struct job *j, const struct part *p, const char *file, struct claim *ret, struct err *e)
 {
-	struct claim c = { .owner = j->claim.owner, .mtime_ns = j->claim.mtime_ns, .received_us = j->claim.received_us,
-		.log_size = elog_size(j->core->elog) };
+	struct claim c = { .owner = j->claim.owner, .others_write = j->claim.others_write, .mtime_ns = j->claim.mtime_ns,
+		.received_us = j->claim.received_us, .log_size = elog_size(j->core->elog) };
 	uint8_t salt[16];
 	struct stat st;
 

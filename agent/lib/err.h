@@ -95,7 +95,8 @@ enum err_class {
 	X(ERR_DOC_STACK,      HOLD,   "several-documents") \
 	X(ERR_FIELD,          HOLD,   "field-unfit") \
 	X(ERR_STACK_KEPT,     HOLD,   "stack-not-scanned") \
-	X(ERR_STACK_TICKET,   HOLD,   "stack-with-ticket")
+	X(ERR_STACK_TICKET,   HOLD,   "stack-with-ticket") \
+	X(ERR_SENDER,         REJECT, "sender-unproven")
 /* clang-format on */
 
 enum err_code {

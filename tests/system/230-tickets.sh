@@ -106,6 +106,15 @@ wait_for 60 test -s "$R/in/$DONE/late.pdf.json"
 is "$(value "$R/in/$DONE/late.pdf.json" reference)" late "and is sealed with it" || daemon_said
 wait_for 60 test -s "$R/in/$ERROR/never.tif.txt"
 like "$(cat "$R/in/$ERROR/never.tif.txt")" 'ticket-missing' "another, for which none comes, is refused" || daemon_said
+# What others may write shows nobody's name, document or ticket.
+for f in open openticket; do paper $f.tif; done
+printf '{ "v": 1 }' >"$W/ticket" && chmod 620 "$W/open.tif" && cp -p "$W/open.tif" "$R/.t"
+ticket open.tif '{ "v": 1 }' && mv "$R/.t" "$R/in/open.tif"
+chmod 602 "$W/ticket" && cp -p "$W/ticket" "$R/in/openticket.tif.ticket" && drop "$W/openticket.tif"
+for f in open openticket; do
+	wait_for 60 test -s "$R/in/$ERROR/$f.tif.txt"
+	like "$(cat "$R/in/$ERROR/$f.tif.txt")" 'sender-unproven' "$f.tif: who sent it is not shown" || daemon_said
+done
 room_stop
 is $? 0 "the daemon ends when told to"
 

@@ -94,6 +94,10 @@ ok $? "and comes back as it was"
 put "$R/in/bytes.ticket" "$(printf '{ "v": 1, "sha256": "%s", "decision": { "again": true } }' "$(echo other | sha256sum | cut -d' ' -f1)")"
 refused bytes decision-without-document "another hash decides about nothing"
 is "$(state again)" held "the letter waits on"
+# Anybody of the group could have written it.
+decision again '{ "rule": "none" }' >"$R/.t" && chmod 660 "$R/.t" && mv "$R/.t" "$R/in/open.ticket"
+refused open sender-unproven "a ticket that others may write is nobody's decision"
+is "$(state again)" held "the letter waits on"
 
 # Who may.
 for by in 'by = [ "4242", "@4242" ];' "by = [ \"$me\" ]; not = \"dropper\";" ''; do
@@ -109,6 +113,18 @@ for by in 'by = [ "4242", "@4242" ];' "by = [ \"$me\" ]; not = \"dropper\";" '';
 done
 is "$(state again)" held "nobody has decided"
 
+# Four eyes: what was given back belongs to the daemon, and is not taken as dropped by it.
+settings "by = [ \"$me\" ]; not = \"dropper\";"
+kill -HUP "$ROOM_PID"
+wait_for 30 sh -c "[ \$(grep -c 'new settings are in force' '$LOG') = 4 ]"
+chmod 640 "$R/in/$HELD/again.tif" && mv "$R/in/$HELD/again.tif" "$R/in/moved.tif" # as with give.mode = "0640"
+"$TOOLS/small-scan" "PAGE 99" "$W/open.tif" && chmod 660 "$W/open.tif" && cp -p "$W/open.tif" "$R/.t" && mv "$R/.t" "$R/in/open.tif"
+for f in moved open; do
+	wait_for 60 test -s "$R/in/$ERROR/$f.tif.txt"
+	like "$(cat "$R/in/$ERROR/$f.tif.txt")" sender-unproven "nobody is known to have dropped $f.tif, and nobody decides about it" || daemon_said
+done
+like "$(cat "$R/in/$ERROR/moved.tif.txt")" "daemon's own user" "which is said"
+
 # A crash behind the decision: the ticket is not used twice.
 settings "by = [ \"$me\" ];"
 room_stop
@@ -122,7 +138,7 @@ ok $? "after a restart a ticket decides about what was held before" || daemon_sa
 wait_for 30 sh -c "[ \$(ls '$R/state/spool'/*/ | grep -c '^[a-z0-9]\{26\}$') = 1 ]"
 room_stop
 "$TOOLS/logread" "$R/archive" >"$W/log"
-is "$(grep -c '^type job$' "$W/log") $(grep -c '^type release$' "$W/log") $(grep -c '^type reject$' "$W/log")" "4 6 10" \
+is "$(grep -c '^type job$' "$W/log") $(grep -c '^type release$' "$W/log") $(grep -c '^type reject$' "$W/log")" "4 6 13" \
     "each decision is on record once, and each ticket that was refused" || note "$(grep -A3 -E '^type (release|reject)' "$W/log")"
 cmd audit "$R/archive" >"$W/out" 2>&1
 is $? 0 "all is proven" || note "$(cat "$W/out")"
