@@ -111,7 +111,8 @@ ESCAPES = $(sort $(wildcard tests/escape/*.sh))
 check: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
 	@$(MAKE) --no-print-directory -j$(JOBS) fuzz-build
-	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory check-root; fi
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory check-root; \
+	else echo "skipped: tests/root ($(words $(wildcard tests/root/*.sh)) scripts): several users are needed, and so root"; fi
 	@$(MAKE) --no-print-directory check-run
 
 # What wants several users, and so wants root: apart from all the rest, which refuses it.
