@@ -31,7 +31,7 @@ chmod 755 "$R" && chmod 644 "$R/sealroom.conf" "$W/letter.tif"
 setpriv --reuid $DAEMON --regid $PEOPLE --clear-groups "$BIN/sealroomd" --conf "$R/sealroom.conf" >>"$LOG" 2>&1 </dev/null &
 ROOM_PID=$!
 PIDS+=("$ROOM_PID")
-running() { cmd status --json >"$W/status" 2>&1 && grep -q .state..*running "$W/status"; }
+running() { cmd status --json >"$W/status" 2>&1 && grep -q "\"state\": \"running\"" "$W/status"; }
 wait_for 60 running || bail "the daemon runs: $(tail -n 5 "$LOG" "$W/status")"
 is "$(stat -c '%a %G' "$R/run/control")" "660 $PEOPLE" "the socket is its group's"
 
