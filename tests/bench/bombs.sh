@@ -27,7 +27,7 @@ for f in "$W/bombs"/*; do
 	case " ${BOMBS:-$name} " in *" $name "*) ;; *) continue ;; esac
 	drop "$f"
 	"$TOOLS/cost" "$BIN/sealroomd" --conf "$R/sealroom.conf" --once --wait 5 9>"$W/cost" >>"$LOG" 2>&1 </dev/null
-	read -r _ seconds mib <"$W/cost"
+	read -r _ seconds mib _ <"$W/cost"
 	printf '%-14s %10d bytes  %6.1f s %-8s %5d MiB %-8s %s\n' "$name" "$(stat -c %s "$f")" "$seconds" "$(met "$seconds" 60)" \
 	    "$mib" "$(met "$mib" 1536)" "$(outcome "$name")"
 done
