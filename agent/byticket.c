@@ -47,7 +47,7 @@ byticket_is(int dir, const char *name)
 	struct ticket t;
 	struct stat st;
 	struct err ignored;
-	AUTO_FD fd = hot_open_file(dir, name, &st, &ignored);
+	AUTO_FD fd = hot_open_arrival(dir, name, &st, &ignored);
 	AUTO_BUF b = { 0 };
 	int r;
 

@@ -75,6 +75,16 @@ hot_open_file(int dir, const char *name, struct stat *ret, struct err *e)
 	return take_fd(&fd);
 }
 
+int
+hot_open_arrival(int dir, const char *name, struct stat *ret, struct err *e)
+{
+	AUTO_FD fd = hot_open_file(dir, name, ret, e);
+
+	if (fd >= 0 && ret->st_uid == geteuid() && ret->st_nlink > 1 && (ret->st_mode & (S_IRWXG | S_IRWXO)) == 0)
+		return not_ours(EPERM, e, "a second name of a file of ours that nobody else may read");
+	return fd < 0 ? fd : take_fd(&fd);
+}
+
 static int
 open_sub(int dir, const char *word, struct err *e)
 {

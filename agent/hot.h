@@ -33,6 +33,11 @@ bool hot_others_write(const struct stat *);
 /* Opens a regular file for reading; the descriptor, or -code with errno. Everything else: errno EINVAL or ELOOP. */
 int hot_open_file(int dir, const char *name, struct stat *ret, struct err *);
 /*
+ * The same for what somebody has put there.  Where fs.protected_hardlinks is off that may be a second
+ * name of a file that is ours and that nobody else may read, a PIN for one: errno EPERM.
+ */
+int hot_open_arrival(int dir, const char *name, struct stat *ret, struct err *);
+/*
  * Opens the sub-folder 'word' (in-arbeit, done, in-arbeit/HOST ...), making it
  * when it is not there: mode 0770, group and setgid bit inherited from the folder.
  */

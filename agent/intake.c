@@ -87,7 +87,7 @@ open_source(struct intake *in, int passed, struct err *e)
 
 	if (passed >= 0 && (r = take_passed(in, passed, &st, e)) < 0)
 		return r;
-	if (passed < 0 && (in->from = hot_open_file(in->hot, in->claim.name, &st, e)) < 0)
+	if (passed < 0 && (in->from = hot_open_arrival(in->hot, in->claim.name, &st, e)) < 0)
 		return in->from;
 	if ((lease = hot_lease(in->from)) == HOT_WRITER)
 		return err_set(e, ERR_IO, "open for writing");
@@ -359,7 +359,7 @@ intake_ticket(struct intake *in, const char *name, struct buf *ret, struct err *
 {
 	struct claim *c = &in->claim;
 	struct stat st;
-	AUTO_FD fd = hot_open_file(in->hot, name, &st, e);
+	AUTO_FD fd = hot_open_arrival(in->hot, name, &st, e);
 	int r;
 
 	if (fd < 0)

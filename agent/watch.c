@@ -700,7 +700,7 @@ name_quiet(struct folder *f, struct name *n, struct stat *st)
 {
 	enum hot_lease lease;
 	struct err e = { 0 };
-	AUTO_FD fd = hot_open_file(f->dir, n->text, st, &e);
+	AUTO_FD fd = hot_open_arrival(f->dir, n->text, st, &e);
 
 	if (fd < 0) {
 		if (errno == EACCES || errno == EPERM || errno == EXDEV || errno == ELOOP || errno == EINVAL) {

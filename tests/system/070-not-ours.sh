@@ -39,6 +39,16 @@ is "$? $(find "$R/in/$DONE" -name hard.pdf | wc -l)" "0 1" "a file with two name
 ok $? "and the other name still holds its bytes"
 is "$(find "$R/in" -name hard.tif)" "" "while the one in the folder is gone"
 
+# One of ours that nobody else may read: who put the name there could not, either. Alone it is a delivery.
+cp "$SCANS/en-turned.tif" "$W/outside/pin" && chmod 400 "$W/outside/pin" && ln "$W/outside/pin" "$R/in/pin.tif"
+room_once
+is "$? $(find "$R/in" -name 'pin*' -printf '%P %m ')" "0 pin.tif 400 " "a second name of a file that is ours alone is left where it is" || daemon_said
+grep -q 'pin.tif: a second name of a file of ours that nobody else may read; left alone' "$LOG"
+ok $? "and reported"
+rm -f "$W/outside/pin"
+room_once
+is "$? $(find "$R/in/$DONE" -name pin.pdf | wc -l)" "0 1" "it is taken when that is its only name" || daemon_said
+
 # Locked for us now, readable later: taken then.
 chmod 600 "$R/in/locked.tif"
 room_once
