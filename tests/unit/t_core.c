@@ -1135,7 +1135,7 @@ twist_huge(uint32_t kind, void *result)
 	uint8_t head[4096];
 	uint64_t size;
 	uint32_t crc;
-	ssize_t n;
+	ssize_t n = 0;
 
 	if (kind != TASK_PAGE)
 		return;
