@@ -97,8 +97,6 @@ typedef void task_cb(void *ctx, const struct task_outcome *);
 uint64_t children_task(struct children *, const struct task_req *, task_cb *, void *ctx);
 /* The callback will not be called any more; the child is killed. */
 void children_cancel(struct children *, uint64_t handle);
-/* Tasks of a role running and waiting. */
-void children_load(const struct children *, enum role, uint32_t *running, uint32_t *waiting);
 
 /* --- seal ------------------------------------------------------------------- */
 

@@ -587,15 +587,6 @@ children_cancel(struct children *c, uint64_t handle)
 }
 
 void
-children_load(const struct children *c, enum role role, uint32_t *running, uint32_t *waiting)
-{
-	*running = *waiting = 0;
-	for (const struct task_run *t = c->tasks; t != NULL; t = t->next)
-		if (t->peer->role == role)
-			(*(t->id == 0 ? waiting : running))++;
-}
-
-void
 children_usage(const struct children *c, uint32_t i, struct task_usage *ret)
 {
 	memset(ret, 0, sizeof(*ret));

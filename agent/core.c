@@ -280,12 +280,6 @@ job_moved(struct job *j)
 	j->moved_ms = j->core->moved_ms = clock_ms();
 }
 
-const char *
-job_waits_for(const struct job *j)
-{
-	return j->why.code == ERR_OK ? "" : err_word(j->why.code);
-}
-
 /* --- tasks ----------------------------------------------------------------------------- */
 
 uint32_t

@@ -253,7 +253,6 @@ void core_stop(struct core *, int exit_code);
 /* The exit status for what kept the daemon from beginning: 78 and 79 want a person first, after the others a restart may do. */
 int core_exit_of(const struct err *);
 void core_idle_check(struct core *);
-const char *job_waits_for(const struct job *); /* word for status, "" when it moves */
 
 /* render.c */
 void render_step(struct job *);

@@ -30,7 +30,10 @@ bool hot_same(const struct hot_stamp *, const struct hot_stamp *);
 /* May anybody but its owner write it?  Where there is an ACL, the bits of the group are the most that it gives anyone. */
 bool hot_others_write(const struct stat *);
 
-/* Opens a regular file for reading; the descriptor, or -code with errno. Everything else: errno EINVAL or ELOOP. */
+/*
+ * Opens a regular file for reading: the descriptor, or -ERR_IO with errno.  EINVAL: no
+ * regular file, or no plain name; ELOOP: a link; EXDEV: another mount; all else as of open().
+ */
 int hot_open_file(int dir, const char *name, struct stat *ret, struct err *);
 /*
  * The same for what somebody has put there.  Where fs.protected_hardlinks is off that may be a second

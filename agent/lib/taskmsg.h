@@ -57,7 +57,7 @@ struct msg_field {
 #define SETTINGS_FILES_MAX 64
 #define SETTINGS_FILE_NAME_MAX (MSG_NAME_MAX + 8)
 struct settings_file {
-	char name[SETTINGS_FILE_NAME_MAX]; /* PEM: "seal" (trust), "tsa:NAME"; of a seal's look: "image:NAME", "font:NAME" */
+	char name[SETTINGS_FILE_NAME_MAX]; /* PEM: "seal" (trust), "earlier" (scan.signed_trust), "tsa:NAME"; of a seal's look: "image:NAME", "font:NAME" */
 	uint8_t *data;                     /* malloc'ed, a NUL behind the end */
 	uint32_t len;
 };
@@ -160,10 +160,6 @@ struct page_mark {
 	uint64_t at;    /* 0: not known */
 };
 
-/*
- * TASK_PROOF: out = scratch; parameters as for TASK_FIELD: seal, lines, code and a box at 0,0 count.  No result:
- * the stamp can be drawn, or FAIL says why not (ERR_STAMP, ERR_ANCHOR_PLACE).
- */
 /* TASK_FILES: in = PDF, out = JSON, a list of its attachments (scan/files.h).  No parameters. */
 #define ATTACHED_MAX 1000
 struct files_result {
@@ -326,6 +322,11 @@ void field_params_put(struct buf *, const struct field_params *);
 int field_params_get(struct buf *, struct field_params *ret, struct err *);
 void field_result_put(struct buf *, const struct field_result *);
 int field_result_get(struct buf *, struct field_result *ret, struct err *);
+
+/*
+ * TASK_PROOF: out = scratch; parameters as for TASK_FIELD: seal, lines, code and a box at 0,0 count.  No result:
+ * the stamp can be drawn, or FAIL says why not (ERR_STAMP, ERR_ANCHOR_PLACE).
+ */
 
 /* TASK_SIGS: in = PDF, out = sigs file: struct sig_info records. No parameters. */
 #define SIGS_MAX 64

@@ -7,7 +7,7 @@
  *
  *	struct entry x = { .type = ENTRY_JOB };
  *	memcpy(x.job, id, ID_MAX); ...                   fill in what is known
- *	entry_name_set(&x.source, name, salt, n, plain)  names of files and people
+ *	entry_name_set(&x.source, name, salt, plain)     names of files and people
  *	elog_append(log, &x, &index, &e)                 (seal/evidence/log.h)
  *
  * What is left zero or empty is written "-".  A SHA-256 of 32 zero bytes means

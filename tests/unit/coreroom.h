@@ -656,14 +656,6 @@ children_renewing(const struct children *c)
 	return false;
 }
 
-void
-children_load(const struct children *c, enum role role, uint32_t *running, uint32_t *waiting)
-{
-	*running = *waiting = 0;
-	for (const struct play_task *t = c->tasks; t != NULL; t = t->next)
-		*running += play_role(t->req.kind) == role;
-}
-
 /* There is one token. */
 static inline struct children *
 play_owner(const struct peer *p)
