@@ -403,7 +403,7 @@ test_unreadable(void)
 	CHECK(run(1, LONG) == 1 && strcmp(offers[noffers - 1].name, "dunkel.tif") == 0, "and it, too, when it can be");
 
 	answer = LATER;
-	later_ms = SETTLE;
+	later_ms = 1;
 	spill(0, "dunkel.tif", "x", 0);
 	CHECK(run(1, LONG) == 1, "one that was seen before");
 	answer = DONE;
