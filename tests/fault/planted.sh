@@ -33,7 +33,7 @@ look() { # plant trials
 	entry=$(call_no "${archived:-0}" pwrite64 '^3/evidence/journal$')
 	sync=$(call_no "${entry:-0}" fsync '^2/events/')
 	given=$(call_no "${entry:-0}" write '^1/done/')
-	gone=$(call_no "${entry:-0}" unlinkat '^1/work/letter.tif$')
+	gone=$(call_no "${entry:-0}" unlinkat '^1/work/[.]sealroom-release-@$')
 	[ -z "$gone" ] || together $together_n < <(grep -E "^($2) " <<-TRIALS
 		cut-archived cut $((archived + 2)) lost
 		cut-entry-torn cut $entry torn
