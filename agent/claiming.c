@@ -31,6 +31,7 @@
 #define STARTING_MS 50
 #define FULL_MS 250 /* as many unfinished jobs as may be */
 #define SPACE_LATER_MS 10000
+#define ROOM_MS 5000 /* while too much is held */
 #define INCOMPLETE_LEAST_MS 1000
 #define INCOMPLETE_MOST_MS 60000
 
@@ -390,6 +391,18 @@ claiming_jobs(const struct core *c)
 }
 
 bool
+claiming_no_room(struct core *c, struct err *e)
+{
+	uint32_t room = core_jobs_room(c);
+
+	if (c->njobs + c->claims_running < room)
+		return false;
+	err_set(e, ERR_LATER, "%u jobs, held ones too, are all that there are descriptors for (LimitNOFILE)", room);
+	log_limited(&c->room_said, 60000, LOG_CRIT, "nothing more is taken in: %s; decide about what is held", e->text);
+	return true;
+}
+
+bool
 claiming_folder_full(const struct core *c, const struct conf_folder *f)
 {
 	uint32_t n = 0;
@@ -439,6 +452,10 @@ claiming_on_quiet(void *ctx, const struct watch_file *f)
 	}
 	if (!c->log_ready || c->stopping || c->next_conf != NULL || claiming_jobs(c) + c->claims_running >= c->conf->max_jobs) {
 		watch_hold(c->watch, f->folder, f->name, c->log_ready ? FULL_MS : STARTING_MS);
+		return;
+	}
+	if (claiming_no_room(c, &e)) {
+		watch_hold(c->watch, f->folder, f->name, ROOM_MS);
 		return;
 	}
 	if ((wait = admit_wait_ms(c, f)) > 0) {

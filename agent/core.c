@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
@@ -16,6 +17,10 @@
 #include "agent/watch.h"
 
 #define HINTS_MAX 2
+#define DESCRIPTORS_WANTED 65536
+#define DESCRIPTORS_CORE 128   /* of all that is there once: peers, tasks, the log, the socket and its clients */
+#define DESCRIPTORS_FOLDER 4
+#define DESCRIPTORS_WORK 8     /* of a job at work, beside its directory */
 #define PROBE_BYTES (4 << 20)
 #define ONCE_IDLE_MS (30 * 60000ull) /* longer than any single step of a document may take */
 
@@ -278,6 +283,33 @@ job_moved(struct job *j)
 {
 	j->stalled = false;
 	j->moved_ms = j->core->moved_ms = clock_ms();
+}
+
+/* --- descriptors ------------------------------------------------------------------------- */
+
+void
+core_raise_descriptors(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur >= DESCRIPTORS_WANTED)
+		return;
+	lim.rlim_cur = lim.rlim_max < DESCRIPTORS_WANTED ? lim.rlim_max : DESCRIPTORS_WANTED;
+	if (setrlimit(RLIMIT_NOFILE, &lim) < 0)
+		log_line(LOG_NOTICE, "limit of open files: %s", strerror(errno)); /* fewer jobs, then */
+}
+
+uint32_t
+core_jobs_room(const struct core *c)
+{
+	uint64_t others = DESCRIPTORS_CORE + c->conf->nfolders * DESCRIPTORS_FOLDER + (uint64_t)c->conf->max_jobs * DESCRIPTORS_WORK;
+	struct rlimit lim;
+	uint64_t room;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return c->conf->max_jobs;
+	room = lim.rlim_cur > others ? lim.rlim_cur - others : 0;
+	return room < c->conf->max_jobs ? c->conf->max_jobs : room > UINT32_MAX ? UINT32_MAX : (uint32_t)room;
 }
 
 /* --- tasks ----------------------------------------------------------------------------- */

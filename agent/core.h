@@ -75,7 +75,7 @@ struct core {
 	struct job *clock_probe;   /* the job that asks for it */
 	struct unread_job *unread;     /* recover.c: jobs that could not be read yet */
 	uint64_t unread_timer, unread_ms;
-	struct log_limit unread_said;
+	struct log_limit unread_said, room_said;
 	bool log_ready;            /* anti-rollback record compared, key known, start entry written */
 	bool stopping;
 	int exit_code;
@@ -249,6 +249,13 @@ void job_moved(struct job *);
 int job_lied(struct err *, const char *what);
 /* Is that process ready? Work for one that is not waits unseen. */
 bool core_has(const struct core *, enum role);
+/*
+ * Each job keeps its directory open, also while it waits for a person.  How many
+ * the limit of open files allows, so that a start can open all of them again;
+ * never fewer than max_jobs.
+ */
+uint32_t core_jobs_room(const struct core *);
+void core_raise_descriptors(void);
 void core_stop(struct core *, int exit_code);
 /* The exit status for what kept the daemon from beginning: 78 and 79 want a person first, after the others a restart may do. */
 int core_exit_of(const struct err *);
@@ -412,6 +419,8 @@ struct job *claiming_at_work(struct core *, const struct claim *);
 uint32_t claiming_jobs(const struct core *);
 /* As many jobs as may be wait for this folder, which takes nothing back: nothing more is taken from it. */
 bool claiming_folder_full(const struct core *, const struct conf_folder *);
+/* No descriptor is left for one more; said to the admin. */
+bool claiming_no_room(struct core *, struct err *);
 void claiming_close(struct core *);       /* drops what is under way */
 /* A child looks at the copy; of a long document it may say at once what it seems to be (inspect_params). */
 void claiming_look(struct core *, struct intake *in, task_cb *, void *ctx);

@@ -120,6 +120,7 @@ core_open(struct core *c, const char *conf, struct err *e)
 		return r;
 	if ((c->conf_text = conf_text(c->conf)) == NULL)
 		return err_set(e, ERR_MEM, "settings");
+	core_raise_descriptors();
 	c->workers = core_workers(c->conf);
 	c->started_us = clock_wall_us();
 	c->noperators = c->conf->operators.n;

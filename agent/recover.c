@@ -175,9 +175,11 @@ job_read(struct core *c, enum spool_state st, const char *id, struct job **ret, 
 	struct claim claim;
 	struct job *j;
 	int r, withdrawn;
-	AUTO_FD dir = spool_job_dir(&c->spool, st, id, e);
+	AUTO_FD dir = -1;
 
-	if (dir < 0)
+	if (c->njobs >= core_jobs_room(c))
+		return err_set(e, ERR_LATER, "no descriptor is left for it beside %u jobs (LimitNOFILE)", c->njobs);
+	if ((dir = spool_job_dir(&c->spool, st, id, e)) < 0)
 		return dir;
 	if ((r = io_drop_temps(dir, e)) < 0 || (r = claim_get(dir, &claim, e)) < 0 || (withdrawn = r = io_there(dir, "withdrawn", e)) < 0)
 		return r;

@@ -533,6 +533,16 @@ part_take(struct job *j, const struct part *p, struct err *e)
 	return 0;
 }
 
+/* For one more of its documents, beside those that others wait for. */
+static bool
+no_room(struct job *j)
+{
+	if (claiming_jobs(j->core) <= j->core->conf->max_jobs)
+		return claiming_no_room(j->core, &j->why);
+	err_set(&j->why, ERR_LATER, "%u unfinished jobs are enough (max_jobs)", j->core->conf->max_jobs);
+	return true;
+}
+
 int
 stack_take(struct job *j, struct err *e)
 {
@@ -550,8 +560,7 @@ stack_take(struct job *j, struct err *e)
 		return err_set(e, ERR_IO, "record " LIST " is damaged");
 	if ((r = part_read(j, &list, &p, e)) < 0 || (r = is_taken(j, p.id, e)) < 0)
 		return r;
-	if (r == 0 && claiming_jobs(j->core) > j->core->conf->max_jobs) {
-		err_set(&j->why, ERR_LATER, "%u unfinished jobs are enough (max_jobs)", j->core->conf->max_jobs);
+	if (r == 0 && no_room(j)) {
 		j->stalled = true; /* those may wait for long */
 		job_step_soon(j, FULL_MS);
 		return 0;

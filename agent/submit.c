@@ -105,7 +105,7 @@ may_submit(struct core *c, const struct conf_folder *f, struct err *e)
 		return err_set(e, ERR_LATER, "%u unfinished jobs are enough (max_jobs)", c->conf->max_jobs);
 	if (claiming_folder_full(c, f))
 		return err_set(e, ERR_LATER, "%u jobs can not be handed out to folder %s (max_jobs)", c->conf->max_jobs, f->name);
-	return 0;
+	return claiming_no_room(c, e) ? -(int)e->code : 0;
 }
 
 json_t *

@@ -1,6 +1,8 @@
 /*
  * t_core.c - what becomes of a document, whatever the processes round the core answer.
  */
+#include <sys/resource.h>
+
 #include "agent/lib/proc.h"
 #include "agent/resume.h"
 #include "tests/unit/coreroom.h"
@@ -1199,6 +1201,57 @@ test_found_pages(void)
 	    played.asked[TASK_PAGE], r);
 }
 
+/* --- more held than there are descriptors for ------------------------------------------------- */
+
+#define HELD_DROPPED 500
+
+static size_t held_before;
+
+static void
+reject_some(int second)
+{
+	struct decision d = { .reject = "not ours" };
+	struct err e = { 0 };
+	int n = 0;
+
+	if (second == 1)
+		held_before = room_count("in/held/*.tif");
+	if (second == 2)
+		for (struct job *j = core.jobs; j != NULL && n < 10; j = j->next)
+			n += j->state == SPOOL_HELD && outcome_release(j, &d, &e) == 0;
+}
+
+/* The limit stays: the last of all tests. */
+static void
+test_descriptors(void)
+{
+	const struct rlimit few = { 512, 512 };
+	size_t held;
+	char name[32];
+
+	room_empty();
+	if (setrlimit(RLIMIT_NOFILE, &few) < 0)
+		play_die("setrlimit");
+	for (int i = 0; i < HELD_DROPPED; i++) {
+		snprintf(name, sizeof(name), "Brief%d.tif", i);
+		room_drop(name, name);
+	}
+	played.hold = ERR_ANCHOR_MANY;
+	if (room_open(false) < 0 || room_run(120000) != 0)
+		play_die(room_why.text);
+	held = room_count("in/held/*.tif");
+	CHECK(held >= 100 && held < HELD_DROPPED && room_count("in/*.tif") == HELD_DROPPED - held && held == core.njobs &&
+	        room_count("state/spool/held/*") == held && room_count("in/error/*") == 0,
+	    "a backlog of questions: %zu are held, the rest waits in the folder", held);
+	core_close(&core);
+	if (room_open(false) < 0 || (room_act = reject_some, room_run(120000)) != 0)
+		play_die(room_why.text);
+	core_close(&core);
+	room_act = NULL;
+	CHECK(held_before == held && room_count("in/error/*.tif") == 10 && room_count("in/held/*.tif") == held && room_count("in/*.tif") == HELD_DROPPED - held - 10,
+	    "a start opens them all again, and what is decided makes room for as many");
+}
+
 int
 main(void)
 {
@@ -1227,6 +1280,7 @@ main(void)
 	test_stack_again();
 	test_stack_lies();
 	test_stack_many();
+	test_descriptors();
 	tmpdir_remove(room_fd, room);
 	return TEST_DONE();
 }
