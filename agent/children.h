@@ -87,6 +87,7 @@ struct task_outcome {
 	struct buf *result;         /* valid during the callback; cursor at its start */
 	bool crashed;               /* died without an answer, or broke the protocol */
 	bool timed_out;
+	bool starved;               /* killed, and not by us: so the kernel does when memory runs out */
 	bool lost;                  /* not the task's fault: its zygote died, it never began, we could not serve it */
 	uint64_t maxrss_kib, cpu_us;
 };

@@ -58,6 +58,14 @@ _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CHILD_KINDS, "a row a kind");
 
 /* --- its end ---------------------------------------------------------------------------- */
 
+/* Nobody else signals a child; the kernel does, too, when its processor time is over and it has not heeded that. */
+static bool
+is_starved(const struct task_run *t)
+{
+	return t->exited && !t->answered && !t->timed_out && !t->breach && !t->ours && WIFSIGNALED(t->status) &&
+	    WTERMSIG(t->status) == SIGKILL && (t->req.cpu_s == 0 || t->cpu_us < t->req.cpu_s * UINT64_C(1000000));
+}
+
 /* What went wrong, in t->err; a failure that a child or we ourselves have named stays. */
 static void
 task_blame(struct task_run *t, bool lost)
@@ -69,6 +77,8 @@ task_blame(struct task_run *t, bool lost)
 		err_set(&t->err, ERR_DOC_TIMEOUT, "no answer within %u s", t->req.deadline_ms / 1000);
 	} else if (t->breach) {
 		err_set(&t->err, ERR_DOC_CRASH, "broke the protocol");
+	} else if (is_starved(t)) {
+		err_set(&t->err, ERR_MEM, "was killed, as when memory runs out; it had %llu MiB", (unsigned long long)t->maxrss_kib >> 10);
 	} else if (!t->answered) {
 		err_set(&t->err, ERR_DOC_CRASH, WIFSIGNALED(t->status) ? "ended by signal %d" : "ended with status %d",
 		    WIFSIGNALED(t->status) ? WTERMSIG(t->status) : WEXITSTATUS(t->status));
@@ -113,8 +123,8 @@ static void
 task_finish(struct task_run *t, bool lost)
 {
 	struct children *c = t->c;
-	struct task_outcome o = { .crashed = (t->breach || !t->answered) && !lost && !t->timed_out,
-		.timed_out = t->timed_out, .lost = lost, .maxrss_kib = t->maxrss_kib, .cpu_us = t->cpu_us };
+	struct task_outcome o = { .crashed = (t->breach || !t->answered) && !lost && !t->timed_out && !is_starved(t),
+		.timed_out = t->timed_out, .starved = !lost && is_starved(t), .lost = lost, .maxrss_kib = t->maxrss_kib, .cpu_us = t->cpu_us };
 
 	for (struct task_run **pp = &c->tasks; *pp != NULL; pp = &(*pp)->next)
 		if (*pp == t) {

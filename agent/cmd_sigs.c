@@ -21,7 +21,7 @@ on_sigs(void *ctx, const struct task_outcome *o)
 
 	if (o->err != NULL) {
 		*s->err = *o->err;
-		s->document = !o->lost && (o->crashed || o->timed_out || err_class(o->err->code) != ERR_CLASS_STOP);
+		s->document = !o->lost && !o->starved && (o->crashed || o->timed_out || err_class(o->err->code) != ERR_CLASS_STOP);
 	} else {
 		sigs_result_get(o->result, &s->sigs, s->err);
 	}

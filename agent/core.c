@@ -388,7 +388,8 @@ is_excuse(struct job *j, enum err_code code)
 
 /*
  * A child's class is a hint.  Its "no memory" is its limit, and so is a crash
- * at it; "disk full" is believed when the disk is, and then a crash says no
+ * at it; to be killed is not, for within its limit it was this machine that had
+ * no more: it waits, however often, with the longest pauses in the end; "disk full" is believed when the disk is, and then a crash says no
  * more; anything else that would have us try again is believed twice, for a
  * document could make it say so for ever; and what would stop us all (settings,
  * confinement) is believed as long as it stops others, too.  Once the token was
@@ -401,7 +402,7 @@ job_judge_task(struct job *j, const struct task_outcome *o, struct err *ret)
 	char said[ERR_TEXT_MAX];
 
 	*ret = *o->err;
-	if (o->lost || !is_ours_to_refuse(j))
+	if (o->lost || o->starved || !is_ours_to_refuse(j))
 		return;
 	memcpy(said, ret->text, sizeof(said));
 	if (o->crashed && disk_is_full(j))

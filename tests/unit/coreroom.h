@@ -89,6 +89,7 @@ struct play { /* the from-th to to-th time (0: always) that this is asked */
 	bool lie;             /* ... or what can not be read */
 	bool lost;            /* the process is to blame, not the task */
 	bool mute;            /* no answer comes, until the run ends */
+	bool killed;          /* the kernel ends it */
 };
 
 static struct played {
@@ -545,6 +546,7 @@ play_task_due(void *ctx)
 			err_set(&e, p->code, "%s", p->text);
 			o.err = &e;
 			o.lost = p->lost;
+			o.starved = p->killed;
 			o.crashed = p->code == ERR_DOC_CRASH;
 		} else {
 			toy_answer(t, &result);

@@ -162,6 +162,9 @@ child(int fd, char what, int in, uint64_t most)
 	case 'c':
 		raise(SIGKILL);
 		break;
+	case 'T':
+		raise(SIGTERM);
+		break;
 	default:
 		_exit(3);
 	}
@@ -450,7 +453,8 @@ static const struct {
 	{ 'p', "a child that reads a page", ERR_OK, false, false, false, 5000 },
 	{ 'd', "a document that is damaged", ERR_DOC_BAD, false, false, false, 5000 },
 	{ 'x', "a child that goes without a word", ERR_DOC_CRASH, true, false, false, 5000 },
-	{ 'c', "a child that is killed", ERR_DOC_CRASH, true, false, false, 5000 },
+	{ 'c', "a child that somebody else kills: our trouble", ERR_MEM, false, false, false, 5000 },
+	{ 'T', "a child that ends by another signal", ERR_DOC_CRASH, true, false, false, 5000 },
 	{ 'h', "a child that hangs", ERR_DOC_TIMEOUT, false, true, false, 150 },
 	{ 'r', "a child that hangs after its answer", ERR_DOC_TIMEOUT, false, true, false, 150 },
 	{ 't', "a child that sends what is not its to send", ERR_DOC_CRASH, true, false, false, 5000 },

@@ -204,11 +204,12 @@ twist_files(uint32_t kind, void *result)
 		((struct inspect_result *)result)->files = 1;
 }
 
-#define ALWAYS(kind, code) { kind, 0, 0, code, "said so", false, false, false }
-#define TIMES(n, kind, code) { kind, 1, n, code, "said so", false, false, false }
-#define LIE(kind) { kind, 0, 0, ERR_OK, NULL, true, false, false }
-#define LIE_ONCE(kind) { kind, 1, 1, ERR_OK, NULL, true, false, false }
-#define LOST(n, kind) { kind, 1, n, ERR_CHILD, "ended", false, true, false }
+#define ALWAYS(kind, code) { kind, 0, 0, code, "said so", false, false, false, false }
+#define TIMES(n, kind, code) { kind, 1, n, code, "said so", false, false, false, false }
+#define LIE(kind) { kind, 0, 0, ERR_OK, NULL, true, false, false, false }
+#define LIE_ONCE(kind) { kind, 1, 1, ERR_OK, NULL, true, false, false, false }
+#define KILLED(n, kind) { kind, 1, n, ERR_MEM, "killed", false, false, false, true }
+#define LOST(n, kind) { kind, 1, n, ERR_CHILD, "ended", false, true, false, false }
 
 /* What is said instead, and what becomes of the letter; extra: entries `orphan`. */
 static const struct {
@@ -233,6 +234,8 @@ static const struct {
 	{ "a page with an answer that is nonsense", LIE(TASK_PAGE), NULL, REFUSED, "reader-crashed", 0 },
 	{ "a page that comes back torn", { .kind = 0 }, twist_page, REFUSED, "reader-crashed", 0 },
 	{ "a page for which there is no memory once", TIMES(1, TASK_PAGE, ERR_MEM), NULL, SEALED, NULL, 0 },
+	{ "a reader that is killed three times when memory runs out", KILLED(3, TASK_INSPECT), NULL, SEALED, NULL, 0 },
+	{ "one that always is", KILLED(0, TASK_PAGE), NULL, WAITS, NULL, 0 },
 	{ "a page for which there never is", ALWAYS(TASK_PAGE, ERR_MEM), NULL, REFUSED, "reader-crashed", 0 },
 	{ "a reader that says the disk is full, and it is not", ALWAYS(TASK_PAGE, ERR_SPACE), NULL, REFUSED, "reader-crashed", 0 },
 	{ "a reader that has trouble of ours twice", TIMES(2, TASK_PAGE, ERR_IO), NULL, SEALED, NULL, 0 },
@@ -264,8 +267,8 @@ static const struct {
 	{ "a revision of it that is nonsense", LIE(TASK_FINISH), NULL, WAITS, NULL, 20000 },
 	{ "a revision of another file", { .kind = 0 }, twist_finish_len, WAITS, NULL, 20000 },
 	{ "a sealed file with warnings", { .kind = 0 }, twist_warnings, WAITS, NULL, 0 },
-	{ "a list of signatures that can not be made", { TASK_SIGS, 2, 0, ERR_DOC_BAD, "bad", false, false, false }, NULL, WAITS, NULL, 0 },
-	{ "a list of signatures that is nonsense", { TASK_SIGS, 2, 0, ERR_OK, NULL, true, false, false }, NULL, WAITS, NULL, 0 },
+	{ "a list of signatures that can not be made", { TASK_SIGS, 2, 0, ERR_DOC_BAD, "bad", false, false, false, false }, NULL, WAITS, NULL, 0 },
+	{ "a list of signatures that is nonsense", { TASK_SIGS, 2, 0, ERR_OK, NULL, true, false, false, false }, NULL, WAITS, NULL, 0 },
 	{ "a signature over bytes outside the file", { .kind = 0 }, twist_listed_outside, WAITS, NULL, 0 },
 	{ "a signature over other bytes than we hashed", { .kind = 0 }, twist_listed_other, WAITS, NULL, 0 },
 	{ "more signatures than are in the list", { .kind = 0 }, twist_more_listed, WAITS, NULL, 0 },
