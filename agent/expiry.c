@@ -12,10 +12,12 @@
 #include "agent/events.h"
 #include "agent/expiry.h"
 #include "agent/given.h"
+#include "agent/stack.h"
 
 #define DAY_MS UINT64_C(86400000)
 #define HOUR_MS 3600000
 #define TURN_NAMES 256
+#define WAIT_MS 1000 /* until the log has proven itself */
 
 struct expiry {
 	struct core *core;
@@ -25,13 +27,19 @@ struct expiry {
 	DIR *names;            /* of it; NULL: not begun */
 };
 
+typedef int remove_fn(struct core *, int dir, const char *name, struct err *);
+
+static remove_fn remove_file, remove_job;
+
 static const struct place {
 	const char *name;
 	size_t dir;            /* its descriptor in struct spool */
-	uint64_t keep_ms;
+	uint64_t keep_ms;      /* 0: as the settings say */
+	remove_fn *remove;
 } places[] = {
-	{ "state/seen", offsetof(struct spool, seen), SEEN_DAYS * DAY_MS },
-	{ "state/events", offsetof(struct spool, events_new), EVENTS_DAYS * DAY_MS },
+	{ "state/seen", offsetof(struct spool, seen), SEEN_DAYS * DAY_MS, remove_file },
+	{ "state/events", offsetof(struct spool, events_new), EVENTS_DAYS * DAY_MS, remove_file },
+	{ "state/quarantine", offsetof(struct spool, quarantine), 0, remove_job },
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
@@ -59,7 +67,68 @@ expiry_due(int dir, const char *name, uint64_t age_ms, uint64_t keep_ms, struct 
 	return age_ms - (uint64_t)since > keep_ms;
 }
 
+/* --- removing ------------------------------------------------------------------------------ */
+
+static int
+remove_file(struct core *c, int dir, const char *name, struct err *e)
+{
+	(void)c;
+	return io_unlink(dir, name, e);
+}
+
+/* The documents of a stack are looked for here while it is divided (stack.h). */
+static bool
+stack_at_work(const struct core *c)
+{
+	for (const struct job *j = c->jobs; j != NULL; j = j->next)
+		if (stack_in(j->dir, j->state))
+			return true;
+	return false;
+}
+
+/* Does a checkpoint cover what became of it? 1, 0, -code. */
+static int
+is_proven(struct core *c, int job_dir, const char *id, struct err *e)
+{
+	struct claim claim;
+	uint64_t at = 0;
+	int r;
+
+	if ((r = claim_get(job_dir, &claim, e)) < 0)
+		return r;
+	if ((r = elog_find(c->elog, ENTRY_REJECT, id, NULL, claim.log_size, &at, e)) == 0)
+		r = elog_find(c->elog, ENTRY_WITHDRAW, id, NULL, claim.log_size, &at, e);
+	return r == 1 ? at < elog_published(c->elog) : r;
+}
+
+/* By way of incoming/, which a start empties: half of it never lies where a whole one should. */
+static int
+remove_job(struct core *c, int dir, const char *id, struct err *e)
+{
+	int incoming = c->spool.dir[SPOOL_INCOMING], r;
+	AUTO_FD job = -1;
+
+	if (!c->log_ready || !id_valid(id) || stack_at_work(c))
+		return 0;
+	if ((job = io_open_dir(dir, id, e)) < 0 || (r = is_proven(c, job, id, e)) < 0) {
+		log_err(LOG_WARNING, id, e); /* it stays, and keeps no other here */
+		return 0;
+	}
+	if (r == 0)
+		return 0;
+	if ((r = io_move(dir, id, incoming, id, e)) < 0 || (r = io_remove_tree(incoming, id, e)) < 0)
+		return r;
+	log_line(LOG_NOTICE, "job %s: our copy of what was refused is removed, as quarantine_keep says", id);
+	return 0;
+}
+
 /* --- one look ------------------------------------------------------------------------------ */
+
+static uint64_t
+place_keep_ms(const struct expiry *x)
+{
+	return places[x->place].keep_ms != 0 ? places[x->place].keep_ms : x->core->conf->quarantine_keep_ms;
+}
 
 static int
 place_dir(const struct expiry *x)
@@ -91,6 +160,7 @@ place_close(struct expiry *x)
 static int
 place_turn(struct expiry *x, struct err *e)
 {
+	uint64_t keep_ms = place_keep_ms(x);
 	struct dirent *de;
 	int r;
 
@@ -100,8 +170,8 @@ place_turn(struct expiry *x, struct err *e)
 			return errno != 0 ? err_sys(e, ERR_IO, "%s", places[x->place].name) : 0;
 		if (de->d_name[0] == '.')
 			continue;
-		r = expiry_due(place_dir(x), de->d_name, x->age_ms, places[x->place].keep_ms, e);
-		if (r < 0 || (r == 1 && (r = io_unlink(place_dir(x), de->d_name, e)) < 0))
+		r = expiry_due(place_dir(x), de->d_name, x->age_ms, keep_ms, e);
+		if (r < 0 || (r == 1 && (r = places[x->place].remove(x->core, place_dir(x), de->d_name, e)) < 0))
 			return r;
 	}
 	return 1;
@@ -112,8 +182,10 @@ static bool
 look(struct expiry *x)
 {
 	struct err e = { 0 };
-	int r;
+	int r = 0;
 
+	while (x->place < PLACES && place_keep_ms(x) == 0)
+		x->place++; /* for ever */
 	if (x->place == PLACES)
 		return false;
 	if ((x->names != NULL || (r = place_open(x, &e)) == 0) && (r = place_turn(x, &e)) == 1)
@@ -145,6 +217,10 @@ on_turn(void *ctx)
 {
 	struct expiry *x = ctx;
 
+	if (!x->core->log_ready) {
+		x->look_timer = loop_timer(x->core->loop, WAIT_MS, on_turn, x);
+		return;
+	}
 	if (!x->core->stopping && look(x))
 		x->look_timer = loop_behind(x->core->loop, on_turn, x);
 	else

@@ -1,6 +1,8 @@
 /*
  * expiry.h - what is kept for a time goes when that is over: names of state/seen
- * after SEEN_DAYS, events that nobody has dealt with after EVENTS_DAYS.
+ * after SEEN_DAYS, events that nobody has dealt with after EVENTS_DAYS, jobs of
+ * state/quarantine after quarantine_keep; these not with --once, and only what the
+ * log has and nobody needs any more.
  *
  *	expiry_open(core, &e)    looks now, then once a day, some names a turn; with --once now, and to the end
  *	expiry_close(core)

@@ -266,6 +266,7 @@ struct conf {
 		const char *seal_user, *log_user, *fetch_user; /* names or numbers: who may be what */
 	} peers;
 	uint32_t max_jobs;         /* unfinished jobs at once */
+	uint64_t quarantine_keep_ms; /* 0: for ever */
 	uint64_t space_floor;      /* bytes kept free */
 	uint64_t tsa_max_wait_ms;  /* then an alarm */
 	const char *metrics;       /* Prometheus text file, "" for none */

@@ -575,6 +575,7 @@ const struct conf_key conf_keys[] = {
 	{ "alarms",       KEY_GROUP,  0,                   0, 0,                "",      "when an alarm is raised", &alarms },
 	{ "max_jobs",     KEY_NUMBER, AT(max_jobs),        1, 1000,             "32",    "unfinished jobs at once", NULL },
 	{ "space_floor",  KEY_SIZE,   AT(space_floor),     0, 1024 * GiB,       "256MiB", "nothing is claimed with less free space than this", NULL },
+	{ "quarantine_keep", KEY_TIME, AT(quarantine_keep_ms), H(24), H(24 * 3650), "",  "our own copies of refused and withdrawn documents are removed after this time; default: never", NULL },
 	{ "tsa_max_wait", KEY_TIME,   AT(tsa_max_wait_ms), S(1), H(24 * 30),    "30min", "an alarm when a time-stamp is missing for longer", NULL },
 	{ 0 },
 };

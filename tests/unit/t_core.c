@@ -878,6 +878,46 @@ test_expiry(void)
 	CHECK(!known_again() && beside->signatures == 2, "then it is a new delivery");
 }
 
+static void
+two_months_later(int second)
+{
+	if (second == 2)
+		room_ms += DAYS(60);
+}
+
+/* A run of a daemon with two months in it. */
+static void
+two_months(const char *settings)
+{
+	room_settings("");
+	room_sh("echo '%s' >>sealroom.conf", settings);
+	if (room_open(false) < 0 || (room_act = two_months_later, room_run(DAYS(60) + 5000)) != 0)
+		play_die(room_why.text);
+	core_close(&core);
+	room_act = NULL;
+}
+
+static void
+test_quarantine(void)
+{
+	room_empty();
+	room_drop("Brief.tif", "a letter");
+	played.say[0] = (struct play)ALWAYS(TASK_INSPECT, ERR_DOC_BAD);
+	CHECK(room_once() == EX_OK && room_count("state/quarantine/*/source") == 1, "what was refused is kept");
+	two_months("");
+	CHECK(room_count("state/quarantine/*/source") == 1, "for ever, if nothing else is said");
+	two_months("quarantine_keep = \"90d\";");
+	CHECK(room_count("state/quarantine/*/source") == 1, "for 90 days, counted from when it was first looked at");
+	room_sh("cd state/quarantine/* && mv claim ../../claim && echo nonsense >claim");
+	two_months("quarantine_keep = \"90d\";");
+	CHECK(room_count("state/quarantine/*/source") == 1, "longer when nothing proves what became of it");
+	room_sh("mv -f state/claim state/quarantine/*/claim");
+	two_months("quarantine_keep = \"90d\";");
+	CHECK(room_count("state/quarantine/*") == 0 && room_count("state/spool/*/*") == 0 && room_count("in/error/Brief.tif") == 1 && room_proven(),
+	    "then it goes; what was handed out stays, and the log proves as before");
+	room_settings("");
+}
+
 /* --- the clock, the log --------------------------------------------------------------------- */
 
 static void
@@ -1276,6 +1316,7 @@ main(void)
 	test_quota();
 	test_unasked();
 	test_expiry();
+	test_quarantine();
 	test_clock();
 	test_log_key();
 	test_restore();
