@@ -205,7 +205,7 @@ said "nothing is taken from it" SEALROOM_FOLDER=post && said "folder post is the
 ok $? "the lines about a folder carry its name"
 cp "$SCANS/en-letter.tif" "$R/in/again.tif"
 wait_for 60 test -s "$R/in/$DONE/again.pdf"
-said "the same bytes as job $job" SEALROOM_FOLDER=post "SEALROOM_JOB=$(sed -n 's/.*job \([0-9a-z]*\): the same bytes.*//p' "$W/journal.out")"
+said "the same bytes as job $job" SEALROOM_FOLDER=post "SEALROOM_JOB=$(sed -n 's/.*job \([0-9a-z]*\): the same bytes.*/\1/p' "$W/journal.out")"
 ok $? "and those about a job its number, whatever they say"
 kill -9 "$(pgrep -P "$ROOM_PID" -f -- '--token soft')"
 wait_for 20 said "token soft: child-lost" SEALROOM_TOKEN=soft SEALROOM_REASON=child-lost
