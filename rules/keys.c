@@ -119,7 +119,7 @@ marks_set(struct conf_reader *r, void *at, const char *text)
 	if (strcmp(text, "none") == 0)
 		*p = (struct conf_pages){ .kind = PAGES_NONE };
 	else if (value_pages(text, p) < 0)
-		return "write \"none\", \"1\", \"last\", \"2-3\" or \"all\"";
+		return N_("write \"none\", \"1\", \"last\", \"2-3\" or \"all\"");
 	return NULL;
 }
 

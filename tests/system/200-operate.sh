@@ -45,6 +45,11 @@ done
 # --- pause, over a restart ----------------------------------------------------------------------
 room_start
 wait_for 30 test -S "$R/control"
+cmd status --json >"$W/status.json"
+is "$(python3 -c 'import json, sys
+d, page = json.load(open(sys.argv[1])), open(sys.argv[2]).read()
+print(*(k for k in {**d, **d["folders"][0], **d["tokens"][0], **d["peers"][0], **d["log"], **d["space"]} if "\"%s\"" % k not in page))' \
+    "$W/status.json" "$TOP/agent/sealroom-control.7")" "" "every key of the status is in sealroom-control(7)"
 cmd pause post --reason "the scanner is mended" >"$W/out" 2>&1
 is $? 0 "a folder can be paused" || note "$(cat "$W/out")"
 cmd pause nowhere >"$W/out" 2>&1
