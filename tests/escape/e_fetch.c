@@ -29,9 +29,9 @@ main(void)
 {
 	escape_begin();
 	escape_works("the fetcher's zygote", as_zygote);
-	escape_role("the fetcher's zygote", as_zygote, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL);
-	escape_role("the fetcher as a unit", as_unit, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL | MAY_PIDFD);
+	escape_role("the fetcher's zygote", as_zygote, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL | MAY_STAT);
+	escape_role("the fetcher as a unit", as_unit, MAY_FORK | MAY_INET | MAY_READ | MAY_FCNTL | MAY_STAT | MAY_PIDFD);
 	escape_works("the fetcher's child", as_child);
-	escape_tasks(&fetch_role, MAY_INET | MAY_FCNTL);
+	escape_tasks(&fetch_role, MAY_INET | MAY_FCNTL | MAY_STAT);
 	return escape_end();
 }

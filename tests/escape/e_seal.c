@@ -75,13 +75,13 @@ main(void)
 	escape_begin();
 	make_tokens();
 	escape_works("the sealer with SoftHSM", with_softhsm);
-	escape_role("the sealer with SoftHSM", with_softhsm, MAY_FCNTL | MAY_STAT);
+	escape_role("the sealer with SoftHSM", with_softhsm, MAY_FCNTL | MAY_STAT | MAY_OLD_STAT);
 	CHECK(escape_try(&list_tokens, with_softhsm) == SUCCEEDED, "the sealer with SoftHSM can read its token's directory");
 	CHECK(escape_try(&write_token, with_softhsm) != SUCCEEDED, "and not write it behind the login");
 	escape_works("the sealer with a card reader", with_reader);
-	escape_role("the sealer with a card reader", with_reader, MAY_UNIX | MAY_FCNTL | MAY_STAT);
+	escape_role("the sealer with a card reader", with_reader, MAY_UNIX | MAY_FCNTL | MAY_STAT | MAY_OLD_STAT);
 	escape_works("the log's sealer", with_log_key);
-	escape_role("the log's sealer", with_log_key, MAY_FCNTL);
+	escape_role("the log's sealer", with_log_key, MAY_FCNTL | MAY_STAT);
 	CHECK(escape_try(&list_tokens, with_log_key) != SUCCEEDED, "the log's sealer can not read a token's directory");
 	return escape_end();
 }
