@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/lib/clock.h"
 #include "agent/lib/io.h"
 #include "agent/lib/path.h"
 
@@ -222,6 +223,20 @@ is_receipt(void *ctx, const char *work_name)
 	return false;
 }
 
+static void
+perhaps_continued(struct core *c, const struct claim *claim)
+{
+	const char *other = continued_note(&c->continued, claim->folder, claim->name, claim->hash, claim->id, clock_ms());
+	char shown[3 * SPOOL_NAME_MAX];
+
+	if (other == NULL)
+		return;
+	path_display(claim->name, shown, sizeof(shown));
+	journal(JOURNAL_CONTINUED, LOG_WARNING, &(struct about){ .job = claim->id, .folder = claim->folder },
+	    "job %s: %s was taken within ten minutes before, too, as job %s: possibly continued; compare the two, and let settle be longer "
+	    "than the longest pause of its sender", claim->id, shown, other);
+}
+
 int
 claiming_commit(struct core *c, struct intake **in, const struct inspect_result *inspect, char ret_id[ID_MAX], struct err *e)
 {
@@ -251,6 +266,7 @@ claiming_commit(struct core *c, struct intake **in, const struct inspect_result 
 	}
 	journal(JOURNAL_JOB_TAKEN, LOG_INFO, &(struct about){ .job = claim.id, .folder = claim.folder },
 	    "job %s: taken from folder %s", claim.id, claim.folder);
+	perhaps_continued(c, &claim);
 	job_step_soon(j, 0);
 	return 0;
 }

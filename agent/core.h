@@ -32,6 +32,7 @@
 #include "seal/evidence/log.h"
 #include "agent/archive.h"
 #include "agent/children.h"
+#include "agent/continued.h"
 #include "agent/spool.h"
 
 struct page_run;
@@ -55,6 +56,7 @@ struct core {
 	struct control *control;
 	struct job *jobs;
 	uint32_t njobs;
+	struct continued continued; /* what was taken in the last minutes */
 	uint32_t workers;          /* pages read at once */
 	uint32_t pages_running;    /* those that hold a place among them */
 	uint32_t pages_aside;      /* those that stand aside from the start; as many as there are places at most */

@@ -473,13 +473,20 @@ take_name(struct intake *in, int work, struct err *e)
 	return err_set(e, ERR_IO, "another file has this name now, or it was changed in this moment");
 }
 
-/* After a failed step: back to incoming, so that a file is never both the sender's and, unsynced, ours. */
+/*
+ * After a failed step: back to incoming, so that a file is never both the sender's and, unsynced,
+ * ours.  Where a full disk refuses that, too, it is removed: the next start would find a claim of
+ * what was taken in again meanwhile.
+ */
 static void
 uncommit(const struct spool *spool, const char *id)
 {
-	if (renameat2(spool->dir[SPOOL_CLAIMED], id, spool->dir[SPOOL_INCOMING], id, RENAME_NOREPLACE) < 0 &&
-	    errno != ENOENT)
-		journal_line(LOG_ALERT, &(struct about){ .job = id }, "intake: job %s stays in claimed/ after a failed sync: %s", id, strerror(errno));
+	struct err e = { 0 };
+
+	if (renameat2(spool->dir[SPOOL_CLAIMED], id, spool->dir[SPOOL_INCOMING], id, RENAME_NOREPLACE) == 0 || errno == ENOENT)
+		return;
+	if (io_remove_tree(spool->dir[SPOOL_CLAIMED], id, &e) < 0)
+		journal_line(LOG_ALERT, &(struct about){ .job = id }, "intake: job %s stays in claimed/ after a failed sync: %s", id, e.text);
 }
 
 /* The last look at the sender's file comes as late as it can: what changes behind it is another delivery. */

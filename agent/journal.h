@@ -41,7 +41,8 @@
 	X(ALARM_DELIVERY,  "64076bbfb28b4217141529268b722481") \
 	X(ALARM_PROGRAM,   "0581e7e300940b04e1d5412510e1f16b") \
 	X(ALARM_RENEWAL,   "c61f0a7b2e5d4f83a9d60b1e74f2958c") \
-	X(ALARM_END,       "5b6ed1885864a3d110de4c3ae2e30b2d")
+	X(ALARM_END,       "5b6ed1885864a3d110de4c3ae2e30b2d") \
+	X(CONTINUED,       "8d0c3f6e5b1a4c0f9a27e4d16b83c5f2")
 /* clang-format on */
 
 enum journal_id {

@@ -77,4 +77,15 @@ room_stop
 is $? 0 "the daemon ends when told to"
 cmd audit "$R/archive" >"$W/out" 2>&1
 is $? 0 "all is proven" || note "$(cat "$W/out")"
+
+# A sender that paused for too long: what may be the whole of a document comes behind a part of it.
+settings seal
+: >"$LOG"
+room_start
+drop "$W/one" page.tif
+wait_for 60 test -s "$R/in/$DONE/page.pdf"
+drop "$W/two" page.tif
+wait_for 60 grep -q 'page.tif was taken within ten minutes before, too, as job [0-9a-z]*: possibly continued' "$LOG"
+ok $? "a name that comes again soon with other bytes is told as possibly continued" || daemon_said
+room_stop
 finish
