@@ -61,7 +61,7 @@ send_record(const struct buf *b)
 }
 
 /* id NULL: none. */
-static void
+__attribute__((format(printf, 4, 0))) static void
 say(const char *id, int priority, const struct about *about, const char *fmt, va_list ap)
 {
 	char line[1024], shown[3 * sizeof(line)];

@@ -210,6 +210,16 @@ ok $? "and those about a job its number, whatever they say"
 kill -9 "$(pgrep -P "$ROOM_PID" -f -- '--token soft')"
 wait_for 20 said "token soft: child-lost" SEALROOM_TOKEN=soft SEALROOM_REASON=child-lost
 ok $? "and those about a token that" || note "$(grep token "$W/journal.out")"
+cmd void "$job" --reason "a drill" >/dev/null
+python3 - "$TOP/agent/sealroomd.8" "$R"/state/events/new/* >"$W/keys" <<'PY'
+import json, re, sys
+page = open(sys.argv[1]).read()
+page = page[page.index(".Ss Events"):page.index(".Ss Alarms")]
+events = [json.load(open(f)) for f in sys.argv[2:]]
+print(*sorted({e["event"] for e in events} & {"job", "hold", "void", "alarm", "alarm-end"}))
+print(*sorted({k for e in events for k in e if "(dq%s\\(dq" % k not in page} | {e["event"] for e in events if not re.search(r"\.It Ic .*\b%s\b" % e["event"], page)}))
+PY
+is "$(paste -sd/ "$W/keys")" "alarm alarm-end hold job void/" "every type of event and every key in it is in sealroomd(8)"
 room_stop
 is $? 0 "the daemon ends when told to"
 
