@@ -84,7 +84,7 @@ children_open(struct children **ret, struct loop *loop, const struct children_op
 static bool
 token_same(const struct conf_token *a, const struct conf_token *b)
 {
-	return strcmp(a->module, b->module) == 0 && strcmp(a->serial, b->serial) == 0 && strcmp(a->label, b->label) == 0 &&
+	return strcmp(a->module, b->module) == 0 && strcmp(a->module_sha256, b->module_sha256) == 0 && strcmp(a->serial, b->serial) == 0 && strcmp(a->label, b->label) == 0 &&
 	    strcmp(a->key_id, b->key_id) == 0 && strcmp(a->key_label, b->key_label) == 0 && strcmp(a->cert, b->cert) == 0 &&
 	    strcmp(a->chain, b->chain) == 0 && strcmp(a->pin, b->pin) == 0 && a->unsafe_legacy == b->unsafe_legacy;
 }

@@ -55,6 +55,7 @@ struct conf_token {
 	const char *name;
 	struct conf_where where;
 	const char *module;     /* absolute path of the PKCS#11 module */
+	const char *module_sha256; /* of its file, hexadecimal; "" = any */
 	const char *serial;     /* selectors; "" = not given */
 	const char *label;
 	const char *key_id;     /* hex */

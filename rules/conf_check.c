@@ -370,6 +370,8 @@ token_check(const struct conf_token *t)
 		problem_add(&t->where, false, "tokens.log: \"log\" is the name of the log's own key; take another");
 	if (!all_of(t->key_id, "0123456789abcdefABCDEF") || strlen(t->key_id) % 2 != 0)
 		problem_add(&t->where, false, "tokens.%s.key_id: write pairs of hexadecimal digits, as \"01af\"", t->name);
+	if (*t->module_sha256 != '\0' && (!all_of(t->module_sha256, "0123456789abcdef") || strlen(t->module_sha256) != 64))
+		problem_add(&t->where, false, "tokens.%s.module_sha256: write 64 hexadecimal digits, as sha256sum(1) prints them", t->name);
 }
 
 static void

@@ -469,6 +469,7 @@ static const struct conf_key seal_keys[] = {
 #define AT(f) offsetof(struct conf_token, f)
 static const struct conf_key token_keys[] = {
 	{ "module",        KEY_PATH, AT(module),        1, 4095, NULL,    N_("the PKCS#11 module"), NULL },
+	{ "module_sha256", KEY_TEXT, AT(module_sha256), 0, 64,   "",      "SHA-256 of the module's file; another one is not loaded", NULL },
 	{ "serial",        KEY_TEXT, AT(serial),        0, 16,   "",      "serial number of the token", NULL },
 	{ "label",         KEY_TEXT, AT(label),         0, 32,   "",      "label of the token", NULL },
 	{ "key_id",        KEY_TEXT, AT(key_id),        0, 64,   "",      "CKA_ID of the key, hexadecimal", NULL },

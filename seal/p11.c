@@ -1,4 +1,5 @@
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <libp11.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/lib/hash.h"
+#include "agent/lib/io.h"
 #include "agent/lib/path.h"
 #include "seal/p11.h"
 
@@ -57,28 +60,72 @@ p11_fail(struct p11 *p, CK_RV rv, const char *what, struct err *e)
 
 /* --- module ----------------------------------------------------------------------------- */
 
-/* Who can write the module can use the key (threat T13). */
-static int
-check_module(const char *path, struct err *e)
+static bool
+others_change(const struct stat *st)
 {
+	return (st->st_uid != 0 && st->st_uid != geteuid()) || (st->st_mode & 0022) != 0;
+}
+
+/* The directory that this name of the module stands in: who can write it can put another one there. */
+static int
+check_dir(const char *path, struct err *e)
+{
+	char dir[PATH_MAX];
 	struct stat st;
 
-	if (*path != '/')
-		return err_set(e, ERR_CONF, "module: an absolute path is needed");
-	if (stat(path, &st) < 0)
-		return err_sys(e, ERR_CONF, "module %s", path);
-	if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 0022) != 0)
-		return err_set(e, ERR_CONF, "module %s: must be root's and writable by nobody else", path);
-	return 0;
+	if ((size_t)snprintf(dir, sizeof(dir), "%s", path) >= sizeof(dir))
+		return err_set(e, ERR_CONF, "module: the path is too long");
+	dir[strrchr(dir, '/') - dir + 1] = '\0';
+	if (stat(dir, &st) < 0)
+		return err_sys(e, ERR_CONF, "module %s: its directory", path);
+	return others_change(&st) ?
+	    err_set(e, ERR_CONF, "module %s: its directory must be root's and writable by nobody else", path) : 0;
 }
 
 static int
-load_module(struct p11 *p, const char *path, struct err *e)
+check_hash(int fd, const char *path, const char *want, struct err *e)
 {
-	CK_RV (*get)(CK_FUNCTION_LIST **);
+	uint8_t hash[HASH_LEN];
+	char hex[HASH_HEX];
 	int r;
 
-	if ((r = check_module(path, e)) < 0)
+	if (*want == '\0')
+		return 0;
+	if ((r = hash_fd(fd, 0, UINT64_MAX, hash, e)) < 0)
+		return r;
+	hash_hex(hash, hex);
+	return strcmp(hex, want) == 0 ? 0 : err_set(e, ERR_CONF, "module %s: its SHA-256 is %s, not module_sha256", path, hex);
+}
+
+/* Who can write the module can use the key (threat T13). */
+static int
+check_module(const struct conf_token *c, struct err *e)
+{
+	const char *path = c->module;
+	char real[PATH_MAX];
+	struct stat st;
+	AUTO_FD fd = -1;
+	int r;
+
+	if (*path != '/')
+		return err_set(e, ERR_CONF, "module: an absolute path is needed");
+	if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0 || fstat(fd, &st) < 0 || realpath(path, real) == NULL)
+		return err_sys(e, ERR_CONF, "module %s", path);
+	if (!S_ISREG(st.st_mode) || others_change(&st))
+		return err_set(e, ERR_CONF, "module %s: must be root's and writable by nobody else", path);
+	if ((r = check_dir(path, e)) < 0 || (r = check_dir(real, e)) < 0)
+		return r;
+	return check_hash(fd, path, c->module_sha256, e);
+}
+
+static int
+load_module(struct p11 *p, const struct conf_token *c, struct err *e)
+{
+	CK_RV (*get)(CK_FUNCTION_LIST **);
+	const char *path = c->module;
+	int r;
+
+	if ((r = check_module(c, e)) < 0)
 		return r;
 	if ((p->ctx = PKCS11_CTX_new()) == NULL)
 		return err_set(e, ERR_MEM, "PKCS#11 context");
@@ -158,7 +205,7 @@ p11_open(struct p11 *p, const struct conf_token *c, struct err *e)
 	int r;
 
 	*p = (struct p11){ 0 };
-	if ((r = load_module(p, c->module, e)) < 0 || (r = choose_slot(p, c, e)) < 0)
+	if ((r = load_module(p, c, e)) < 0 || (r = choose_slot(p, c, e)) < 0)
 		return r;
 	rv = p->f->C_OpenSession(p->slot, CKF_SERIAL_SESSION, NULL, NULL, &p->session);
 	if (rv != CKR_OK)

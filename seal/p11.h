@@ -42,7 +42,8 @@ struct p11 {
 };
 
 /*
- * The module's file must be root's or ours and writable by nobody else.
+ * The module's file and its directory must be root's or ours and writable by nobody
+ * else; with module_sha256 its bytes are those.  -ERR_CONF.
  * -ERR_TOKEN_GONE when no token fits, -ERR_CONF when several do.
  */
 int p11_open(struct p11 *, const struct conf_token *, struct err *);

@@ -196,6 +196,7 @@ test_faults(void)
 		{ "an address that is none", "", "", "tsa = \"q\";", "", "tsa : { q : { url = [ \"ftp://x\" ]; trust = \"t.pem\"; }; };", "write http://host/path", 9, false },
 		{ "a misspelt group", "", "", "", "", "tokens2 = 1;", "did you mean \"tokens\"", 9, false },
 		{ "an odd key id", "", "", "", "key_id = \"0g\";", "", "pairs of hexadecimal digits", 7, false },
+		{ "a module's hash cut short", "", "", "", "module_sha256 = \"0a\";", "", "write 64 hexadecimal digits", 7, false },
 		{ "a language that is not there", "", "", "", "", "language = \"english\";", "write \"de\" or \"en\"", 9, false },
 	};
 

@@ -37,7 +37,7 @@ struct start {
 static struct start
 usual(const char *key_label)
 {
-	return (struct start){ .signatures = 1, .conf = { .name = "card", .module = proxy, .serial = "", .label = "sealtest",
+	return (struct start){ .signatures = 1, .conf = { .name = "card", .module = proxy, .module_sha256 = "", .serial = "", .label = "sealtest",
 	    .key_id = "", .key_label = key_label, .cert = "", .chain = "", .pin = source } };
 }
 
@@ -207,6 +207,43 @@ test_selects(void)
 	ends(&s, ERR_CONF, "a module that others can write");
 	s.conf.module = in_dir("pki/root.pem");
 	ends(&s, ERR_CONF, "a module that is none");
+}
+
+/* As sha256sum(1) has it. */
+static void
+read_hash(const char *path, char hex[HASH_HEX])
+{
+	FILE *f;
+
+	run("sha256sum %s | cut -c1-64 >%s", path, in_dir("hash"));
+	if ((f = fopen(in_dir("hash"), "r")) == NULL || fgets(hex, HASH_HEX, f) == NULL)
+		abort();
+	fclose(f);
+}
+
+static void
+test_module(void)
+{
+	struct start s = usual("seal-p256");
+	char module[512], link[512], hex[HASH_HEX];
+
+	fresh("");
+	s.no_login = true;
+	snprintf(module, sizeof(module), "%s", in_dir("open/module.so"));
+	snprintf(link, sizeof(link), "%s", in_dir("link.so"));
+	run("mkdir -p %s; cp %s %s; chmod 755 %s; ln -sf %s %s; chmod 777 %s", in_dir("open"), proxy, module, module, module, link,
+	    in_dir("open"));
+	s.conf.module = module;
+	ends(&s, ERR_CONF, "a module in a directory that others can write");
+	s.conf.module = link;
+	ends(&s, ERR_CONF, "nor by a link that stands elsewhere");
+	run("chmod 755 %s", in_dir("open"));
+	ends(&s, 0, "which is fine when nobody else can");
+	read_hash(module, hex);
+	s.conf.module_sha256 = hex;
+	ends(&s, 0, "the module whose hash was given");
+	run("printf x >>%s", module);
+	ends(&s, ERR_CONF, "another one in its place");
 }
 
 static void
@@ -404,6 +441,7 @@ main(void)
 	setenv("P11FAULT_LOG", in_dir("log"), 1);
 	test_signs();
 	test_selects();
+	test_module();
 	test_certificates();
 	test_wrong_pin();
 	test_flags();
