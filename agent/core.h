@@ -89,7 +89,7 @@ struct core {
 	struct conf *next_conf;    /* reload.h: accepted, and waits for claims under way */
 	uint32_t reloads;          /* so often other settings came into force */
 	struct old_conf *old_confs;
-	uint64_t reload_timer;
+	uint64_t reload_timer, recount_timer;
 	int signal_fd;
 	int64_t started_us;
 	char *conf_text;           /* effective settings, kept with the log */

@@ -20,6 +20,7 @@
 
 #define CLAIMS_AT_ONCE 4
 #define WAIT_MS 50 /* how often a change-over looks whether the last claim has ended */
+#define RECOUNT_MS 5000
 
 /* Settings that are out of force: a delivery under way may still look into them. */
 struct old_conf {
@@ -189,19 +190,23 @@ rewatch(struct core *c)
 	core_stop(c, EX_TEMPFAIL); /* the next start may do */
 }
 
-/* Those who count by folder count anew. */
+/* Those who count by folder count anew; if not now, then soon. */
 static void
-recount(struct core *c)
+recount(void *ctx)
 {
+	struct core *c = ctx;
 	struct err e = { 0 };
 
-	if (c->once)
+	c->recount_timer = 0;
+	if (c->once || c->stopping)
 		return;
 	metrics_close(c);
 	standing_close(c);
 	keep_close(c);
-	if (metrics_open(c, &e) < 0 || standing_open(c, &e) < 0 || keep_open(c, &e) < 0)
-		log_err(LOG_ERR, "after a reload", &e);
+	if (metrics_open(c, &e) == 0 && standing_open(c, &e) == 0 && keep_open(c, &e) == 0)
+		return;
+	log_err(LOG_ERR, "after a reload", &e);
+	c->recount_timer = loop_timer(c->loop, RECOUNT_MS, recount, c);
 }
 
 static void
@@ -239,6 +244,7 @@ apply(struct core *c)
 	rewatch(c);
 	if (c->stopping)
 		return;
+	loop_timer_del(c->loop, c->recount_timer);
 	recount(c);
 	children_reload(c->children, c->conf);
 	if (c->log_ready)
