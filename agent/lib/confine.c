@@ -18,10 +18,15 @@
 #define ACCESS_FS_TRUNCATE (1ULL << 14)  /* ABI 3 */
 #define ACCESS_FS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
 #define ACCESS_NET_BIND_CONNECT 3ULL     /* ABI 4 */
+#define ACCESS_NET_CONNECT 2ULL
+#define RULE_NET_PORT 2
 #define SCOPE_ABSTRACT_AND_SIGNAL 3ULL   /* ABI 6 */
 
 struct ruleset_attr {
 	uint64_t fs, net, scoped;
+};
+struct net_port_attr {
+	uint64_t access, port;
 };
 
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -85,6 +90,16 @@ add_path(int ruleset, const struct confine_path *p, uint64_t handled, struct err
 }
 
 static int
+add_port(int ruleset, uint16_t port, struct err *e)
+{
+	const struct net_port_attr rule = { ACCESS_NET_CONNECT, port };
+
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
+		return err_sys(e, ERR_CONFINE, "landlock: port %u", port);
+	return 0;
+}
+
+static int
 apply_landlock(const struct confine *c, struct err *e)
 {
 	int abi = confine_abi(), r;
@@ -95,7 +110,7 @@ apply_landlock(const struct confine *c, struct err *e)
 	if (abi < 1)
 		return err_set(e, ERR_CONFINE, "this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK, lsm=landlock)");
 	attr.fs = handled_fs(abi);
-	if (abi >= 4 && c->socket_families == 0) {
+	if (abi >= 4 && (c->socket_families == 0 || c->tcp_ports != NULL)) {
 		attr.net = ACCESS_NET_BIND_CONNECT;
 		size = 2 * sizeof(uint64_t);
 	}
@@ -107,6 +122,9 @@ apply_landlock(const struct confine *c, struct err *e)
 		return err_sys(e, ERR_CONFINE, "landlock ruleset");
 	for (const struct confine_path *p = c->paths; p != NULL && p->path != NULL; p++)
 		if ((r = add_path(ruleset, p, attr.fs, e)) < 0)
+			return r;
+	for (const uint16_t *p = attr.net != 0 ? c->tcp_ports : NULL; p != NULL && *p != 0; p++)
+		if ((r = add_port(ruleset, *p, e)) < 0)
 			return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		return err_sys(e, ERR_CONFINE, "landlock restrict");

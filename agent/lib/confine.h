@@ -44,6 +44,7 @@ struct confine {
 	bool allow_fork;                  /* clone without namespaces; clone3 answers ENOSYS */
 	bool allow_prot_exec;             /* mmap/mprotect with PROT_EXEC (never together with PROT_WRITE) */
 	uint32_t socket_families;         /* bit set of 1u << AF_*, all others EAFNOSUPPORT; 0: no socket() */
+	const uint16_t *tcp_ports;        /* which connect(2) over TCP may go to, and no bind(2); ends with 0; NULL: any.  ABI 4 */
 	uint64_t as_bytes;                /* RLIMIT_AS; 0: untouched */
 	uint32_t cpu_seconds;             /* RLIMIT_CPU; 0: untouched */
 	uint64_t fsize_bytes;             /* RLIMIT_FSIZE; UINT64_MAX: untouched */

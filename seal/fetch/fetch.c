@@ -29,6 +29,7 @@
 
 #define ANSWER_MAX (64 * 1024) /* sealroom-verify takes no more */
 #define REQUEST_MAX 512
+#define DNS_PORT 53
 
 /* Memory, the socket to the core, and files: resolver and CAs. */
 #define CALLS_COMMON \
@@ -84,10 +85,11 @@ static const struct confine_path child_paths[] = {
 	{ NULL, 0, false },
 };
 
-static const struct confine fetch_zygote = { .name = "fetch", .paths = zygote_paths, .syscalls = zygote_calls,
+/* What setup() says is the ports; a child has them from its zygote. */
+static struct confine fetch_zygote = { .name = "fetch", .paths = zygote_paths, .syscalls = zygote_calls,
 	.refused = child_refused, .allow_fork = true, .socket_families = 1u << AF_INET | 1u << AF_INET6,
 	.fsize_bytes = UINT64_MAX };
-static const struct confine fetch_unit = { .name = "fetch", .paths = zygote_paths, .syscalls = unit_calls,
+static struct confine fetch_unit = { .name = "fetch", .paths = zygote_paths, .syscalls = unit_calls,
 	.refused = child_refused, .allow_fork = true, .socket_families = 1u << AF_INET | 1u << AF_INET6,
 	.fsize_bytes = UINT64_MAX };
 static const struct confine fetch_child = { .name = "fetch task", .paths = child_paths, .syscalls = child_calls,
@@ -139,6 +141,26 @@ run_stamp(struct task *t, struct err *e)
 	return task_result(t, &payload, e);
 }
 
+/* Those of all time-stamping authorities, and DNS over TCP. */
+static int
+allow_ports(const struct conf *conf, struct err *e)
+{
+	uint16_t *ports;
+	size_t n = 0, most = 2;
+	int r = 0;
+
+	for (size_t i = 0; i < conf->ntsas; i++)
+		most += conf->tsas[i].url.n;
+	if ((ports = calloc(most, sizeof(*ports))) == NULL) /* as long as the process */
+		return err_set(e, ERR_MEM, "ports");
+	ports[n++] = DNS_PORT;
+	for (size_t i = 0; i < conf->ntsas; i++)
+		for (size_t k = 0; k < conf->tsas[i].url.n && r == 0; k++)
+			r = http_port(conf->tsas[i].url.v[k], &ports[n++], e);
+	fetch_zygote.tcp_ports = fetch_unit.tcp_ports = ports;
+	return r;
+}
+
 static int
 setup(int fd, uint32_t flags, struct buf *ready, void **state, struct err *e)
 {
@@ -150,7 +172,7 @@ setup(int fd, uint32_t flags, struct buf *ready, void **state, struct err *e)
 	(void)ready; /* nothing to tell */
 	if ((r = settings_read(fd, &s, e)) < 0)
 		return r;
-	if ((r = conf_parse(&conf, s.conf, e)) == 0)
+	if ((r = conf_parse(&conf, s.conf, e)) == 0 && (r = allow_ports(conf, e)) == 0)
 		*state = conf;
 	settings_done(&s);
 	return r;

@@ -83,6 +83,18 @@ target_done(struct target *t)
 	OPENSSL_free(t->fragment);
 }
 
+int
+http_port(const char *url, uint16_t *ret, struct err *e)
+{
+	struct target t = { 0 };
+	int r = parse_url(url, &t, e);
+
+	if (r == 0)
+		*ret = (uint16_t)strtoul(t.port, NULL, 10); /* OpenSSL has looked that it is one */
+	target_done(&t);
+	return r;
+}
+
 /* One connect(); 0, or errno. */
 static int
 try_address(const struct addrinfo *a, int patience_ms, int *ret_fd)

@@ -31,5 +31,7 @@ struct http_post {
 
 /* answer: initialised by the caller; its maximum is the largest answer taken. */
 int http_post(const struct http_post *, struct buf *answer, struct err *);
+/* The TCP port that a URL of the settings is asked at. */
+int http_port(const char *url, uint16_t *ret, struct err *);
 
 #endif
