@@ -195,6 +195,24 @@ test_token(const char *token, uint32_t type, uint32_t bits)
 	CHECK(end(&p) == EX_OK, "%s: it ends well when the core hangs up", token);
 }
 
+/* As many as it remembers, and half as many again: the ring has come round. */
+static void
+test_remembers(void)
+{
+	uint8_t digest[HASH_LEN] = { 1 }, other[HASH_LEN] = { 2 };
+	const uint32_t last = 1536, oldest = last - 1023;
+	uint32_t n = 0;
+	struct proc p;
+
+	begin(&p, "card", 0);
+	for (uint32_t i = 1; i <= last; i++)
+		n += ask_sign(&p, JOB_A, i, digest).type == MSG_SIGNED;
+	CHECK(n == last, "%u attempts are signed", n);
+	CHECK(ask_sign(&p, JOB_A, oldest, other).code == ERR_PEER && ask_sign(&p, JOB_A, last, other).code == ERR_PEER,
+	    "neither the last nor the oldest of 1,024 gets a second digest");
+	end(&p);
+}
+
 static void
 test_breaches(void)
 {
@@ -396,6 +414,7 @@ main(void)
 	setenv("P11FAULT_CTL", in_dir("module/ctl"), 1);
 	test_token("card", SEAL_KEY_EC_P256, 256);
 	test_token("rsa", SEAL_KEY_RSA, 3072);
+	test_remembers();
 	test_breaches();
 	test_pin_stopped();
 #ifndef SEALROOM_SANITIZE
