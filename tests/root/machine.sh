@@ -14,7 +14,7 @@ chmod 755 "$W"
 M=$W/machine
 machine() { "$TOOLS/machine" "$1" "$M" "${@:2}"; }
 in_it() { machine run "$@"; }
-machine boot &
+machine boot "$TOP" "$BIN" &
 PIDS+=($!)
 leave_machine() { machine halt 2>/dev/null; leave; }
 trap leave_machine EXIT
@@ -23,8 +23,8 @@ wait_for 30 machine ready || skip_all "no service manager can be started here: $
 # --- installed, as the README has it ------------------------------------------------------------
 room_new
 tsa_start
-in_it make -C "$TOP" O="$BIN" install >"$W/install" 2>&1
-ok $? "it installs" || note "$(tail "$W/install")"
+in_it make -C "$TOP" O="$(realpath --relative-to="$TOP" "$BIN")" install >"$W/install" 2>&1
+ok $? "it installs" || bail "$(tail -n 1 "$W/install")"
 in_it systemd-sysusers >"$W/users" 2>&1 && in_it systemd-tmpfiles --create /usr/lib/tmpfiles.d/sealroom.conf
 ok $? "users and places are made" || note "$(cat "$W/users")"
 in_it mount -t tmpfs -o mode=755 srv /srv # not the overlay: there a file is not the same after it was written to
