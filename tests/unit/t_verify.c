@@ -124,7 +124,7 @@ begin_stuck(uint32_t id, int *ret_sock, struct err *e)
 {
 	AUTO_FD in = io_memfd("in", "", 0, e);
 	int sv[2], fds[2], r;
-	AUTO_BUF b;
+	AUTO_BUF b = { 0 };
 
 	if (wire_pair(sv, e) < 0)
 		return false;
