@@ -70,7 +70,7 @@ clock_gettime(clockid_t id, struct timespec *t)
 int
 epoll_wait(int fd, struct epoll_event *ev, int max, int ms)
 {
-	int n = (int)syscall(SYS_epoll_pwait, fd, ev, max, 0, NULL, 8);
+	int n = (int)syscall(SYS_epoll_pwait, fd, ev, max, 0, (void *)NULL, (size_t)8);
 
 	if (n == 0)
 		room_ms += ms;
