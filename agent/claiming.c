@@ -112,7 +112,7 @@ put_off_unknown(struct claiming *k)
 	char shown[3 * SPOOL_NAME_MAX];
 
 	path_display(k->name, shown, sizeof(shown));
-	log_limited(&k->core->unread_said, 60000, LOG_WARNING,
+	journal_limited(&k->core->unread_said, 60000, LOG_WARNING, &(struct about){ .job = u->id, .folder = k->folder->name },
 	    "%s is not taken in yet: it may be the document of job %s, which can not be read", shown, u->id);
 	put_off(k, UNKNOWN_MS);
 }

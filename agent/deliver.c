@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "agent/lib/io.h"
-#include "agent/lib/log.h"
 #include "agent/lib/path.h"
 #include "rules/fold.h"
 #include "rules/rules.h"
 
 #include "agent/deliver.h"
 #include "agent/hot.h"
+#include "agent/journal.h"
 #include "agent/jsonput.h"
 #include "agent/messages.h"
 #include "agent/ticket.h"
@@ -606,7 +606,8 @@ give_back(struct deliver *d, struct err *e)
 	if (hot_rename(d->target, d->aside ? name : release_name(d), d->hot, to) < 0)
 		return means_gone(errno) ? elsewhere(d) : err_sys(e, ERR_IO, "giving a file back to the folder");
 	path_display(to, shown, sizeof(shown));
-	log_line(LOG_WARNING, "folder %s: job %s: its file was changed after it was taken: back in the folder as %s, to be taken anew",
+	journal_line(LOG_WARNING, &(struct about){ .job = d->claim.id, .folder = d->folder->name },
+	    "folder %s: job %s: its file was changed after it was taken: back in the folder as %s, to be taken anew",
 	    d->folder->name, d->claim.id, shown);
 	if ((r = io_sync(d->hot, e)) < 0 || (r = io_sync(d->target, e)) < 0)
 		return r;

@@ -12,6 +12,7 @@
 #include "agent/events.h"
 #include "agent/expiry.h"
 #include "agent/given.h"
+#include "agent/journal.h"
 #include "agent/stack.h"
 
 #define DAY_MS UINT64_C(86400000)
@@ -111,14 +112,15 @@ remove_job(struct core *c, int dir, const char *id, struct err *e)
 	if (!c->log_ready || !id_valid(id) || stack_at_work(c))
 		return 0;
 	if ((job = io_open_dir(dir, id, e)) < 0 || (r = is_proven(c, job, id, e)) < 0) {
-		log_err(LOG_WARNING, id, e); /* it stays, and keeps no other here */
+		journal_line(LOG_WARNING, &(struct about){ .job = id, .reason = err_word(e->code) },
+		    "job %s: our copy stays: %s: %s", id, err_word(e->code), e->text); /* and keeps no other here */
 		return 0;
 	}
 	if (r == 0)
 		return 0;
 	if ((r = io_move(dir, id, incoming, id, e)) < 0 || (r = io_remove_tree(incoming, id, e)) < 0)
 		return r;
-	log_line(LOG_NOTICE, "job %s: our copy of what was refused is removed, as quarantine_keep says", id);
+	journal_line(LOG_NOTICE, &(struct about){ .job = id }, "job %s: our copy of what was refused is removed, as quarantine_keep says", id);
 	return 0;
 }
 

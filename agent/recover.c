@@ -205,7 +205,7 @@ unread_add(struct core *c, enum spool_state st, const char *id, const struct err
 
 	if (u == NULL)
 		return err_set(e, ERR_MEM, "job table");
-	log_line(LOG_ALERT, "spool/%s/%s can not be read, and is tried again: %s", spool_state_name(st), id, why->text);
+	journal_line(LOG_ALERT, &(struct about){ .job = id, .reason = err_word(why->code) }, "spool/%s/%s can not be read, and is tried again: %s", spool_state_name(st), id, why->text);
 	*u = (struct unread_job){ .next = c->unread, .state = st, .why = *why };
 	snprintf(u->id, sizeof(u->id), "%s", id);
 	c->unread = u;
@@ -293,7 +293,7 @@ on_unread(void *ctx)
 			at = &u->next;
 			continue;
 		}
-		log_line(LOG_NOTICE, "spool/%s/%s %s now", spool_state_name(u->state), u->id, gone ? "is gone" : "could be read");
+		journal_line(LOG_NOTICE, &(struct about){ .job = u->id }, "spool/%s/%s %s now", spool_state_name(u->state), u->id, gone ? "is gone" : "could be read");
 		*at = u->next;
 		free(u);
 	}

@@ -342,7 +342,8 @@ name_unseen(struct folder *f, struct name **slot, const char *text, int why)
 	char name[3 * NAME_MAX + 1];
 
 	path_escape(text, name, sizeof(name));
-	log_limited(&f->limit, 60000, LOG_WARNING, "folder %s: %s can not be looked at now: %s", f->conf->name, name, strerror(why));
+	journal_limited(&f->limit, 60000, LOG_WARNING, &(struct about){ .folder = f->conf->name },
+	    "folder %s: %s can not be looked at now: %s", f->conf->name, name, strerror(why));
 	if (n == NULL)
 		return;
 	n->scan = f->scan;
